@@ -1,0 +1,53 @@
+"""The fused kernel gives what Keras' own batch normalisation gives, in outputs, gradients and moving statistics."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfslim.fused_norm import FusedBatchNormalization
+
+
+def twins(**config):
+    stock, fused = keras.layers.BatchNormalization(**config), FusedBatchNormalization(**config)
+    rng = np.random.default_rng(0)
+    for layer in (stock, fused):
+        layer.build((None, None, None, 5))
+    weights = [rng.uniform(0.5, 1.5, size=5).astype("float32") for _ in stock.weights]
+    stock.set_weights(weights)
+    fused.set_weights(weights)
+    return stock, fused
+
+
+@pytest.mark.parametrize("momentum", [0.99, 0.5])
+def test_training_step_equals_the_stock_layer(momentum):
+    stock, fused = twins(momentum=momentum)
+    images = tf.constant(np.random.default_rng(1).normal(2, 3, (4, 3, 2, 5)), tf.float32)
+    upstream = tf.constant(np.random.default_rng(2).normal(size=(4, 3, 2, 5)), tf.float32)
+    gradients = []
+    for layer in (stock, fused):
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            loss = tf.reduce_sum(layer(images, training=True) * upstream)
+        gradients.append(tape.gradient(loss, [images, layer.gamma.value, layer.beta.value]))
+    for ours, theirs in zip(gradients[1], gradients[0], strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=2e-4)
+    for ours, theirs in zip(fused.get_weights(), stock.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+
+
+def test_inference_and_other_ranks_are_the_stock_layer_s():
+    stock, fused = twins()
+    images = tf.random.stateless_normal((2, 3, 3, 5), (0, 1))
+    np.testing.assert_array_equal(fused(images), stock(images))
+    flat = tf.random.stateless_normal((8, 5), (0, 1))
+    np.testing.assert_array_equal(FusedBatchNormalization()(flat, training=True), keras.layers.BatchNormalization()(flat, training=True))
+
+
+def test_a_frozen_layer_keeps_its_statistics():
+    _, fused = twins()
+    fused.trainable = False
+    before = fused.get_weights()
+    fused(tf.random.stateless_normal((2, 3, 3, 5), (0, 1)), training=True)
+    for ours, theirs in zip(fused.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(ours, theirs)

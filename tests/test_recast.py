@@ -1,0 +1,55 @@
+"""A recast model is the same function under another precision, with other classes or another input size."""
+
+import keras
+import numpy as np
+
+from tfslim.fused_norm import FusedBatchNormalization
+from tfslim.recast import recast
+
+
+def branching_model():
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((16, 12, 3), name="image")
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(inputs)
+    x = keras.layers.Conv2D(4, 3, name="stem")(x)
+    x = keras.layers.BatchNormalization(name="norm")(x)
+    x = keras.layers.Concatenate()([x, keras.layers.Conv2D(3, 1)(x)])
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(inputs, keras.layers.Dense(2, name="logits")(x), name="branching")
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.uniform(0.2, 1, w.shape) for w in model.get_weights()])
+    return model
+
+
+IMAGES = np.random.default_rng(1).integers(0, 256, (3, 16, 12, 3)).astype("uint8")
+
+
+def test_same_function_in_variables_of_its_own():
+    model = branching_model()
+    expected = model.predict(IMAGES, verbose=0)
+    copy = recast(model)
+    np.testing.assert_array_equal(copy.predict(IMAGES, verbose=0), expected)
+    copy.set_weights([w * 0 for w in copy.get_weights()])
+    np.testing.assert_array_equal(model.predict(IMAGES, verbose=0), expected)
+
+
+def test_mixed_precision_keeps_float32_variables_and_logits():
+    model = branching_model()
+    copy = recast(model, "mixed_bfloat16")
+    assert copy.get_layer("stem").compute_dtype == "bfloat16"
+    assert copy.get_layer("logits").compute_dtype == "float32"
+    assert {w.dtype for w in copy.weights} == {"float32"}
+    np.testing.assert_allclose(copy.predict(IMAGES, verbose=0), model.predict(IMAGES, verbose=0), rtol=0.03, atol=0.03)
+    back = recast(copy, "float32")
+    np.testing.assert_array_equal(back.predict(IMAGES, verbose=0), model.predict(IMAGES, verbose=0))
+
+
+def test_open_extent_and_replaced_classes():
+    model = branching_model()
+    copy = recast(
+        model, input_shape=(None, None, 3), replace={keras.layers.BatchNormalization: FusedBatchNormalization}
+    )
+    assert type(copy.get_layer("norm")) is FusedBatchNormalization
+    assert type(model.get_layer("norm")) is keras.layers.BatchNormalization
+    np.testing.assert_array_equal(copy.predict(IMAGES, verbose=0), model.predict(IMAGES, verbose=0))
+    assert copy.predict(IMAGES[:, :9, :9], verbose=0).shape == (3, 2)

@@ -1,0 +1,25 @@
+"""Compact face networks on Keras: train, prune, quantise, and export them for phones and the Edge TPU.
+
+`import tfslim` loads nothing else; each name below loads what it needs when it is first used.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_ROOMS = ("data", "layers", "litert", "losses", "metrics", "models", "plots")
+_FUNCTIONS = {"flatten": "tfslim.flatten", "measure": "tfslim.cost", "Report": "tfslim.report"}
+
+__all__ = ["__version__", *_ROOMS, *_FUNCTIONS]
+
+
+def __getattr__(name: str):
+    if name in _FUNCTIONS:
+        return getattr(importlib.import_module(_FUNCTIONS[name]), name)
+    if name in _ROOMS:
+        return importlib.import_module(f"tfslim.{name}")
+    raise AttributeError(f"module 'tfslim' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

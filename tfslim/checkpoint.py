@@ -1,0 +1,115 @@
+"""Checkpoints of a training run: the best model so far as a plain `.keras`, and all that is needed to go on."""
+
+import csv
+import json
+import pathlib
+import time
+import zipfile
+
+import keras
+import numpy as np
+
+from tfslim.atomic import replacing
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Validates the plain model after each epoch, keeps the best one, and lets a stopped run go on where it was.
+
+    The model in training may be a faster or less precise copy (`tfslim.recast`), and its weights may be averaged by
+    the optimizer (`use_ema`). What is validated and saved is `plain`: the float32 model, with averaged weights.
+
+    Writes `model.keras` (best on validation), `state.npz` (variables of model and optimizer at the end of the last
+    epoch) and `history.csv` into `folder`, each whole or not at all.
+
+    Args:
+        folder: an existing run folder.
+        plain: the compiled model to validate and save; its weights have the order of the trained model's.
+        validation: what `plain.evaluate` takes.
+        monitor: metric of `plain` to maximise, without "val_".
+        every: validate each so many epochs; the last epoch that `finish` names always is.
+
+    Example:
+        >>> checkpoint = Checkpoint("runs/slimnet", plain, validation, monitor="accuracy")
+        >>> model.fit(batches, callbacks=[checkpoint])
+    """
+
+    def __init__(
+        self, folder: str, plain: keras.Model, validation, monitor: str, every: int = 1, finish: int | None = None
+    ):
+        super().__init__()
+        self.folder = pathlib.Path(folder)
+        self.plain, self.validation, self.monitor, self.every, self.finish = plain, validation, monitor, every, finish
+        self.best = -np.inf
+        self.history: list[dict[str, float]] = []
+        self._started = 0.0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._started = time.monotonic()
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs = {} if logs is None else logs
+        seconds = time.monotonic() - self._started
+        if (epoch + 1) % self.every == 0 or epoch + 1 == self.finish:
+            self._take_weights()
+            results = self.plain.evaluate(self.validation, return_dict=True, verbose=0)
+            logs.update({f"val_{name}": float(value) for name, value in results.items()})
+            if results[self.monitor] > self.best:
+                self.best = float(results[self.monitor])
+                with replacing(self.folder / "model.keras") as path:
+                    self.plain.save(path)
+        self.history.append(
+            {"epoch": epoch + 1, "seconds": round(seconds, 2), **{k: float(v) for k, v in logs.items()}}
+        )
+        self._write_history()
+        self._write_state()
+
+    def restore(self) -> int:
+        """Brings the model in training and its optimizer back to the last epoch's end; gives the number of epochs done.
+
+        Raises:
+            FileNotFoundError: the folder has no state to go on from.
+            ValueError: the state is damaged, or is that of another model or optimizer.
+        """
+        path = self.folder / "state.npz"
+        if not path.is_file():
+            raise FileNotFoundError(f"{path}: not there, so there is nothing to resume; start without resume")
+        variables = self._variables()
+        try:
+            with np.load(path, allow_pickle=False) as state:
+                values = [state[f"v{index}"] for index in range(len(state.files) - 1)]
+                record = json.loads(str(state["record"]))
+        except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{path}: damaged ({error}); start again without resume") from error
+        if [v.shape for v in values] != [tuple(v.shape) for v in variables]:
+            raise ValueError(
+                f"{path}: is the state of another model or optimizer; resume with the recipe it began with"
+            )
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+        self.best, self.history = record["best"], record["history"]
+        return len(self.history)
+
+    def _variables(self) -> list[keras.Variable]:
+        return [*self.model.variables, *self.model.optimizer.variables]
+
+    def _take_weights(self) -> None:
+        if not getattr(self.model.optimizer, "use_ema", False):
+            self.plain.set_weights(self.model.get_weights())
+            return
+        raw = self.model.get_weights()
+        self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
+        self.plain.set_weights(self.model.get_weights())
+        self.model.set_weights(raw)
+
+    def _write_state(self) -> None:
+        record = json.dumps({"best": self.best, "history": self.history})
+        values = {f"v{index}": keras.ops.convert_to_numpy(v) for index, v in enumerate(self._variables())}
+        with replacing(self.folder / "state.npz") as path:
+            np.savez(path, record=record, **values)
+
+    def _write_history(self) -> None:
+        columns = list(dict.fromkeys(name for row in self.history for name in row))
+        with replacing(self.folder / "history.csv") as path, open(path, "w", newline="") as file:
+            writer = csv.DictWriter(file, columns)
+            writer.writeheader()
+            writer.writerows(self.history)

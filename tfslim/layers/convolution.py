@@ -1,0 +1,34 @@
+"""Convolution followed by batch normalisation and ReLU: the unit that every module is made of."""
+
+import keras
+
+
+def conv_bn_relu(
+    x: keras.KerasTensor,
+    filters: int,
+    size: int | tuple[int, int],
+    name: str,
+    *,
+    strides: int = 1,
+    padding: str = "same",
+    use_bias: bool = False,
+    batch_norm: bool = True,
+    relu: bool = True,
+) -> keras.KerasTensor:
+    """Applies Conv2D, BatchNormalization and ReLU, named `name`_conv, `name`_bn and `name`_relu, to an (N, H, W, C) tensor."""
+    conv = keras.layers.Conv2D(
+        filters, size, strides, padding, data_format="channels_last", use_bias=use_bias, name=f"{name}_conv"
+    )
+    x = conv(x)
+    if batch_norm:
+        x = keras.layers.BatchNormalization(name=f"{name}_bn")(x)
+    return keras.layers.ReLU(name=f"{name}_relu")(x) if relu else x
+
+
+def depthwise_bn_relu(x: keras.KerasTensor, size: int, name: str, *, strides: int = 1) -> keras.KerasTensor:
+    """Applies DepthwiseConv2D ("same", no bias), BatchNormalization and ReLU to an (N, H, W, C) tensor."""
+    conv = keras.layers.DepthwiseConv2D(
+        size, strides, "same", data_format="channels_last", use_bias=False, name=f"{name}_conv"
+    )
+    x = keras.layers.BatchNormalization(name=f"{name}_bn")(conv(x))
+    return keras.layers.ReLU(name=f"{name}_relu")(x)

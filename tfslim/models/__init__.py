@@ -1,0 +1,13 @@
+"""The zoo: small face networks as flat graphs of stock Keras layers, which load without tfslim.
+
+Pixels 0..255 in, logits (or an embedding) out. `CATALOG` says what there is.
+"""
+
+from tfslim.models.catalog import CATALOG, list_models
+from tfslim.models.mobilenet import MobileNet
+from tfslim.models.resnet18 import ResNet18
+from tfslim.models.slimnet import SlimNet
+from tfslim.models.squeezenet import SqueezeNet
+from tfslim.models.vgg11 import VGG11
+
+__all__ = ["CATALOG", "MobileNet", "ResNet18", "SlimNet", "SqueezeNet", "VGG11", "list_models"]

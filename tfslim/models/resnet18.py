@@ -1,0 +1,95 @@
+"""ResNet18 with a head of dense layers, for transfer from ImageNet to facial attributes."""
+
+import keras
+
+from tfslim.models.image_input import image_input
+from tfslim.models.imagenet import load_imagenet_resnet18
+from tfslim.models.weights import load_weights
+
+STAGE_FILTERS = (64, 128, 256, 512)
+BLOCKS_PER_STAGE = 2
+# Mean and standard deviation of ImageNet's pixels, on which the pretrained weights count.
+PIXEL_MEAN = (123.675, 116.28, 103.53)
+PIXEL_DEVIATION = (58.395, 57.12, 57.375)
+
+
+def ResNet18(
+    input_shape: tuple[int | None, int | None, int] = (224, 224, 3),
+    classes: int = 40,
+    head: tuple[int, ...] = (512, 128),
+    weights: str | None = None,
+) -> keras.Model:
+    """Builds ResNet18 up to its average pool (11,176,512 trainable parameters) and dense layers upon it.
+
+    Pixels 0..255 in, logits out; the pixels are normalised as ImageNet's. With the default head and 40 outputs the
+    dense layers have 333,480 parameters. Any resolution builds, down to one pixel; below 32 pixels the last stage
+    sees nothing but a single pixel and padding.
+
+    Args:
+        input_shape: (height, width, 3) of the image, in pixels; None where any height or width will do.
+        classes: number of logits.
+        head: units of the dense layers with ReLU between the average pool and the logits; () for none.
+        weights: "imagenet" for the backbone of keras-hub's preset (the head stays random), path of a weights file
+            for the whole model, or None for random initialisation.
+
+    Returns:
+        A functional model of stock Keras layers, (N, H, W, 3) pixels to (N, classes) logits.
+
+    Raises:
+        ImportError: if `weights` is "imagenet" and keras-hub is not installed.
+        RuntimeError: if the preset can't be fetched.
+        FileNotFoundError: if there is no file `weights`.
+
+    Example:
+        >>> tfslim.models.ResNet18((64, 64, 3), classes=40).output_shape
+        (None, 40)
+
+    Reference: ResNet, arXiv 1512.03385, table 1; the head as by Wang and Wong, "Facial attributes".
+    """
+    inputs = image_input(input_shape, 1, "ResNet18")
+    if input_shape[2] != 3:
+        raise ValueError(f"ResNet18: input_shape={input_shape}; the pixels are normalised as RGB, so 3 channels")
+    x = _normalize(inputs)
+    x = _conv_bn(x, 64, 7, 2, "stem")
+    x = keras.layers.ReLU(name="stem_relu")(x)
+    # After a ReLU a border of zeros is never the largest, so that it pads as PyTorch's pool does.
+    x = keras.layers.ZeroPadding2D(1, name="stem_pool_pad")(x)
+    x = keras.layers.MaxPooling2D(3, 2, name="stem_pool")(x)
+    for stage, filters in enumerate(STAGE_FILTERS, start=1):
+        for block in range(1, BLOCKS_PER_STAGE + 1):
+            x = _block(x, filters, 2 if stage > 1 and block == 1 else 1, f"stage{stage}_block{block}")
+    x = keras.layers.GlobalAveragePooling2D(name="global_pool")(x)
+    for index, units in enumerate(head, start=1):
+        x = keras.layers.Dense(units, name=f"head{index}_dense")(x)
+        x = keras.layers.ReLU(name=f"head{index}_relu")(x)
+    outputs = keras.layers.Dense(classes, dtype="float32", name="logits")(x)
+    model = keras.Model(inputs, outputs, name="resnet18")
+    if weights == "imagenet":
+        return load_imagenet_resnet18(model)
+    return load_weights(model, weights)
+
+
+def _normalize(x):
+    variance = [deviation**2 for deviation in PIXEL_DEVIATION]
+    return keras.layers.Normalization(mean=list(PIXEL_MEAN), variance=variance, name="normalization")(x)
+
+
+def _block(x, filters, strides, name):
+    """The basic block: two 3x3 convolutions and a skip, projected where the shape changes."""
+    skip = x if strides == 1 else _conv_bn(x, filters, 1, strides, f"{name}_skip")
+    x = _conv_bn(x, filters, 3, strides, f"{name}_first")
+    x = keras.layers.ReLU(name=f"{name}_first_relu")(x)
+    x = _conv_bn(x, filters, 3, 1, f"{name}_second")
+    x = keras.layers.Add(name=f"{name}_add")([x, skip])
+    return keras.layers.ReLU(name=f"{name}_relu")(x)
+
+
+def _conv_bn(x, filters, size, strides, name):
+    # Keras pads a strided convolution at the bottom right; the pretrained weights were trained with both sides padded.
+    if strides > 1 and size > 1:
+        x = keras.layers.ZeroPadding2D(size // 2, name=f"{name}_pad")(x)
+    padding = "valid" if strides > 1 else "same"
+    x = keras.layers.Conv2D(
+        filters, size, strides, padding, use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv"
+    )(x)
+    return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)

@@ -1,0 +1,64 @@
+"""SqueezeNet v1.1 with batch normalisation, a face embedding network."""
+
+import keras
+
+from tfslim.layers.convolution import conv_bn_relu
+from tfslim.layers.fire import Fire
+from tfslim.models.image_input import image_input
+from tfslim.models.weights import load_weights
+
+# Output filters of fire2 to fire9; the squeeze has an eighth of them.
+FIRE_FILTERS = (128, 128, 256, 256, 384, 384, 512, 512)
+
+
+def SqueezeNet(
+    input_shape: tuple[int | None, int | None, int] = (113, 113, 3),
+    classes: int | None = None,
+    embedding: int = 1000,
+    weights: str | None = None,
+    pool_after: tuple[int, int] = (3, 5),
+) -> keras.Model:
+    """Builds SqueezeNet v1.1 with a first stride of 1 and BN before every ReLU: 1,243,384 trainable parameters.
+
+    Pixels 0..255 in; out comes the embedding, which is the mean over the image of the last convolution's non-negative
+    filters, or logits where `classes` is given. The three 3x3 max-pools of stride 2 are unpadded; the least image,
+    15x15 pixels, leaves one pixel.
+
+    Args:
+        input_shape: (height, width, channels) of the image, in pixels; None where any height or width will do.
+        classes: number of logits upon the embedding, or None for the embedding model.
+        embedding: length of the embedding.
+        weights: path of a weights file to load, or None for random initialisation.
+        pool_after: numbers of the two Fire modules that a max-pool follows: (3, 5) is v1.1, and (4, 8) is how
+            SqueezeFacePoseNet was released. Parameters don't depend on it.
+
+    Returns:
+        A functional model of stock Keras layers, (N, H, W, channels) pixels to (N, embedding) float32 features or
+        (N, classes) logits; the embedding is the output of the layer "embedding" either way.
+
+    Raises:
+        ValueError: if the image is smaller than 15x15 or `pool_after` names no two Fire modules.
+        FileNotFoundError: if there is no file `weights`.
+
+    Example:
+        >>> tfslim.models.SqueezeNet().output_shape
+        (None, 1000)
+
+    Reference: SqueezeNet, arXiv 1602.07360; for faces SqueezerFaceNet, arXiv 2307.10697, section III.
+    """
+    if len(set(pool_after)) != 2 or not set(pool_after) <= set(range(2, 10)):
+        raise ValueError(f"SqueezeNet: pool_after={pool_after}; expected two of the Fire modules 2 to 9")
+    inputs = image_input(input_shape, 15, "SqueezeNet")
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="rescaling")(inputs)
+    x = conv_bn_relu(x, 64, 3, "conv1", use_bias=True)
+    x = keras.layers.MaxPooling2D(3, 2, name="conv1_pool")(x)
+    for index, filters in enumerate(FIRE_FILTERS, start=2):
+        x = Fire(filters, batch_norm=True, name=f"fire{index}").flat(x)
+        if index in pool_after:
+            x = keras.layers.MaxPooling2D(3, 2, name=f"fire{index}_pool")(x)
+    x = keras.layers.Dropout(0.5, name="dropout")(x)
+    x = conv_bn_relu(x, embedding, 1, "conv10", use_bias=True)
+    outputs = keras.layers.GlobalAveragePooling2D(dtype="float32", name="embedding")(x)
+    if classes is not None:
+        outputs = keras.layers.Dense(classes, dtype="float32", name="logits")(outputs)
+    return load_weights(keras.Model(inputs, outputs, name="squeezenet"), weights)
