@@ -18,7 +18,7 @@ def replacing(path: str | os.PathLike) -> Iterator[str]:
 
     Example:
         >>> with replacing("report.json") as beside, open(beside, "w") as file:
-        ...     file.write("{}")
+        ...     json.dump({"images": 200}, file)
     """
     path = os.fspath(path)
     folder, name = os.path.split(os.path.abspath(path))

@@ -177,8 +177,10 @@ def _optimizer(training: Training) -> keras.optimizers.Optimizer:
 
 def _loss(asked: Optimization, celeba: CelebA) -> keras.losses.Loss:
     if asked.loss == "balanced":
+        if asked.label_smoothing:
+            raise ValueError("label_smoothing is for the loss 'bce'; the balanced loss has none")
         rates = celeba.part("train").attributes.mean(axis=0)
-        return BalancedBinaryCrossentropy(rates, label_smoothing=asked.label_smoothing)
+        return BalancedBinaryCrossentropy(rates)
     return keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=asked.label_smoothing)
 
 

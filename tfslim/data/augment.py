@@ -34,6 +34,39 @@ def augment(images: tf.Tensor, augmentation: Augmentation, seed: tf.Tensor) -> t
     return images
 
 
+def mix(images: tf.Tensor, targets: tf.Tensor, strength: float, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Blends each image and its targets with those of its mirror place in the batch (mixup).
+
+    Args:
+        images: (N, H, W, 3), uint8 or float32 pixels in 0..255.
+        targets: (N, A) float32.
+        strength: the share is drawn from Beta(strength, strength), one an image.
+        seed: (2,) integers; another pair gives other shares.
+
+    Returns:
+        Images (N, H, W, 3) float32 and targets (N, A) float32.
+
+    Example:
+        >>> images, targets = mix(tf.zeros((2, 8, 8, 3)), tf.eye(2), 0.2, seed=(0, 1))
+
+    Source: Zhang, Cisse, Dauphin, Lopez-Paz, "mixup: Beyond Empirical Risk Minimization", ICLR 2018, equation 2.
+    """
+    seed = tf.cast(seed, tf.int64)
+    first, second = (
+        tf.random.stateless_gamma(
+            [tf.shape(images)[0]], tf.random.experimental.stateless_fold_in(seed, stream), strength
+        )
+        for stream in (8, 9)
+    )
+    # Shares below one half would only exchange the two images' roles.
+    share = tf.math.divide_no_nan(first, first + second)
+    share = tf.maximum(share, 1 - share)
+    images = tf.cast(images, tf.float32)
+    blended = share[:, None, None, None]
+    images = blended * images + (1 - blended) * tf.reverse(images, axis=[0])
+    return images, share[:, None] * targets + (1 - share[:, None]) * tf.reverse(targets, axis=[0])
+
+
 def _draw(count: tf.Tensor, stream: int, low: float, high: float, seed: tf.Tensor) -> tf.Tensor:
     """One uniform number an image; each `stream` is independent of the others under the same seed."""
     seed = tf.random.experimental.stateless_fold_in(tf.cast(seed, tf.int64), stream)

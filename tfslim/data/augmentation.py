@@ -15,6 +15,7 @@ class Augmentation:
         brightness: largest change added to all pixels, as a share of the pixel range.
         contrast: largest relative change of the distance from the image's mean.
         saturation: largest relative change of the distance from grey.
+        mixup: blend each image and its targets with another of the batch, by a share drawn from Beta(mixup, mixup).
     """
 
     flip: bool = False
@@ -24,15 +25,18 @@ class Augmentation:
     brightness: float = 0.0
     contrast: float = 0.0
     saturation: float = 0.0
+    mixup: float = 0.0
 
     def __post_init__(self):
-        for name, highest in (
-            ("shift", 1),
-            ("rotation", 180),
-            ("zoom", 0.9),
-            ("brightness", 1),
-            ("contrast", 1),
-            ("saturation", 1),
-        ):
+        limits = {
+            "shift": 1,
+            "rotation": 180,
+            "zoom": 0.9,
+            "brightness": 1,
+            "contrast": 1,
+            "saturation": 1,
+            "mixup": 10,
+        }
+        for name, highest in limits.items():
             if not 0 <= getattr(self, name) <= highest:
                 raise ValueError(f"augmentation: {name}={getattr(self, name)} is not between 0 and {highest}")

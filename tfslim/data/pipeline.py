@@ -5,7 +5,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from tfslim.data.augment import augment
+from tfslim.data.augment import augment, mix
 from tfslim.data.augmentation import Augmentation
 from tfslim.data.celeba import CelebA
 from tfslim.data.images import ImageError, decode
@@ -52,19 +52,19 @@ def training_batches(
         raise ValueError(f"{part}: {count} images don't fill one batch of {batch_size}; take a smaller batch_size")
     fetch = _fetch_cached(celeba, part, size) if cache else _fetch_decoded(celeba, part, size)
 
+    if augmentation.mixup and targets != "attributes":
+        raise ValueError("mixup blends attributes; identities are class numbers and can't be blended: set mixup to 0")
+
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_shuffle(tf.range(count), seed=[tf.cast(seed, tf.int64), epoch])
-        return (
-            fetch(tf.data.Dataset.from_tensor_slices(order), batch_size, True)
-            .enumerate()
-            .map(
-                lambda step, batch: (
-                    augment(batch[0], augmentation, tf.stack([epoch * count + step, tf.cast(seed, tf.int64)])),
-                    tf.gather(values, batch[1]),
-                ),
-                num_parallel_calls=tf.data.AUTOTUNE,
-            )
-        )
+
+        def change(step: tf.Tensor, batch: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+            draw = tf.stack([epoch * count + step, tf.cast(seed, tf.int64)])
+            images, wanted = augment(batch[0], augmentation, draw), tf.gather(values, batch[1])
+            return mix(images, wanted, augmentation.mixup, draw) if augmentation.mixup else (images, wanted)
+
+        batches = fetch(tf.data.Dataset.from_tensor_slices(order), batch_size, True)
+        return batches.enumerate().map(change, num_parallel_calls=tf.data.AUTOTUNE)
 
     return tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(one_epoch).prefetch(tf.data.AUTOTUNE)
 

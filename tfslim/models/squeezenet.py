@@ -56,7 +56,7 @@ def SqueezeNet(
         x = Fire(filters, batch_norm=True, name=f"fire{index}").flat(x)
         if index in pool_after:
             x = keras.layers.MaxPooling2D(3, 2, name=f"fire{index}_pool")(x)
-    x = keras.layers.Dropout(0.5, name="dropout")(x)
+    x = keras.layers.Dropout(0.5, name="conv10_dropout")(x)
     x = conv_bn_relu(x, embedding, 1, "conv10", use_bias=True)
     outputs = keras.layers.GlobalAveragePooling2D(dtype="float32", name="embedding")(x)
     if classes is not None:

@@ -1,0 +1,89 @@
+"""The pictures: what they hold, and that they are written whole."""
+
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfslim.metrics import attribute_table
+from tfslim.plots import BAR, FLOOR, MARK, WORSE, attribute_bars, prediction_card
+
+
+def share_of(color: str, path) -> float:
+    """Share of the picture's pixels that have just this colour."""
+    with Image.open(path) as picture:
+        pixels = np.asarray(picture.convert("RGB"))
+    wanted = [int(color[index : index + 2], 16) for index in (1, 3, 5)]
+    return float((pixels == wanted).all(axis=2).mean())
+
+
+def table_with(right: int):
+    """Ten images, half of them positive, `right` answered rightly; and an attribute that is always there and found."""
+    labels = np.array([[index % 2, 1] for index in range(10)])
+    answers = labels.copy()
+    answers[right:, 0] = 1 - answers[right:, 0]
+    return attribute_table(labels, answers * 2.0 - 1, ["Wearing_Hat", "Young"])
+
+
+def test_bars_show_what_the_model_adds(tmp_path):
+    good, poor = tmp_path / "good.png", tmp_path / "poor.png"
+    attribute_bars(table_with(right=10), good, title="test part")
+    attribute_bars(table_with(right=2), poor)
+    assert share_of(BAR, good) > 0.05
+    assert share_of(WORSE, good) == 0
+    assert share_of(WORSE, poor) > 0.03
+    # What is left of the blue is its patch in the legend.
+    assert share_of(BAR, poor) < 0.01
+    for path in (good, poor):
+        assert share_of(FLOOR, path) > 0.03
+        assert share_of(MARK, path) > 0
+    assert sorted(os.listdir(tmp_path)) == ["good.png", "poor.png"]
+
+
+def test_bars_grow_with_the_attributes(tmp_path):
+    labels = np.tile([[0], [1]], (1, 40))
+    table = attribute_table(labels, labels - 0.5, [f"attribute_{index}" for index in range(40)])
+    attribute_bars(table, tmp_path / "forty.png")
+    with Image.open(tmp_path / "forty.png") as picture:
+        width, height = picture.size
+    assert height > width
+
+
+def test_card_shows_photo_and_bars(tmp_path):
+    image = np.zeros((109, 89, 3), np.uint8)
+    image[:] = (200, 30, 90)
+    none, all_there, cut = (tmp_path / name for name in ("none.png", "all.png", "cut.png"))
+    names = ["Smiling", "Young", "Bald"]
+    prediction_card(image, names, [0.4, 0.3, 0.2], none, title="photo.jpg")
+    prediction_card(image, names, [0.9, 0.8, 0.7], all_there)
+    prediction_card(image, names, [0.4, 0.3, 0.2], cut, cuts=[0.1, 0.5, 0.5])
+    assert share_of(BAR, none) == 0
+    assert 0 < share_of(BAR, cut) < share_of(BAR, all_there)
+    assert all(share_of("#c81e5a", path) > 0.1 for path in (none, all_there, cut))
+    assert len(os.listdir(tmp_path)) == 3
+
+
+def test_card_refuses_what_does_not_fit(tmp_path):
+    image = np.zeros((8, 8, 3), np.uint8)
+    path = tmp_path / "card.png"
+    with pytest.raises(ValueError, match="Young: the probability is 1.5"):
+        prediction_card(image, ["Bald", "Young"], [0.5, 1.5], path)
+    with pytest.raises(ValueError, match=r"2 names, but probabilities \(3,\)"):
+        prediction_card(image, ["Bald", "Young"], [0.5, 0.5, 0.5], path)
+    with pytest.raises(ValueError, match=r"image is \(8, 8\) uint8, expected"):
+        prediction_card(image[:, :, 0], ["Bald"], [0.5], path)
+    with pytest.raises(ValueError, match="float32, expected"):
+        prediction_card(image.astype("float32"), ["Bald"], [0.5], path)
+    assert not path.exists()
+
+
+def test_a_picture_that_cannot_be_written_leaves_nothing(tmp_path):
+    with pytest.raises(ValueError, match="nonsense"):
+        attribute_bars(table_with(right=5), tmp_path / "bars.nonsense")
+    assert os.listdir(tmp_path) == []
+
+
+def test_other_formats_by_suffix(tmp_path):
+    attribute_bars(table_with(right=5), tmp_path / "bars.svg")
+    assert (tmp_path / "bars.svg").read_text().startswith("<?xml")

@@ -1,0 +1,141 @@
+"""Pictures of what a model answers: its attributes over the majority floor, and one photo's attributes beside it."""
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+
+from tfslim.atomic import replacing
+from tfslim.metrics import AttributeTable
+
+INK, PALE, FLOOR, BAR, WORSE, MARK = "#1f2933", "#d9dee4", "#aebccb", "#2f6f9f", "#c2543a", "#e09f1f"
+
+
+def attribute_bars(table: AttributeTable, path: str | os.PathLike, title: str = "") -> None:
+    """Draws each attribute's accuracy over the accuracy of always giving its commoner answer, best first.
+
+    The grey part of a bar is the majority floor, the blue part what the model adds (red: what it lacks); a diamond
+    marks the balanced accuracy.
+
+    Args:
+        table: what `attribute_table` made.
+        path: the picture to write (.png, .svg, .pdf); written beside and then renamed.
+        title: a line above it.
+
+    Example:
+        >>> attribute_bars(attribute_table(labels, logits, names), "attributes.png", title="Slim-Net, test part")
+    """
+    figure, axes = _figure(8.5, 1.6 + 0.24 * len(table.names))
+    order = np.argsort(table.accuracy, kind="stable")
+    rows = np.arange(len(order))
+    accuracy, floor = 100 * table.accuracy[order], 100 * table.majority[order]
+    balanced = 100 * table.balanced_accuracy[order]
+    gain = accuracy - floor
+    axes.barh(rows, np.minimum(accuracy, floor), color=FLOOR, height=0.72, label="always the commoner answer")
+    axes.barh(rows, np.maximum(gain, 0), left=floor, color=BAR, height=0.72, label="what the model adds")
+    if (gain < 0).any():
+        axes.barh(rows, np.maximum(-gain, 0), left=accuracy, color=WORSE, height=0.72, label="what the model lacks")
+    axes.plot(balanced, rows, "D", color=MARK, markeredgecolor="white", markeredgewidth=0.7, markersize=5.5,
+              label="balanced accuracy", linestyle="none")  # fmt: skip
+    for row, value in zip(rows, accuracy, strict=True):
+        axes.text(100.8, row, f"{value:.1f}", va="center", ha="left", fontsize=8, color=INK)
+    lowest = min(accuracy.min(), floor.min(), balanced.min())
+    axes.set_xlim(max(0, 10 * np.floor((lowest - 3) / 10)), 100)
+    axes.set_ylim(-0.6, len(rows) - 0.4)
+    axes.set_yticks(rows, [_readable(table.names[index]) for index in order])
+    axes.set_xlabel("% of the images answered correctly", fontsize=9, color=INK)
+    axes.grid(axis="x", color="white", linewidth=0.8, alpha=0.6)
+    means = table.means()
+    summary = (
+        f"mean accuracy {means['accuracy']:.2%}   balanced {means['balanced_accuracy']:.2%}   "
+        f"floor {means['majority']:.2%}   {table.images:,} images"
+    )
+    axes.set_title(f"{title}\n" if title else "", fontsize=12, fontweight="bold", color=INK, loc="left")
+    axes.text(0, 1.005, summary, transform=axes.transAxes, fontsize=8.5, color=INK, va="bottom")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, fontsize=8.5)
+    _write(figure, path)
+
+
+def prediction_card(
+    image: np.ndarray,
+    names: Sequence[str],
+    probabilities: Sequence[float] | np.ndarray,
+    path: str | os.PathLike,
+    title: str = "",
+    cuts: Sequence[float] | np.ndarray | None = None,
+) -> None:
+    """Draws a photo with a bar for each attribute's probability beside it, likeliest first.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        names: A names.
+        probabilities: A shares in 0..1.
+        path: the picture to write; written beside and then renamed.
+        title: a line above it, such as the photo's name.
+        cuts: A probabilities above which an attribute is taken as there (its bar is blue); None means one half. Where
+            they are given, each is marked on its bar.
+
+    Raises:
+        ValueError: if the shapes don't fit or a probability is not in 0..1, naming the attribute.
+
+    Example:
+        >>> prediction_card(photo, ["Smiling", "Eyeglasses"], [0.93, 0.04], "card.png")
+    """
+    image, shares = np.asarray(image), np.asarray(probabilities, np.float64)
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise ValueError(f"image is {image.shape} {image.dtype}, expected (height, width, 3) uint8 RGB")
+    bounds = np.full(len(names), 0.5) if cuts is None else np.asarray(cuts, np.float64)
+    if shares.shape != (len(names),) or bounds.shape != (len(names),):
+        raise ValueError(f"there are {len(names)} names, but probabilities {shares.shape} and cuts {bounds.shape}")
+    for name, share in zip(names, shares, strict=True):
+        if not 0 <= share <= 1:
+            raise ValueError(f"{name}: the probability is {share}, expected a share in 0..1")
+    height = max(3.6, 1.0 + 0.21 * len(names))
+    figure, (left, axes) = _figure(4.2 + 0.62 * height, height, columns=(0.62 * height, 4.2))
+    left.imshow(image, interpolation="bicubic")
+    left.set_anchor("N")
+    left.axis("off")
+    left.set_title(title, fontsize=11, fontweight="bold", color=INK, loc="left")
+    order = np.argsort(shares, kind="stable")
+    rows = np.arange(len(order))
+    there = shares > bounds
+    axes.barh(rows, 100, color=PALE, alpha=0.5, height=0.72)
+    axes.barh(rows, 100 * shares[order], color=np.where(there, BAR, FLOOR)[order], height=0.72)
+    if cuts is not None:
+        axes.plot(100 * bounds[order], rows, "|", color=INK, markersize=7, markeredgewidth=1.2)
+    for row, index in zip(rows, order, strict=True):
+        weight = "bold" if there[index] else "normal"
+        axes.text(101.5, row, f"{shares[index]:.0%}", va="center", fontsize=8, color=INK, fontweight=weight)
+    axes.set_xlim(0, 100)
+    axes.set_ylim(-0.6, len(rows) - 0.4)
+    axes.set_yticks(rows, [_readable(names[index]) for index in order])
+    for label, index in zip(axes.get_yticklabels(), order, strict=True):
+        label.set_fontweight("bold" if there[index] else "normal")
+    axes.set_xticks([])
+    axes.set_title("probability (blue: taken as there)", fontsize=8.5, color=INK, loc="left")
+    _write(figure, path)
+
+
+def _figure(width: float, height: float, columns: tuple[float, ...] = (1,)):
+    # matplotlib takes half a second to import, and pyplot would keep every figure alive; hence here, and hence Agg.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=150, facecolor="white", layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, len(columns), width_ratios=columns)
+    chart = axes[-1] if len(columns) > 1 else axes
+    chart.set_axisbelow(False)
+    chart.spines[:].set_visible(False)
+    chart.tick_params(length=0, labelsize=8.5, labelcolor=INK)
+    return figure, axes
+
+
+def _readable(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _write(figure, path: str | os.PathLike) -> None:
+    with replacing(path) as beside:
+        figure.savefig(beside)

@@ -1,0 +1,139 @@
+"""What every step gives back: what it did, what it skipped and why, and the model's cost before and after."""
+
+import dataclasses
+import json
+import math
+import os
+from collections.abc import Sequence
+
+from tfslim.atomic import replacing
+from tfslim.cost import Cost
+from tfslim.text_table import text_table
+
+Figure = float | int | str
+
+
+@dataclasses.dataclass
+class Report:
+    """What one step did to a model.
+
+    Args:
+        step: the step's name, such as "prune_filters".
+        before: the cost of the model that went in, if it was measured.
+        after: the cost of the model that came out.
+        done: what was done, a line each.
+        skipped: what was left as it was, and why.
+        figures: other results, by name: accuracies, bytes of a file, seconds. Names say their units.
+
+    Example:
+        >>> print(Report("convert", figures={"file bytes": 2_371_584}, skipped={"softmax": "int8 has no rule for it"}))
+        convert
+        file bytes  2,371,584
+        skipped softmax: int8 has no rule for it
+    """
+
+    step: str
+    before: Cost | None = None
+    after: Cost | None = None
+    done: list[str] = dataclasses.field(default_factory=list)
+    skipped: dict[str, str] = dataclasses.field(default_factory=dict)
+    figures: dict[str, Figure] = dataclasses.field(default_factory=dict)
+
+    def __str__(self) -> str:
+        parts = [self.step]
+        if self.before or self.after:
+            parts.append(_comparison(self.before, self.after))
+        if self.figures:
+            parts.append(text_table([[name, _figure(value)] for name, value in self.figures.items()], align="<>"))
+        parts += self.done
+        parts += [f"skipped {what}: {why}" for what, why in self.skipped.items()]
+        return "\n".join(parts)
+
+    def to_dict(self) -> dict:
+        """The report as plain dictionaries, lists, strings and numbers, for JSON; NaN and infinities become strings."""
+        return {
+            "step": self.step,
+            "before": self.before.to_dict() if self.before else None,
+            "after": self.after.to_dict() if self.after else None,
+            "done": list(self.done),
+            "skipped": dict(self.skipped),
+            "figures": {name: _plain(value) for name, value in self.figures.items()},
+        }
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Writes `to_dict()` as JSON; the file is written beside and then renamed.
+
+        Raises:
+            FileNotFoundError: if the folder of `path` does not exist.
+        """
+        text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+        with replacing(path) as beside, open(beside, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+
+
+def chain_table(reports: Sequence[Report]) -> str:
+    """A text table with a row for each step: parameters, MACs and weight bytes after it, and their share of the first.
+
+    Args:
+        reports: the reports in the order of the steps; those without an `after` are left out.
+
+    Example:
+        >>> print(chain_table([pruned, quantized]))
+    """
+    measured = [report for report in reports if report.after]
+    if not measured:
+        return "no step was measured"
+    start = measured[0].before or measured[0].after
+    costs = [(report.step, report.after) for report in measured]
+    if measured[0].before:
+        costs.insert(0, ("start", start))
+    rows = []
+    for step, cost in costs:
+        row = [step]
+        for _, name in TOTALS:
+            first = getattr(start, name)
+            row += [f"{getattr(cost, name):,}", f"{getattr(cost, name) / first:.1%}" if first else ""]
+        rows.append(row)
+    head = ["step"]
+    for title, _ in TOTALS:
+        head += [title, ""]
+    return text_table(rows, head=head, align="<" + ">>" * len(TOTALS))
+
+
+TOTALS = (
+    ("parameters", "params"),
+    ("trainable", "trainable_params"),
+    ("MACs", "macs"),
+    ("weight bytes", "total_bytes"),
+)
+
+
+def _comparison(before: Cost | None, after: Cost | None) -> str:
+    if before is None or after is None:
+        cost, title = (before, "before") if after is None else (after, "after")
+        rows = [[name, f"{getattr(cost, field):,}"] for name, field in TOTALS]
+        return text_table(rows, head=["", title], align="<>")
+    rows = []
+    for name, field in TOTALS:
+        old, new = getattr(before, field), getattr(after, field)
+        rows.append([name, f"{old:,}", f"{new:,}", _change(old, new)])
+    return text_table(rows, head=["", "before", "after", "change"], align="<>>>")
+
+
+def _change(old: int, new: int) -> str:
+    if old == new:
+        return "same"
+    return f"{new / old - 1:+.1%}" if old else "new"
+
+
+def _figure(value: Figure) -> str:
+    value = _plain(value)
+    if isinstance(value, (bool, str)):
+        return str(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.6g}"
+
+
+def _plain(value: Figure) -> Figure:
+    # Figures often come as numpy scalars, which json can't write.
+    value = value.item() if hasattr(value, "item") else value
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
