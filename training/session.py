@@ -82,7 +82,9 @@ def prepare(
     keras.utils.set_random_seed(seed)
     with getattr(tf.distribute, STRATEGIES[strategy])().scope() if strategy != "none" else contextlib.nullcontext():
         plain = _build(network, stages[-1].size, len(celeba.attribute_names))
-        sizes = {stage.size for stage in stages}
+        sizes = {tuple(stage.size) for stage in stages}
+        for size in sizes - {tuple(stages[-1].size)}:
+            _check_fits(plain, size)
         copy = recast(
             plain,
             precision,
@@ -156,6 +158,15 @@ def _build(network: Network, size: tuple[int, int], classes: int) -> keras.Model
         return getattr(tfslim.models, network.name)(input_shape=(*size, 3), classes=classes, **network.arguments)
     except TypeError as error:
         raise ValueError(f"model.arguments={network.arguments}: {error}") from error
+
+
+def _check_fits(plain: keras.Model, size: tuple[int, int]) -> None:
+    try:
+        recast(plain, input_shape=(*size, 3))
+    except ValueError as error:
+        raise ValueError(
+            f"stages: {plain.name} for its last stage can't take {size[0]}x{size[1]} images: {error}"
+        ) from error
 
 
 def _optimizer(training: Training) -> keras.optimizers.Optimizer:

@@ -1,6 +1,7 @@
 """tf.data pipelines over CelebA: decoding, shuffling and augmentation, each a function of the seed alone."""
 
 import os
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -46,11 +47,10 @@ def training_batches(
     Example:
         >>> batches = training_batches(CelebA("faces"), (109, 89), 64, epochs=range(40))
     """
-    values = _targets(celeba, part, targets)
+    values, fetch = _open(celeba, part, size, targets, cache)
     count = len(values)
     if count < batch_size:
         raise ValueError(f"{part}: {count} images don't fill one batch of {batch_size}; take a smaller batch_size")
-    fetch = _fetch_cached(celeba, part, size) if cache else _fetch_decoded(celeba, part, size)
 
     if augmentation.mixup and targets != "attributes":
         raise ValueError("mixup blends attributes; identities are class numbers and can't be blended: set mixup to 0")
@@ -79,24 +79,31 @@ def evaluation_batches(
     cache: bool = False,
 ) -> tf.data.Dataset:
     """Streams a part once, in file order, unchanged; arguments and elements as in `training_batches`."""
-    values = _targets(celeba, part, targets)
-    fetch = _fetch_cached(celeba, part, size) if cache else _fetch_decoded(celeba, part, size)
+    values, fetch = _open(celeba, part, size, targets, cache)
     batches = fetch(tf.data.Dataset.range(len(values), output_type=tf.int32), batch_size, False)
     return batches.map(lambda images, index: (images, tf.gather(values, index))).prefetch(tf.data.AUTOTUNE)
 
 
-def _targets(celeba: CelebA, part: str, targets: str) -> tf.Tensor:
-    records = celeba.part(part)
+def _open(
+    celeba: CelebA, part: str, size: tuple[int, int], targets: str, cache: bool
+) -> tuple[tf.Tensor, Callable[[tf.data.Dataset, int, bool], tf.data.Dataset]]:
+    """The part's target values, and what turns a dataset of row numbers into batches of (images, row numbers)."""
     if targets not in ("attributes", "identities"):
         raise ValueError(f"targets={targets!r}: expected 'attributes' or 'identities'")
-    values = getattr(records, targets)
-    if values is None:
+    if getattr(celeba.part(part), targets) is None:
         raise ValueError(f"{celeba.folder}: there are no {targets} in this data")
-    return tf.constant(values, tf.float32 if targets == "attributes" else tf.int32)
+    if cache:
+        # Decoding may skip images, so rows and targets are those that it gives.
+        images, attributes, identities = celeba.arrays(part, size)
+        values, fetch = {"attributes": attributes, "identities": identities}[targets], _fetch_cached(images)
+    else:
+        records = celeba.part(part)
+        values, fetch = getattr(records, targets), _fetch_decoded(celeba, records.files, size)
+    return tf.constant(values, tf.float32 if targets == "attributes" else tf.int32), fetch
 
 
-def _fetch_cached(celeba: CelebA, part: str, size: tuple[int, int]):
-    images = tf.constant(celeba.arrays(part, size)[0])
+def _fetch_cached(array: np.ndarray):
+    images = tf.constant(array)
 
     def fetch(indices: tf.data.Dataset, batch_size: int, drop_remainder: bool) -> tf.data.Dataset:
         return indices.batch(batch_size, drop_remainder).map(lambda index: (tf.gather(images, index), index))
@@ -104,8 +111,8 @@ def _fetch_cached(celeba: CelebA, part: str, size: tuple[int, int]):
     return fetch
 
 
-def _fetch_decoded(celeba: CelebA, part: str, size: tuple[int, int]):
-    files = tf.constant(celeba.part(part).files)
+def _fetch_decoded(celeba: CelebA, names: np.ndarray, size: tuple[int, int]):
+    files = tf.constant(names)
     height, width = size
 
     def from_pillow(name: bytes, data: bytes) -> np.ndarray:
@@ -115,7 +122,7 @@ def _fetch_decoded(celeba: CelebA, part: str, size: tuple[int, int]):
         except ImageError as error:
             if celeba.on_error != "skip":
                 raise
-            celeba.skipped[name.decode()] = str(error)
+            celeba.skip(name.decode(), str(error))
             return np.zeros((0, 0, 3), np.uint8)
 
     def read(name: tf.Tensor) -> tf.Tensor:
@@ -132,7 +139,11 @@ def _fetch_decoded(celeba: CelebA, part: str, size: tuple[int, int]):
         name = files[index]
         data = read(name)
         whole = (tf.strings.substr(data, 0, 2) == b"\xff\xd8") & (tf.strings.substr(data, -2, 2) == b"\xff\xd9")
-        image = tf.cond(whole, lambda: fast(data), lambda: tf.numpy_function(from_pillow, [name, data], tf.uint8))
+        # A camera's own header may say that the picture lies on its side, which TensorFlow's decoder ignores.
+        turned = tf.strings.regex_full_match(tf.strings.substr(data, 0, 64), r"(?s).*Exif.*")
+        image = tf.cond(
+            whole & ~turned, lambda: fast(data), lambda: tf.numpy_function(from_pillow, [name, data], tf.uint8)
+        )
         return image, index
 
     def fetch(indices: tf.data.Dataset, batch_size: int, drop_remainder: bool) -> tf.data.Dataset:
