@@ -8,7 +8,7 @@ import importlib
 __version__ = "0.1.0"
 
 _ROOMS = ("data", "layers", "litert", "losses", "metrics", "models", "plots")
-_FUNCTIONS = {"flatten": "tfslim.flatten", "measure": "tfslim.cost", "Report": "tfslim.report"}
+_FUNCTIONS = {"flatten": "tfslim.flattening", "measure": "tfslim.cost", "Report": "tfslim.report"}
 
 __all__ = ["__version__", *_ROOMS, *_FUNCTIONS]
 

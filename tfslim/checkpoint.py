@@ -24,7 +24,7 @@ class Checkpoint(keras.callbacks.Callback):
     Args:
         folder: an existing run folder.
         plain: the compiled model to validate and save; its weights have the order of the trained model's.
-        validation: what `plain.evaluate` takes.
+        validation: dataset of (inputs, targets) batches.
         monitor: metric of `plain` to maximise, without "val_".
         every: validate each so many epochs; the last epoch that `finish` names always is.
 
@@ -61,6 +61,10 @@ class Checkpoint(keras.callbacks.Callback):
             {"epoch": epoch + 1, "seconds": round(seconds, 2), **{k: float(v) for k, v in logs.items()}}
         )
         self._write_history()
+        if epoch + 1 == self.params["epochs"] and self._averages():
+            # Keras puts the average in place of the weights when `fit` ends; the next stage starts from it, and so must
+            # a run resumed there.
+            self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
         self._write_state()
 
     def restore(self) -> int:
@@ -75,7 +79,7 @@ class Checkpoint(keras.callbacks.Callback):
             raise FileNotFoundError(f"{path}: not there, so there is nothing to resume; start without resume")
         variables = self._variables()
         try:
-            with np.load(path, allow_pickle=False) as state:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as state:
                 values = [state[f"v{index}"] for index in range(len(state.files) - 1)]
                 record = json.loads(str(state["record"]))
         except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
@@ -92,8 +96,11 @@ class Checkpoint(keras.callbacks.Callback):
     def _variables(self) -> list[keras.Variable]:
         return [*self.model.variables, *self.model.optimizer.variables]
 
+    def _averages(self) -> bool:
+        return getattr(self.model.optimizer, "use_ema", False)
+
     def _take_weights(self) -> None:
-        if not getattr(self.model.optimizer, "use_ema", False):
+        if not self._averages():
             self.plain.set_weights(self.model.get_weights())
             return
         raw = self.model.get_weights()

@@ -209,7 +209,8 @@ def _print(result: dict, json: bool, out: str) -> None:
         print(f"{len(result['skipped'])} skipped:")
     for why in result["skipped"].values():
         print(f"  {why}")
-    print(f"wrote {len(result['photos'])} cards and predictions.json to {out}")
+    cards = len(result["photos"])
+    print(f"wrote {cards} card{'' if cards == 1 else 's'} and predictions.json to {out}")
 
 
 if __name__ == "__main__":

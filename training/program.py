@@ -55,7 +55,7 @@ def run(
         >>> run(main, "Evaluates models.", positional={"models": "run folders or model files"})
     """
     built = parser(main, description, positional or {}, flags or {}, config)
-    parsed = built.parse_args()
+    parsed = built.parse_args([_underscored(argument) for argument in sys.argv[1:]])
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # else TensorFlow's start-up notes bury the table
     try:
         values = vars(built.instantiate(parsed))
@@ -74,3 +74,11 @@ def run(
             raise
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
+
+
+def _underscored(argument: str) -> str:
+    """Lets `--dry-run` be written for `--dry_run`; values are left alone."""
+    if not argument.startswith("--"):
+        return argument
+    name, equals, value = argument.partition("=")
+    return "--" + name[2:].replace("-", "_") + equals + value

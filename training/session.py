@@ -3,6 +3,8 @@
 import contextlib
 import dataclasses
 import pathlib
+import re
+from collections.abc import Iterator
 
 import keras
 import tensorflow as tf
@@ -12,6 +14,7 @@ import tfslim
 from tfslim.checkpoint import Checkpoint
 from tfslim.data.augmentation import Augmentation
 from tfslim.data.celeba import CelebA
+from tfslim.data.images import ImageError
 from tfslim.data.names import write_labels
 from tfslim.data.pipeline import evaluation_batches, training_batches
 from tfslim.fused_norm import FusedBatchNormalization
@@ -123,16 +126,31 @@ def fit(training: Training, folder: pathlib.Path, validate_every: int, resume: b
             epochs=epochs,
             cache=training.cached("train", stage.size),
         )
-        model.fit(
-            batches,
-            steps_per_epoch=training.steps,
-            initial_epoch=epochs.start,
-            epochs=epochs.stop,
-            callbacks=[checkpoint, board],
-            shuffle=False,  # the stream is shuffled already
-            verbose=verbose,
-        )
+        with _naming_broken_images(training.celeba):
+            model.fit(
+                batches,
+                steps_per_epoch=training.steps,
+                initial_epoch=epochs.start,
+                epochs=epochs.stop,
+                callbacks=[checkpoint, board],
+                shuffle=False,  # the stream is shuffled already
+                verbose=verbose,
+            )
     return _report(training, checkpoint, folder)
+
+
+@contextlib.contextmanager
+def _naming_broken_images(celeba: CelebA) -> Iterator[None]:
+    """Turns an image that can't be decoded, met in the middle of a stream, into one line that names it."""
+    try:
+        yield
+    except (tf.errors.InvalidArgumentError, tf.errors.UnknownError) as error:
+        named = re.search(r"ImageError: (.*)", str(error))
+        if named:
+            raise ImageError(f"{named[1]}; --on_error skip leaves such images out") from error
+        # A file whole at both ends but damaged within is decoded on the fast path, which knows no names.
+        celeba.check_images()
+        raise
 
 
 def _report(training: Training, checkpoint: Checkpoint, folder: pathlib.Path) -> Report:

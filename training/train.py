@@ -20,12 +20,17 @@ labels.json, recipe.yaml, history.csv, report.json, TensorBoard logs, and state.
 
 examples:
   python training/train.py --config training/recipes/slimnet-attributes.yaml --data celeba --out runs/slimnet
-  python training/train.py --config training/recipes/slimnet-attributes.yaml --data celeba --out runs/slimnet --resume true
-  python training/train.py --config training/recipes/mobilenet-attributes.yaml --data celeba --dry_run true
+  python training/train.py --config training/recipes/slimnet-attributes.yaml --data celeba --out runs/slimnet --resume
+  python training/train.py --config training/recipes/mobilenet-attributes.yaml --data celeba --dry-run
   python training/train.py --config training/recipes/slimnet-attributes.yaml --data celeba --out runs/balanced \\
       --optimization.loss balanced --seed 1
 """
 
+FLAGS = {
+    "resume": "go on from the last whole epoch of the run in --out",
+    "check_images": "decode every image before training, and name all that are broken",
+    "dry_run": "say what would be done, and stop",
+}
 NOT_IN_RECIPE = ("out", "resume", "check_images", "dry_run")
 
 
@@ -65,9 +70,9 @@ def main(
         cache_gigabytes: keep a part's decoded images in memory if they take no more than that.
         validate_every: epochs between two validations.
         seed: of weights, order and augmentation.
-        resume: go on from the last whole epoch of the run in `out`.
-        check_images: decode every image before training and stop if one is broken.
-        dry_run: say what would be done, and stop.
+        resume: see `FLAGS`.
+        check_images: see `FLAGS`.
+        dry_run: see `FLAGS`.
     """
     recipe = {name: _plain(value) for name, value in locals().items() if name not in NOT_IN_RECIPE}
     folder = pathlib.Path(out)
@@ -77,7 +82,7 @@ def main(
     for name, why in list(celeba.skipped.items())[:10]:
         print(f"skipped {name}: {why}")
     if check_images:
-        celeba.check_images("train"), celeba.check_images("validation")
+        celeba.check_images()
 
     import session
 
@@ -107,9 +112,7 @@ def _check_folder(folder: pathlib.Path, recipe: dict, resume: bool) -> None:
     written = folder / "recipe.yaml"
     if not resume:
         if (folder / "state.npz").exists():
-            raise ValueError(
-                f"{folder} holds a run already: go on with --resume true, or name another folder with --out"
-            )
+            raise ValueError(f"{folder} holds a run already: go on with --resume, or name another folder with --out")
         return
     if not written.is_file():
         raise FileNotFoundError(f"{written}: not there, so there is no run to resume in {folder}")
@@ -123,4 +126,4 @@ def _check_folder(folder: pathlib.Path, recipe: dict, resume: bool) -> None:
 
 
 if __name__ == "__main__":
-    program.run(main, DESCRIPTION, config=True)
+    program.run(main, DESCRIPTION, flags=FLAGS, config=True)

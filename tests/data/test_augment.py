@@ -79,7 +79,9 @@ def test_brightness_contrast_saturation_against_numpy():
     assert np.abs(shifts).max() <= 25.6 and shifts.std() > 5
     assert (bright == bright[:, :1, :1, :1]).all()
 
-    soft = np.stack([np.full((4, 4, 3), 80), np.full((4, 4, 3), 120)], 1).reshape(1, 8, 4, 3).repeat(16, 0).astype("uint8")
+    soft = (
+        np.stack([np.full((4, 4, 3), 80), np.full((4, 4, 3), 120)], 1).reshape(1, 8, 4, 3).repeat(16, 0).astype("uint8")
+    )
     contrast = changed(Augmentation(contrast=0.5), images=soft)
     np.testing.assert_allclose(contrast.mean(axis=(1, 2, 3)), 100, atol=1e-3)
     assert 0.5 <= (contrast.std(axis=(1, 2, 3)) / 20).min() < (contrast.std(axis=(1, 2, 3)) / 20).max() <= 1.5

@@ -42,7 +42,7 @@ class Composite(keras.layers.Layer):
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         if self.built:
             return self.body.compute_output_shape(input_shape)
-        # The stock layers must be made to be asked; making them aside leaves this layer free to be built on another shape.
+        # The stock layers must be made to be asked; made aside, they leave this layer free for another shape.
         return tuple(self.layout(keras.Input(batch_shape=input_shape), "").shape)
 
 

@@ -15,7 +15,7 @@ def conv_bn_relu(
     batch_norm: bool = True,
     relu: bool = True,
 ) -> keras.KerasTensor:
-    """Applies Conv2D, BatchNormalization and ReLU, named `name`_conv, `name`_bn and `name`_relu, to an (N, H, W, C) tensor."""
+    """Applies Conv2D, BatchNormalization and ReLU, named `name` + "_conv", "_bn", "_relu", to (N, H, W, C) `x`."""
     conv = keras.layers.Conv2D(
         filters, size, strides, padding, data_format="channels_last", use_bias=use_bias, name=f"{name}_conv"
     )

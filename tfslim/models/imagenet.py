@@ -20,7 +20,7 @@ def load_imagenet_resnet18(model: keras.Model) -> keras.Model:
     except ImportError as error:
         raise ImportError(
             'ResNet18(weights="imagenet") takes the weights of keras-hub\'s preset, and keras-hub is not installed: '
-            "pip install \"tfslim-edge[imagenet]\", or give weights=None"
+            'pip install "tfslim-edge[imagenet]", or give weights=None'
         ) from error
     try:
         backbone = keras_hub.models.Backbone.from_preset(PRESET, dtype="float32")

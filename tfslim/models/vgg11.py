@@ -2,7 +2,6 @@
 
 import keras
 
-from tfslim.layers.convolution import conv_bn_relu
 from tfslim.layers.fire import Fire
 from tfslim.layers.flame import Flame
 from tfslim.layers.separable_conv import SeparableConv

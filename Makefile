@@ -1,0 +1,35 @@
+# make demo: from drawn faces to a trained Slim-Net, its table, a picture and .tflite files, in minutes on a CPU.
+# make test: style and tests. Both make the environment in .venv first; PYTHON is the interpreter to make it with.
+PYTHON ?= python3.11
+# On Linux PCs the smaller CPU build of TensorFlow; TENSORFLOW=tensorflow takes the one that knows GPUs.
+TENSORFLOW ?= $(if $(filter Linux-x86_64,$(shell uname -sm | tr ' ' -)),tensorflow-cpu,tensorflow)
+RUN := .venv/bin/python
+FACES := demo/faces
+NET := demo/slimnet
+
+.PHONY: setup demo test clean
+
+setup: .venv/installed
+
+.venv/installed: pyproject.toml setup.cfg
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet --upgrade pip
+	.venv/bin/pip install --quiet --editable ".[$(TENSORFLOW),programs,test]"
+	touch $@
+
+demo: setup
+	rm -rf $(NET)
+	$(RUN) training/draw_faces.py $(FACES) --count 2400 --identities 60 --height 109 --width 89
+	$(RUN) training/train.py --config training/recipes/demo.yaml --data $(FACES) --out $(NET)
+	$(RUN) training/evaluate.py $(NET) --data $(FACES)
+	$(RUN) export/tflite.py $(NET) --data $(FACES) --part test
+	$(RUN) training/predict.py $(NET)/model-int8.tflite $(FACES)/img_align_celeba/00000[1-3].jpg --out $(NET)/predictions
+	@ls -l $(NET)/*.keras $(NET)/*.tflite $(NET)/evaluation-test/*.png $(NET)/predictions/*.png
+
+test: setup
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	$(RUN) -m pytest
+
+clean:
+	rm -rf .venv demo build dist *.egg-info

@@ -1,0 +1,109 @@
+"""Streams give each image once an epoch with its own labels, alike for a seed, and name what they can't decode."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfslim.data import CelebA
+from tfslim.data.augmentation import Augmentation
+from tfslim.data.pipeline import evaluation_batches, training_batches
+
+SIZE = (14, 12)
+
+
+@pytest.fixture
+def little(celeba_folder):
+    return celeba_folder(20)
+
+
+CACHES = pytest.mark.parametrize("cache", [False, True], ids=["decoded", "cached"])
+
+
+def collected(batches):
+    pairs = [(images.numpy(), targets.numpy()) for images, targets in batches]
+    return np.concatenate([p[0] for p in pairs]), np.concatenate([p[1] for p in pairs])
+
+
+def same_rows(celeba, part, images, targets):
+    """Whether each image comes with the row of targets that its colour, unlike any other, belongs to."""
+    expected, attributes, _ = celeba.arrays(part, SIZE)
+    for image, target in zip(images, targets, strict=True):
+        row = np.abs(expected.astype(int) - image.astype(int)).max(axis=(1, 2, 3)).argmin()
+        np.testing.assert_allclose(image, expected[row], atol=2)
+        np.testing.assert_array_equal(target, attributes[row])
+
+
+@CACHES
+def test_evaluation_keeps_file_order(little, cache):
+    celeba = CelebA(little.path)
+    images, targets = collected(evaluation_batches(celeba, "train", SIZE, 5, cache=cache))
+    expected, attributes, _ = celeba.arrays("train", SIZE)
+    np.testing.assert_allclose(images.astype(int), expected.astype(int), atol=2)
+    np.testing.assert_array_equal(targets, attributes)
+
+
+@CACHES
+def test_training_epochs_are_shuffles_and_do_not_depend_on_where_one_starts(little, cache):
+    celeba = CelebA(little.path)
+    count = len(celeba.part("train"))
+    options = {"augmentation": Augmentation(flip=True), "seed": 3, "cache": cache}
+    images, targets = collected(training_batches(celeba, SIZE, 2, epochs=range(3), **options))
+    steps = count // 2 * 2
+    assert len(images) == 3 * steps
+    same_rows(celeba, "train", images, targets)
+    assert len({image.tobytes() for image in images[:steps]}) == steps
+    assert not np.array_equal(targets[:steps], targets[steps : 2 * steps])
+    again = collected(training_batches(celeba, SIZE, 2, epochs=range(1, 3), **options))
+    np.testing.assert_array_equal(again[0], images[steps:])
+    np.testing.assert_array_equal(again[1], targets[steps:])
+
+
+def test_zip_and_folder_give_the_same(celeba_folder):
+    streams = []
+    for kind in ("folder", "zip"):
+        celeba = CelebA(celeba_folder(10, images=kind).path)
+        streams.append(collected(evaluation_batches(celeba, "train", SIZE, 4)))
+    np.testing.assert_array_equal(streams[0][0], streams[1][0])
+
+
+def test_a_truncated_image_is_named_when_it_is_read(little):
+    celeba = CelebA(little.path)
+    name = str(celeba.part("train").files[1])
+    (celeba.source.path / name).write_bytes(little.jpeg(1)[:-30])
+    with pytest.raises(tf.errors.InvalidArgumentError, match=name):
+        collected(evaluation_batches(celeba, "train", SIZE, 4))
+
+
+@CACHES
+def test_skipping_a_truncated_image_keeps_the_others_labels(little, cache):
+    celeba = CelebA(little.path, on_error="skip")
+    count, name = len(celeba.part("train")), str(celeba.part("train").files[1])
+    (celeba.source.path / name).write_bytes(little.jpeg(1)[:-30])
+    images, targets = collected(evaluation_batches(celeba, "train", SIZE, 4, cache=cache))
+    assert len(images) == count - 1
+    same_rows(celeba, "train", images, targets)
+    assert name in celeba.skipped
+
+
+def test_png_grey_and_turned_pictures_are_decoded(little):
+    celeba = CelebA(little.path)
+    names = [str(name) for name in celeba.part("train").files[:3]]
+    picture = little.image(0)
+    picture.save(celeba.source.path / names[0], "PNG")
+    picture.convert("L").save(celeba.source.path / names[1], "JPEG")
+    lying = picture.getexif()
+    lying[0x0112] = 6
+    picture.rotate(90, expand=True).save(celeba.source.path / names[2], "JPEG", exif=lying)
+    images, _ = collected(evaluation_batches(celeba, "train", SIZE, 4))
+    expected = celeba.arrays("train", SIZE)[0]
+    np.testing.assert_allclose(images[:3].astype(int), expected[:3].astype(int), atol=2)
+
+
+def test_wrong_arguments_are_refused(little):
+    celeba = CelebA(little.path)
+    with pytest.raises(ValueError, match="smaller batch_size"):
+        training_batches(celeba, SIZE, 1000)
+    with pytest.raises(ValueError, match="'attributes' or 'identities'"):
+        evaluation_batches(celeba, "train", SIZE, 4, targets="names")
+    with pytest.raises(ValueError, match="mixup"):
+        training_batches(celeba, SIZE, 2, targets="identities", augmentation=Augmentation(mixup=0.2))

@@ -1,0 +1,15 @@
+"""Without TensorFlow Datasets its users are told which extra to install."""
+
+import importlib
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize("module", ["tfds_builder", "tfds_reader"])
+def test_the_extra_is_named(monkeypatch, module):
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
+    for name in ("tfds_extra", module):
+        monkeypatch.delitem(sys.modules, f"tfslim.data.{name}", raising=False)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'tfslim-edge\[tfds\]'"):
+        importlib.import_module(f"tfslim.data.{module}")

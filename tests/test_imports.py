@@ -1,0 +1,57 @@
+"""tfslim's core needs no TensorFlow: seen in fresh processes, where importing it raises."""
+
+import subprocess
+import sys
+
+BLOCKED = """
+import sys
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("tensorflow", "tf_keras", "tensorflow_model_optimization", "ai_edge_litert"):
+            raise ImportError(name + " is not to be had here")
+sys.meta_path.insert(0, Blocked())
+"""
+
+
+def run(code, **environment):
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment or None)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_import_loads_nothing_of_tensorflow():
+    loaded = run("import sys, tfslim; print(*{name.split('.')[0] for name in sys.modules})").split()
+    assert not {"tensorflow", "tf_keras", "tensorflow_model_optimization", "keras"} & set(loaded)
+
+
+def test_labels_are_read_without_tensorflow_or_keras():
+    loaded = run("import sys; from tfslim.data import CelebA; print(*{n.split('.')[0] for n in sys.modules})").split()
+    assert not {"tensorflow", "keras"} & set(loaded)
+
+
+def test_slim_net_trains_on_jax_where_there_is_no_tensorflow():
+    code = (
+        BLOCKED
+        + """
+import keras, numpy as np, tfslim
+keras.utils.set_random_seed(0)
+model = tfslim.models.SlimNet((64, 64, 3), classes=3)
+images = np.random.default_rng(0).integers(0, 256, (16, 64, 64, 3)).astype("uint8")
+targets = (images.mean(axis=(1, 2)) > 127.5).astype("float32")
+model.compile("adam", keras.losses.BinaryCrossentropy(from_logits=True))
+history = model.fit(images, targets, batch_size=8, epochs=2, verbose=0)
+assert np.isfinite(history.history["loss"]).all()
+assert tfslim.measure(model).trainable_params == sum(int(np.prod(w.shape)) for w in model.trainable_weights)
+print(keras.backend.backend(), "tensorflow" in sys.modules)
+"""
+    )
+    import os
+
+    assert run(code, **{**os.environ, "KERAS_BACKEND": "jax"}).split() == ["jax", "False"]
+
+
+def test_every_public_name_resolves():
+    import tfslim
+
+    for name in tfslim.__all__:
+        assert getattr(tfslim, name) is not None

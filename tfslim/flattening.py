@@ -1,0 +1,162 @@
+"""From a model that uses tfslim's layers to the same function in stock Keras layers alone."""
+
+import inspect
+
+import keras
+
+from tfslim.calls import is_graph
+from tfslim.layers.composite import Composite
+
+
+def flatten(model: keras.Model) -> keras.Model:
+    """Rebuilds a model with every tfslim layer and every nested model opened into the stock layers it is made of.
+
+    A saved result loads without tfslim. Shared layers stay shared, frozen ones frozen; layers of other packages are
+    kept as they are. The layers of what was opened are named after it: "fire2_squeeze_conv".
+
+    Args:
+        model: a functional or a built Sequential model with any number of inputs and outputs.
+
+    Returns:
+        A new functional model, not compiled, with the same weights and outputs; `model` is not changed.
+
+    Raises:
+        TypeError: if `model`, or a model in it, is subclassed and so has no graph to open, or if a tfslim layer sits
+            inside another package's layer.
+
+    Example:
+        >>> inputs = keras.Input((32, 32, 3))
+        >>> model = keras.Model(inputs, tfslim.layers.Flame(64, name="flame")(inputs))
+        >>> tfslim.flatten(model).layers[1].name
+        'flame_squeeze_conv'
+    """
+    if not is_graph(model):
+        raise TypeError(_no_graph(model))
+    bare = _bare(model)
+    flat = _Opener({id(operation): operation.name for operation in bare.operations}).open(bare, "")
+    # Laying out left calls on the layers that are no part of the model; a clone has none of them.
+    clean = keras.models.clone_model(keras.Model(flat.input, flat.output, name=model.name))
+    clean.set_weights(flat.get_weights())
+    return clean
+
+
+class _Opener:
+    """Copies layers, once each, and opens what is made of others."""
+
+    def __init__(self, kept_names: dict[int, str]):
+        self._kept_names = kept_names
+        self._taken = set(kept_names.values())
+        self._copies = {}
+
+    def open(self, model: keras.Model, prefix: str) -> keras.Model:
+        flat = keras.models.clone_model(
+            model, clone_function=lambda operation: self._copy(operation, prefix), call_function=_call
+        )
+        for operation in model.operations:
+            copy = self._copies.get(id(operation))
+            if isinstance(copy, keras.layers.Layer) and not isinstance(copy, keras.Model):
+                copy.set_weights(operation.get_weights())
+        return flat
+
+    def _copy(self, operation: keras.Operation, prefix: str) -> keras.Operation:
+        if id(operation) not in self._copies:
+            self._copies[id(operation)] = self._new_copy(operation, prefix)
+        return self._copies[id(operation)]
+
+    def _new_copy(self, operation, prefix):
+        if isinstance(operation, Composite):
+            return self._lay_out(operation, prefix)
+        if isinstance(operation, keras.Model):
+            if not is_graph(operation):
+                raise TypeError(_no_graph(operation))
+            return self.open(_bare(operation), f"{prefix}{operation.name}_")
+        if isinstance(operation, keras.layers.Layer):
+            _refuse_hidden(operation)
+        name = self._kept_names.get(id(operation)) or self._free_name(prefix + operation.name)
+        return type(operation).from_config({**operation.get_config(), "name": name})
+
+    def _lay_out(self, layer: Composite, prefix: str) -> keras.Model:
+        inputs = keras.Input(batch_shape=layer.body.inputs[0].shape, dtype=layer.body.inputs[0].dtype)
+        for name in _numbered(prefix + layer.name):
+            stand_in = type(layer).from_config({**layer.get_config(), "name": name})
+            part = keras.Model(inputs, stand_in.flat(inputs))
+            names = {inner.name for inner in part.layers[1:]}
+            if not names & self._taken:
+                break
+        part.set_weights(layer.body.get_weights())
+        for inner, original in zip(part.layers, layer.body.layers, strict=True):
+            inner.trainable = original.trainable
+        if any(isinstance(inner, (Composite, keras.Model)) for inner in part.layers):
+            return self.open(part, "")
+        self._taken |= names
+        return part
+
+    def _free_name(self, name: str) -> str:
+        free = next(candidate for candidate in _numbered(name) if candidate not in self._taken)
+        self._taken.add(free)
+        return free
+
+
+def _call(operation, *args, **kwargs):
+    """Calls a copied layer, or puts the layers of an opened one in the graph."""
+    if not isinstance(operation, keras.Model):
+        return operation(*args, **kwargs)
+    given = {key: value for key, value in kwargs.items() if value is not None}
+    if not given.keys() <= {"training"}:
+        raise TypeError(
+            f"{operation.name}: called with {', '.join(sorted(given))}; only inputs and training can be opened"
+        )
+    part = _fixed_training(operation, given["training"]) if given else operation
+    tensors = [_cast(x, declared) for x, declared in zip(keras.tree.flatten(args), part.inputs, strict=True)]
+    return keras.Function(part.inputs, part.output).call(tensors)
+
+
+def _cast(x: keras.KerasTensor, declared: keras.KerasTensor) -> keras.KerasTensor:
+    # A model casts its inputs. From float to float every layer does so by itself; from pixels to float none does.
+    if x.dtype == declared.dtype or ("float" in x.dtype and "float" in declared.dtype):
+        return x
+    return keras.ops.cast(x, declared.dtype)
+
+
+def _fixed_training(part: keras.Model, training: bool) -> keras.Model:
+    """The same layers, told whether they train, as a model called with `training` tells those inside it."""
+
+    def call(operation, *args, **kwargs):
+        if isinstance(operation, keras.layers.Layer) and "training" in inspect.signature(operation.call).parameters:
+            kwargs["training"] = training
+        return operation(*args, **kwargs)
+
+    return keras.models.clone_model(part, clone_function=lambda operation: operation, call_function=call)
+
+
+def _bare(model: keras.Model) -> keras.Model:
+    """The graph of `model` as a plain functional model, without what it was compiled with."""
+    if isinstance(model, keras.Sequential):
+        return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    return keras.Model(model.input, model.output, name=model.name)
+
+
+def _numbered(name: str):
+    yield name
+    number = 1
+    while True:
+        yield f"{name}_{number}"
+        number += 1
+
+
+def _no_graph(model: object) -> str:
+    if isinstance(model, keras.Sequential):
+        return f"{model.name} is a Sequential model that is not built; give it a keras.Input as its first layer"
+    return (
+        f"{getattr(model, 'name', model)!r} is a {type(model).__name__} and no functional or Sequential model, "
+        "so it has no graph to open; rebuild it with keras.Model(inputs, outputs)"
+    )
+
+
+def _refuse_hidden(layer: keras.layers.Layer) -> None:
+    for inner in layer._flatten_layers(include_self=False):
+        if isinstance(inner, Composite) or (isinstance(inner, keras.Model) and not is_graph(inner)):
+            raise TypeError(
+                f"layer {layer.name!r} ({type(layer).__name__}) holds the {type(inner).__name__} {inner.name!r} out of "
+                "sight of the model's graph; call that layer in the graph itself"
+            )
