@@ -41,7 +41,9 @@ def test_inference_and_other_ranks_are_the_stock_layer_s():
     images = tf.random.stateless_normal((2, 3, 3, 5), (0, 1))
     np.testing.assert_array_equal(fused(images), stock(images))
     flat = tf.random.stateless_normal((8, 5), (0, 1))
-    np.testing.assert_array_equal(FusedBatchNormalization()(flat, training=True), keras.layers.BatchNormalization()(flat, training=True))
+    np.testing.assert_array_equal(
+        FusedBatchNormalization()(flat, training=True), keras.layers.BatchNormalization()(flat, training=True)
+    )
 
 
 def test_a_frozen_layer_keeps_its_statistics():

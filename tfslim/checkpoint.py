@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from tfslim.atomic import replacing
+from tfslim.recast import recast
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -56,7 +57,8 @@ class Checkpoint(keras.callbacks.Callback):
             if results[self.monitor] > self.best:
                 self.best = float(results[self.monitor])
                 with replacing(self.folder / "model.keras") as path:
-                    self.plain.save(path)
+                    # A copy that was never compiled: a loss of ours in the file would keep others from opening it.
+                    recast(self.plain).save(path)
         self.history.append(
             {"epoch": epoch + 1, "seconds": round(seconds, 2), **{k: float(v) for k, v in logs.items()}}
         )

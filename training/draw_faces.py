@@ -1,5 +1,7 @@
 """Draws faces in CelebA's layout, for trying things out without a download."""
 
+from pathlib import Path
+
 import program
 
 DESCRIPTION = """\
@@ -11,7 +13,9 @@ Examples:
 """
 
 
-def main(folder: str, count: int = 1000, identities: int = 40, height: int = 218, width: int = 178, seed: int = 0):
+def main(
+    folder: str, count: int = 1000, identities: int = 40, height: int = 218, width: int = 178, seed: int = 0
+) -> None:
     """Draws faces.
 
     Args:
@@ -24,6 +28,7 @@ def main(folder: str, count: int = 1000, identities: int = 40, height: int = 218
     """
     from tfslim.data import draw_faces
 
+    Path(folder).absolute().parent.mkdir(parents=True, exist_ok=True)
     draw_faces(folder, count=count, identities=identities, seed=seed, size=(height, width))
     print(f"{folder}: {count:,} faces of {identities} people")
 

@@ -20,7 +20,7 @@ class L2Normalization(Composite):
 
     Example:
         >>> layer = tfslim.layers.L2Normalization(scale=16.0)
-        >>> float(keras.ops.norm(layer(keras.ops.ones((1, 128)))))
+        >>> round(float(keras.ops.norm(layer(keras.ops.ones((1, 128))))), 3)
         16.0
 
     Reference: L2-constrained softmax, arXiv 1703.09507, section 4.

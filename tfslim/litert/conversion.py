@@ -20,7 +20,7 @@ from tfslim.atomic import replacing
 from tfslim.cost import measure
 from tfslim.litert.calibration import gather
 from tfslim.litert.flatfile import float_islands
-from tfslim.litert.static import static_float32
+from tfslim.litert.static import input_structure, static_float32
 from tfslim.litert.worker import ERROR_MARK
 from tfslim.report import Report
 
@@ -135,7 +135,7 @@ def _image_shape(model: keras.Model) -> tuple[int, ...]:
 
 def _run_worker(model: keras.Model, images: np.ndarray | None, job: dict, folder: Path) -> bytes:
     signature = keras.tree.map_structure(
-        lambda tensor: keras.InputSpec(shape=tensor.shape, dtype=tensor.dtype, name=tensor.name), model.input
+        lambda tensor: keras.InputSpec(shape=tensor.shape, dtype=tensor.dtype, name=tensor.name), input_structure(model)
     )
     # Of the ways from Keras 3 to the converter some lose the weights without a word; this one keeps them.
     model.export(str(folder / "model"), format="tf_saved_model", input_signature=[signature], verbose=False)

@@ -26,7 +26,7 @@ def static_float32(model: keras.Model) -> keras.Model:
         lambda tensor: keras.Input(
             batch_shape=(1, *tensor.shape[1:]), dtype=_input_dtype(tensor.dtype), name=tensor.name
         ),
-        model.input,
+        input_structure(model),
     )
     before = keras.config.dtype_policy()
     # A composite layer makes its inner layers while it is built, under the policy of that moment.
@@ -42,6 +42,12 @@ def static_float32(model: keras.Model) -> keras.Model:
         keras.config.set_dtype_policy(before)
     copy.set_weights(model.get_weights())
     return copy
+
+
+def input_structure(model: keras.Model):
+    """The symbolic inputs of a model, in the structure it is called with: one tensor, or a list or dictionary of them."""
+    # A Sequential model has no `input` of its own before it is called.
+    return model.inputs[0] if isinstance(model, keras.Sequential) else model.input
 
 
 def _check(model: keras.Model) -> None:

@@ -1,0 +1,148 @@
+"""Training end to end on a few drawn faces: the run folder, a killed run that goes on, and what is refused."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from tfslim.data import CelebA, draw_faces
+
+PROGRAM = Path(__file__).parents[2] / "training" / "train.py"
+RECIPE = {
+    "model": {"name": "MobileNet", "arguments": {"alpha": 0.25}},
+    "stages": [{"epochs": 2, "size": [32, 32]}, {"epochs": 2, "size": [48, 40]}],
+    "optimization": {"batch_size": 8, "warmup_epochs": 0.5, "average": 0.9},
+    "augmentation": {"flip": True, "shift": 0.05, "saturation": 0.1, "mixup": 0.2},
+    "attributes": ["Male", "Smiling", "Eyeglasses"],
+}
+
+
+@pytest.fixture(scope="module")
+def setting(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("train")
+    draw_faces(folder / "faces", count=48, identities=4, seed=0, size=(52, 44))
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(RECIPE))
+    return folder
+
+
+def command(setting, out, *more):
+    options = ["--config", setting / "recipe.yaml", "--data", setting / "faces", "--out", setting / out]
+    return [sys.executable, str(PROGRAM), *map(str, options), *more]
+
+
+def run(setting, out, *more):
+    return subprocess.run(command(setting, out, *more), capture_output=True, text=True)
+
+
+def state(folder):
+    with np.load(folder / "state.npz") as file:
+        return {name: file[name] for name in file.files if name != "record"}, json.loads(str(file["record"]))
+
+
+@pytest.fixture(scope="module")
+def whole(setting):
+    done = run(setting, "whole")
+    assert done.returncode == 0, done.stderr
+    return setting / "whole"
+
+
+def test_a_killed_run_goes_on_and_ends_as_an_unbroken_one(setting, whole):
+    killed = subprocess.Popen(command(setting, "killed"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while killed.poll() is None and not (setting / "killed" / "state.npz").exists():
+        time.sleep(0.02)
+    killed.send_signal(signal.SIGKILL)
+    assert killed.wait() == -signal.SIGKILL
+    assert len(state(setting / "killed")[1]["history"]) < 4
+    resumed = run(setting, "killed", "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+
+    expected, record = state(whole)
+    found, again = state(setting / "killed")
+    for name, value in expected.items():
+        np.testing.assert_array_equal(found[name], value)
+    assert [row["val_loss"] for row in again["history"]] == [row["val_loss"] for row in record["history"]]
+
+
+def test_the_run_folder_holds_the_model_its_labels_and_its_recipe(setting, whole):
+    import keras
+
+    model = keras.models.load_model(whole / "model.keras")
+    assert model.output_shape == (None, 3) and model.input_shape == (None, 48, 40, 3)
+    assert json.loads((whole / "labels.json").read_text())["attributes"] == RECIPE["attributes"]
+    written = yaml.safe_load((whole / "recipe.yaml").read_text())
+    assert written["stages"] == RECIPE["stages"] and written["seed"] == 0
+    assert list((whole / "tensorboard").rglob("events*"))
+    report = json.loads((whole / "report.json").read_text())
+    images, attributes, _ = CelebA(setting / "faces", attributes=RECIPE["attributes"]).arrays("validation", (48, 40))
+    accuracy = ((model.predict(images, verbose=0) > 0) == attributes).mean()
+    assert report["figures"]["validation accuracy"] == pytest.approx(accuracy, abs=1e-4)
+
+
+def test_an_existing_run_is_not_overwritten_and_only_its_own_recipe_resumes_it(setting, whole):
+    again = run(setting, "whole")
+    assert again.returncode == 2 and "--resume" in again.stderr
+    other = run(setting, "whole", "--resume", "--optimization.learning_rate", "0.1")
+    assert other.returncode == 2 and "optimization" in other.stderr
+    nothing = run(setting, "nowhere", "--resume")
+    assert nothing.returncode == 2 and "no run to resume" in nothing.stderr
+    assert "Traceback" not in again.stderr + other.stderr + nothing.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["--data", "no/such/folder"], "no/such/folder"),
+        (["--attributes", "[Smilling]"], "Smiling"),
+        (["--optimization.learning_rate", "-1"], "learning_rate"),
+        (["--stages", "[]"], "stages"),
+        (["--model.name", "SlimNett"], "SlimNet"),
+        (["--model.arguments", "{alfa: 0.25}"], "alfa"),
+        (["--optimization.batch_size", "1000"], "batch_size"),
+    ],
+)
+def test_mistakes_are_said_in_one_line_before_training(setting, change, message):
+    done = run(setting, "refused", *change)
+    assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
+    assert not (setting / "refused" / "model.keras").exists()
+
+
+def test_a_dry_run_says_what_would_be_done_and_writes_nothing(setting):
+    done = run(setting, "dry", "--dry-run")
+    assert done.returncode == 0 and "3 attributes" in done.stdout and "4 epochs" in done.stdout
+    assert not (setting / "dry").exists()
+
+
+def test_a_broken_image_is_named_and_can_be_skipped(setting):
+    name = str(CelebA(setting / "faces").part("train").files[3])
+    path = setting / "faces" / "img_align_celeba" / name
+    whole = path.read_bytes()
+    try:
+        path.write_bytes(whole[:-200])
+        for options in ([], ["--cache_gigabytes", "0"], ["--check-images"]):
+            stopped = run(setting, f"broken{len(options)}{options[:1]}", *options)
+            assert stopped.returncode == 2, stopped.stderr
+            # TensorFlow logs where the exception passed through it; the program's own word is the last line.
+            said = stopped.stderr.strip().splitlines()[-1]
+            assert said.startswith("error: ") and name in said
+        skipped = run(setting, "skipped", "--on_error", "skip", "--stages", "[{epochs: 1, size: [32, 32]}]")
+        assert skipped.returncode == 0, skipped.stderr
+        assert name in json.loads((setting / "skipped" / "report.json").read_text())["skipped"]
+    finally:
+        path.write_bytes(whole)
+
+
+def test_ctrl_c_leaves_a_run_that_can_go_on(setting):
+    process = subprocess.Popen(command(setting, "stopped"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not (setting / "stopped" / "state.npz").exists():
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate()
+    assert process.returncode == 130 and "Traceback" not in errors
+    assert not [name for name in os.listdir(setting / "stopped") if name.startswith(".")]
