@@ -1,4 +1,4 @@
-"""Runs every code block of README.md as printed: Python in one session, shell commands but for make, which CI has run."""
+"""Runs every code block of README.md as printed: Python in one session, shell commands but for make."""
 
 import os
 import pathlib

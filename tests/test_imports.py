@@ -1,5 +1,6 @@
 """tfslim's core needs no TensorFlow: seen in fresh processes, where importing it raises."""
 
+import os
 import subprocess
 import sys
 
@@ -45,9 +46,16 @@ assert tfslim.measure(model).trainable_params == sum(int(np.prod(w.shape)) for w
 print(keras.backend.backend(), "tensorflow" in sys.modules)
 """
     )
-    import os
-
     assert run(code, **{**os.environ, "KERAS_BACKEND": "jax"}).split() == ["jax", "False"]
+
+
+def test_a_model_with_our_layers_opens_after_a_bare_import(tmp_path):
+    path = tmp_path / "mine.keras"
+    run(
+        "import keras, tfslim; inputs = keras.Input((8, 8, 4));"
+        f"keras.Model(inputs, tfslim.layers.Flame(8)(inputs)).save({str(path)!r})"
+    )
+    assert "Flame" in run(f"import keras, tfslim; print(keras.models.load_model({str(path)!r}).layers[-1])")
 
 
 def test_every_public_name_resolves():

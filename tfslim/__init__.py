@@ -1,9 +1,11 @@
 """Compact face networks on Keras: train, prune, quantise, and export them for phones and the Edge TPU.
 
-`import tfslim` loads nothing else; each name below loads what it needs when it is first used.
+Each name below loads what it needs when first used, so reading labels loads neither Keras nor TensorFlow. Models
+saved with layers of ours open once `tfslim.layers` is loaded, which `import tfslim` after `import keras` does itself.
 """
 
 import importlib
+import sys
 
 __version__ = "0.1.0"
 
@@ -23,3 +25,8 @@ def __getattr__(name: str):
 
 def __dir__() -> list[str]:
     return __all__
+
+
+if "keras" in sys.modules:
+    # Where Keras is loaded already, a saved model with our layers should open after a bare `import tfslim`.
+    importlib.import_module("tfslim.layers")

@@ -1,4 +1,4 @@
-"""Random flips, shifts, rotations and colour changes of a batch of images, reproducible by seed."""
+"""Random flips, shifts, rotations and colour changes of an image, reproducible by seed."""
 
 import math
 
@@ -7,31 +7,34 @@ import tensorflow as tf
 from tfslim.data.augmentation import Augmentation
 
 
-def augment(images: tf.Tensor, augmentation: Augmentation, seed: tf.Tensor) -> tf.Tensor:
-    """Changes each image of a batch at random, the same way for the same `seed`.
+def augment(image: tf.Tensor, augmentation: Augmentation, seed: tf.Tensor) -> tf.Tensor:
+    """Changes an image at random, the same way for the same `seed`.
 
     Args:
-        images: (N, H, W, 3), uint8 or float32 pixels in 0..255.
+        image: (H, W, 3), uint8 or float32 pixels in 0..255; its shape must be known.
         augmentation: how far.
         seed: (2,) integers; another pair gives other changes.
 
     Returns:
-        (N, H, W, 3): uint8 as given if only the geometry changes, float32 in 0..255 if colours do.
+        (H, W, 3): of the dtype given if only the geometry changes, float32 in 0..255 if colours do.
 
     Example:
-        >>> images = tf.zeros((2, 8, 8, 3), tf.uint8)
-        >>> augment(images, Augmentation(flip=True), seed=(0, 1)).shape
-        TensorShape([2, 8, 8, 3])
+        >>> image = tf.zeros((8, 8, 3), tf.uint8)
+        >>> augment(image, Augmentation(flip=True), seed=(0, 1)).shape
+        TensorShape([8, 8, 3])
     """
-    moves = augmentation.shift or augmentation.rotation or augmentation.zoom
-    if moves:
-        images = _move(images, augmentation, seed)
-    elif augmentation.flip:
-        mirrored = _draw(tf.shape(images)[0], 0, 0, 1, seed) < 0.5
-        images = tf.where(mirrored[:, None, None, None], tf.reverse(images, axis=[2]), images)
+    # One number a change, so that asking for one more change leaves the others as they were.
+    draws = tf.unstack(tf.random.stateless_uniform([8], tf.cast(seed, tf.int64), -1.0, 1.0))
+    if augmentation.rotation or augmentation.zoom:
+        image = _turn(image, augmentation, draws)
+    else:
+        if augmentation.flip:
+            image = tf.cond(draws[0] < 0, lambda: tf.reverse(image, axis=[1]), lambda: image)
+        if augmentation.shift:
+            image = _shift(image, augmentation.shift, draws)
     if augmentation.brightness or augmentation.contrast or augmentation.saturation:
-        images = _recolour(images, augmentation, seed)
-    return images
+        image = _recolour(image, augmentation, draws)
+    return image
 
 
 def mix(images: tf.Tensor, targets: tf.Tensor, strength: float, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -67,57 +70,62 @@ def mix(images: tf.Tensor, targets: tf.Tensor, strength: float, seed: tf.Tensor)
     return images, share[:, None] * targets + (1 - share[:, None]) * tf.reverse(targets, axis=[0])
 
 
-def _draw(count: tf.Tensor, stream: int, low: float, high: float, seed: tf.Tensor) -> tf.Tensor:
-    """One uniform number an image; each `stream` is independent of the others under the same seed."""
-    seed = tf.random.experimental.stateless_fold_in(tf.cast(seed, tf.int64), stream)
-    return tf.random.stateless_uniform([count], seed, low, high)
+def _shift(image: tf.Tensor, reach: float, draws: list[tf.Tensor]) -> tf.Tensor:
+    """Whole pixels: nothing to interpolate, the image stays as sharp as it was. Edges are repeated."""
+    height, width, _ = image.shape
+    down, right = (
+        tf.cast(tf.round(draw * reach * side), tf.int32) for draw, side in ((draws[1], height), (draws[2], width))
+    )
+    margin = round(reach * width)
+    wide = tf.concat([tf.repeat(image[:, :1], margin, 1), image, tf.repeat(image[:, -1:], margin, 1)], axis=1)
+    moved = tf.slice(wide, [0, margin + right, 0], image.shape)
+    return tf.gather(moved, tf.clip_by_value(tf.range(height) + down, 0, height - 1))
 
 
-def _move(images: tf.Tensor, augmentation: Augmentation, seed: tf.Tensor) -> tf.Tensor:
+def _turn(image: tf.Tensor, augmentation: Augmentation, draws: list[tf.Tensor]) -> tf.Tensor:
     """Flip, rotation, zoom and shift as one resampling, so that pixels are interpolated once."""
-    count = tf.shape(images)[0]
-    height, width = tf.unstack(tf.cast(tf.shape(images)[1:3], tf.float32))
-    mirror = tf.where(_draw(count, 0, 0, 1, seed) < 0.5, -1.0, 1.0) if augmentation.flip else tf.ones([count])
-    vertical = _draw(count, 1, -augmentation.shift, augmentation.shift, seed) * height
-    horizontal = _draw(count, 2, -augmentation.shift, augmentation.shift, seed) * width
-    turns = augmentation.rotation or augmentation.zoom
-    if not turns:
-        # Whole pixels: nothing to interpolate, the image stays as sharp as it was.
-        vertical, horizontal = tf.round(vertical), tf.round(horizontal)
-    angle = _draw(count, 3, -augmentation.rotation, augmentation.rotation, seed) * (math.pi / 180)
-    scale = tf.exp(_draw(count, 4, -1, 1, seed) * math.log1p(augmentation.zoom))
-    cosine, sine = tf.cos(angle) * scale, tf.sin(angle) * scale
-    centre_x, centre_y = (width - 1) / 2, (height - 1) / 2
-    # Rows of the matrix that takes an output pixel to the input pixel it shows, about the centre.
-    a, b, c, d = cosine * mirror, -sine, sine * mirror, cosine
-    transforms = tf.stack(
-        [a, b, centre_x - a * centre_x - b * centre_y + horizontal]
-        + [c, d, centre_y - c * centre_x - d * centre_y + vertical]
-        + [tf.zeros([count]), tf.zeros([count])],
-        axis=1,
+    height, width, _ = image.shape
+    mirror = tf.where(draws[0] < 0, -1.0, 1.0) if augmentation.flip else 1.0
+    down, right = draws[1] * augmentation.shift * height, draws[2] * augmentation.shift * width
+    angle = draws[3] * (augmentation.rotation * math.pi / 180)
+    scale = tf.exp(draws[4] * math.log1p(augmentation.zoom))
+    return _resampled(image, mirror, down, right, tf.cos(angle) * scale, tf.sin(angle) * scale)
+
+
+@tf.function(jit_compile=True)  # in a fourth of the time of tf.raw_ops.ImageProjectiveTransformV3
+def _resampled(
+    image: tf.Tensor, mirror: tf.Tensor, down: tf.Tensor, right: tf.Tensor, cosine: tf.Tensor, sine: tf.Tensor
+) -> tf.Tensor:
+    """The image turned and scaled about its centre, then moved: bilinear, edges repeated."""
+    height, width, channels = image.shape
+    x = (tf.range(width, dtype=tf.float32) - (width - 1) / 2) * mirror
+    y = tf.range(height, dtype=tf.float32)[:, None] - (height - 1) / 2
+    x, y = (
+        # The corner to the right and below must exist as well: the last pixel is reached from the one before.
+        tf.clip_by_value(cosine * x - sine * y + (width - 1) / 2 + right, 0.0, width - 1.001),
+        tf.clip_by_value(sine * x + cosine * y + (height - 1) / 2 + down, 0.0, height - 1.001),
     )
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=images,
-        transforms=transforms,
-        output_shape=tf.shape(images)[1:3],
-        fill_value=0.0,
-        interpolation="BILINEAR" if turns else "NEAREST",
-        fill_mode="NEAREST",
-    )
+    left, top = tf.floor(x), tf.floor(y)
+    over, below = (x - left)[..., None], (y - top)[..., None]
+    corner = tf.cast(top, tf.int32) * width + tf.cast(left, tf.int32)
+    pixels = tf.reshape(image, [-1, channels])
+
+    def pixel(offset: int) -> tf.Tensor:
+        return tf.cast(tf.gather(pixels, corner + offset), tf.float32)
+
+    first = pixel(0) * (1 - over) + pixel(1) * over
+    second = pixel(width) * (1 - over) + pixel(width + 1) * over
+    blended = first * (1 - below) + second * below
+    return tf.cast(tf.round(blended), tf.uint8) if image.dtype == tf.uint8 else blended
 
 
-def _recolour(images: tf.Tensor, augmentation: Augmentation, seed: tf.Tensor) -> tf.Tensor:
-    def each(stream, reach, around):
-        count = tf.shape(images)[0]
-        return _draw(count, stream, around - reach, around + reach, seed)[:, None, None, None]
-
-    images = tf.cast(images, tf.float32)
-    if augmentation.saturation:
-        grey = tf.tensordot(images, tf.constant([0.299, 0.587, 0.114]), 1)[..., None]
-        images = grey + (images - grey) * each(5, augmentation.saturation, 1.0)
-    if augmentation.contrast:
-        mean = tf.reduce_mean(images, axis=[1, 2, 3], keepdims=True)
-        images = mean + (images - mean) * each(6, augmentation.contrast, 1.0)
-    if augmentation.brightness:
-        images = images + 255.0 * each(7, augmentation.brightness, 0.0)
-    return tf.clip_by_value(images, 0.0, 255.0)
+def _recolour(image: tf.Tensor, augmentation: Augmentation, draws: list[tf.Tensor]) -> tf.Tensor:
+    """Saturation, then contrast about the mean, then brightness: together one matrix and one offset."""
+    saturation, contrast = 1 + draws[5] * augmentation.saturation, 1 + draws[6] * augmentation.contrast
+    brightness = 255.0 * augmentation.brightness * draws[7]
+    grey = tf.tile(tf.constant([[0.299], [0.587], [0.114]]), [1, 3])
+    mixing = saturation * tf.eye(3) + (1 - saturation) * grey
+    pixels = tf.reshape(tf.cast(image, tf.float32), [-1, 3])
+    mean = tf.reduce_mean(tf.matmul(tf.reduce_mean(pixels, axis=0, keepdims=True), mixing))
+    pixels = tf.matmul(pixels, contrast * mixing) + ((1 - contrast) * mean + brightness)
+    return tf.reshape(tf.clip_by_value(pixels, 0.0, 255.0), image.shape)

@@ -55,18 +55,33 @@ def training_batches(
     if augmentation.mixup and targets != "attributes":
         raise ValueError("mixup blends attributes; identities are class numbers and can't be blended: set mixup to 0")
 
+    # Epochs follow one another without a break: a pipeline for each would run empty at its end and fill again. Only
+    # where images are skipped does each end for itself, since how many there are is not known beforehand.
+    separate = celeba.on_error == "skip"
+    length = count if separate else count // batch_size * batch_size
+
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_shuffle(tf.range(count), seed=[tf.cast(seed, tf.int64), epoch])
+        return tf.data.Dataset.from_tensor_slices((order[:length], epoch * count + tf.range(length, dtype=tf.int64)))
 
-        def change(step: tf.Tensor, batch: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-            draw = tf.stack([epoch * count + step, tf.cast(seed, tf.int64)])
-            images, wanted = augment(batch[0], augmentation, draw), tf.gather(values, batch[1])
-            return mix(images, wanted, augmentation.mixup, draw) if augmentation.mixup else (images, wanted)
+    def change(image: tf.Tensor, index: tf.Tensor, place: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        # One image at a time, while it still lies in the cache of the core that decoded it.
+        return augment(image, augmentation, tf.stack([place, tf.cast(seed, tf.int64)])), values[index], place
 
-        batches = fetch(tf.data.Dataset.from_tensor_slices(order), batch_size, True)
-        return batches.enumerate().map(change, num_parallel_calls=tf.data.AUTOTUNE)
+    def blend(images: tf.Tensor, wanted: tf.Tensor, places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        if not augmentation.mixup:
+            return images, wanted
+        return mix(images, wanted, augmentation.mixup, tf.stack([places[0], tf.cast(seed, tf.int64)]))
 
-    return tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(one_epoch).prefetch(tf.data.AUTOTUNE)
+    def batches(rows: tf.data.Dataset) -> tf.data.Dataset:
+        return fetch(rows, change).batch(batch_size, drop_remainder=True).map(blend)
+
+    numbers = tf.data.Dataset.range(epochs.start, epochs.stop)
+    if separate:
+        stream = numbers.flat_map(lambda epoch: batches(one_epoch(epoch)))
+    else:
+        stream = batches(numbers.flat_map(one_epoch))
+    return stream.prefetch(tf.data.AUTOTUNE)
 
 
 def evaluation_batches(
@@ -80,14 +95,15 @@ def evaluation_batches(
 ) -> tf.data.Dataset:
     """Streams a part once, in file order, unchanged; arguments and elements as in `training_batches`."""
     values, fetch = _open(celeba, part, size, targets, cache)
-    batches = fetch(tf.data.Dataset.range(len(values), output_type=tf.int32), batch_size, False)
-    return batches.map(lambda images, index: (images, tf.gather(values, index))).prefetch(tf.data.AUTOTUNE)
+    rows = tf.data.Dataset.range(len(values)).map(lambda row: (tf.cast(row, tf.int32), row))
+    images = fetch(rows, lambda image, index, place: (image, values[index]))
+    return images.batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
 
 def _open(
     celeba: CelebA, part: str, size: tuple[int, int], targets: str, cache: bool
-) -> tuple[tf.Tensor, Callable[[tf.data.Dataset, int, bool], tf.data.Dataset]]:
-    """The part's target values, and what turns a dataset of row numbers into batches of (images, row numbers)."""
+) -> tuple[tf.Tensor, Callable[[tf.data.Dataset, Callable], tf.data.Dataset]]:
+    """The part's target values, and what makes a dataset of change(image, row, place) of one of (row, place)."""
     if targets not in ("attributes", "identities"):
         raise ValueError(f"targets={targets!r}: expected 'attributes' or 'identities'")
     if getattr(celeba.part(part), targets) is None:
@@ -105,8 +121,8 @@ def _open(
 def _fetch_cached(array: np.ndarray):
     images = tf.constant(array)
 
-    def fetch(indices: tf.data.Dataset, batch_size: int, drop_remainder: bool) -> tf.data.Dataset:
-        return indices.batch(batch_size, drop_remainder).map(lambda index: (tf.gather(images, index), index))
+    def fetch(rows: tf.data.Dataset, change: Callable) -> tf.data.Dataset:
+        return rows.map(lambda index, place: change(images[index], index, place), num_parallel_calls=tf.data.AUTOTUNE)
 
     return fetch
 
@@ -135,23 +151,25 @@ def _fetch_decoded(celeba: CelebA, names: np.ndarray, size: tuple[int, int]):
         same = tf.reduce_all(tf.shape(image)[:2] == [height, width])
         return tf.cond(same, lambda: image, lambda: _resize(image, size))
 
-    def load(index: tf.Tensor):
+    def load(index: tf.Tensor) -> tf.Tensor:
         name = files[index]
         data = read(name)
         whole = (tf.strings.substr(data, 0, 2) == b"\xff\xd8") & (tf.strings.substr(data, -2, 2) == b"\xff\xd9")
         # A camera's own header may say that the picture lies on its side, which TensorFlow's decoder ignores.
         turned = tf.strings.regex_full_match(tf.strings.substr(data, 0, 64), r"(?s).*Exif.*")
-        image = tf.cond(
+        return tf.cond(
             whole & ~turned, lambda: fast(data), lambda: tf.numpy_function(from_pillow, [name, data], tf.uint8)
         )
-        return image, index
 
-    def fetch(indices: tf.data.Dataset, batch_size: int, drop_remainder: bool) -> tf.data.Dataset:
-        images = indices.map(load, num_parallel_calls=tf.data.AUTOTUNE)
-        if celeba.on_error == "skip":
-            images = images.filter(lambda image, index: tf.size(image) > 0)
-        images = images.map(lambda image, index: (tf.ensure_shape(image, (height, width, 3)), index))
-        return images.batch(batch_size, drop_remainder)
+    def fetch(rows: tf.data.Dataset, change: Callable) -> tf.data.Dataset:
+        def finish(image: tf.Tensor, index: tf.Tensor, place: tf.Tensor):
+            return change(tf.ensure_shape(image, (height, width, 3)), index, place)
+
+        if celeba.on_error != "skip":
+            return rows.map(lambda index, place: finish(load(index), index, place), num_parallel_calls=tf.data.AUTOTUNE)
+        images = rows.map(lambda index, place: (load(index), index, place), num_parallel_calls=tf.data.AUTOTUNE)
+        images = images.filter(lambda image, index, place: tf.size(image) > 0)
+        return images.map(finish, num_parallel_calls=tf.data.AUTOTUNE)
 
     return fetch
 

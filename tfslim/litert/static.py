@@ -45,7 +45,7 @@ def static_float32(model: keras.Model) -> keras.Model:
 
 
 def input_structure(model: keras.Model):
-    """The symbolic inputs of a model, in the structure it is called with: one tensor, or a list or dictionary of them."""
+    """The symbolic inputs of a model, in the structure it is called with: a tensor, or a list or dictionary."""
     # A Sequential model has no `input` of its own before it is called.
     return model.inputs[0] if isinstance(model, keras.Sequential) else model.input
 
