@@ -62,9 +62,12 @@ def test_a_resumed_run_ends_as_an_unbroken_one(tmp_path):
     assert [row["val_loss"] for row in rest.history] == [row["val_loss"] for row in checkpoint.history]
 
 
-@pytest.mark.parametrize("average", [0.0, 0.9])
-def test_the_saved_model_has_the_average_of_the_weights(tmp_path, average):
+@pytest.mark.parametrize(("average", "scaled"), [(0.0, False), (0.9, False), (0.9, True)])
+def test_the_saved_model_has_the_average_of_the_weights(tmp_path, average, scaled):
     model, checkpoint = checkpointed(tmp_path, average)
+    if scaled:
+        model.optimizer = keras.optimizers.LossScaleOptimizer(model.optimizer)
+        model.optimizer.build(model.trainable_variables)
     expected = None
 
     class Averaging(keras.callbacks.Callback):

@@ -117,7 +117,7 @@ def _calls_inside(call: Call, prefix: str) -> list[Call]:
             kwargs = {**kwargs, "training": False}
         outputs = [tensor for tensor in keras.tree.flatten(layer.call(*args, **kwargs)) if _is_symbolic(tensor)]
         return list(_walk(fresh, outputs, fresh, prefix, lasting_names=False))
-    except (NotImplementedError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+    except (TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise UnreadableLayer(f"{call.path}: {error}") from error
     finally:
         for each, length in zip(marks, lengths, strict=True):

@@ -99,7 +99,8 @@ class Checkpoint(keras.callbacks.Callback):
         return [*self.model.variables, *self.model.optimizer.variables]
 
     def _averages(self) -> bool:
-        return getattr(self.model.optimizer, "use_ema", False)
+        optimizer = self.model.optimizer
+        return getattr(optimizer, "inner_optimizer", optimizer).use_ema
 
     def _take_weights(self) -> None:
         if not self._averages():

@@ -128,7 +128,7 @@ def _check_whole(file: Path) -> None:
     try:
         with zipfile.ZipFile(file) as archive:
             damaged = archive.testzip()
-    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, EOFError, RuntimeError) as error:
         size = file.stat().st_size
         raise ValueError(f"{file}: no .keras file, or one cut short ({size} bytes): {error}") from error
     if damaged:

@@ -96,7 +96,7 @@ def prepare(
             replace={keras.layers.BatchNormalization: FusedBatchNormalization} if strategy == "none" else None,
         )
         training = Training(celeba, plain, copy, stages, optimization, augmentation, cache_gigabytes, seed)
-        copy.compile(_optimizer(training), _loss(optimization, celeba), metrics=[_accuracy()])
+        copy.compile(_optimizer(training, precision), _loss(optimization, celeba), metrics=[_accuracy()])
         plain.compile(loss=_loss(optimization, celeba), metrics=[_accuracy()])
         copy.optimizer.build(copy.trainable_variables)
     return training
@@ -187,7 +187,7 @@ def _check_fits(plain: keras.Model, size: tuple[int, int]) -> None:
         ) from error
 
 
-def _optimizer(training: Training) -> keras.optimizers.Optimizer:
+def _optimizer(training: Training, precision: str) -> keras.optimizers.Optimizer:
     asked = training.optimization
     warmup = round(asked.warmup_epochs * training.steps)
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -201,7 +201,8 @@ def _optimizer(training: Training) -> keras.optimizers.Optimizer:
         schedule, weight_decay=asked.weight_decay, use_ema=asked.average > 0, ema_momentum=asked.average or 0.99
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
+    # Small gradients would vanish in float16; bfloat16 has float32's range.
+    return keras.optimizers.LossScaleOptimizer(optimizer) if precision == "mixed_float16" else optimizer
 
 
 def _loss(asked: Optimization, celeba: CelebA) -> keras.losses.Loss:

@@ -5,6 +5,7 @@ import functools
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 from PIL import Image, ImageDraw
 
 FRAME = (218, 178)  # CelebA's aligned frame, (height, width) in pixels: the unit that all shapes are given in
@@ -42,13 +43,13 @@ def spline(count: int, closed: bool) -> np.ndarray:
     return matrix
 
 
-def curve(points, closed: bool = False) -> np.ndarray:
+def curve(points: ArrayLike, closed: bool = False) -> np.ndarray:
     """Returns the smooth curve, (M, 2) floats, through (N, 2) points."""
     points = np.asarray(points, float)
     return spline(len(points), closed) @ points
 
 
-def mirrored(points) -> np.ndarray:
+def mirrored(points: ArrayLike) -> np.ndarray:
     """Returns the closed outline, (2N - 2, 2), of a right half given from the top (x = 0) to the bottom (x = 0)."""
     points = np.asarray(points, float)
     return np.concatenate([points, points[-2:0:-1] * (-1, 1)])

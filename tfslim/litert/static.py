@@ -44,7 +44,9 @@ def static_float32(model: keras.Model) -> keras.Model:
     return copy
 
 
-def input_structure(model: keras.Model):
+def input_structure(
+    model: keras.Model,
+) -> keras.KerasTensor | list[keras.KerasTensor] | dict[str, keras.KerasTensor]:
     """The symbolic inputs of a model, in the structure it is called with: a tensor, or a list or dictionary."""
     # A Sequential model has no `input` of its own before it is called.
     return model.inputs[0] if isinstance(model, keras.Sequential) else model.input

@@ -35,6 +35,7 @@ def convert_folder(folder: Path) -> None:
 
 
 def main() -> int:
+    """Converts the folder named on the command line; 1 and a marked line on stderr where that fails."""
     try:
         convert_folder(Path(sys.argv[1]))
     except Exception as error:
