@@ -27,6 +27,6 @@ def __dir__() -> list[str]:
     return __all__
 
 
-if "keras" in sys.modules:
+if sys.modules.get("keras"):
     # Where Keras is loaded already, a saved model with our layers should open after a bare `import tfslim`.
     importlib.import_module("tfslim.layers")

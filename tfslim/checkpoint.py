@@ -5,11 +5,13 @@ import json
 import pathlib
 import time
 import zipfile
+from collections.abc import Iterable
 
 import keras
 import numpy as np
 
 from tfslim.atomic import replacing
+from tfslim.batch_statistics import reestimate_statistics
 from tfslim.recast import recast
 
 
@@ -52,13 +54,7 @@ class Checkpoint(keras.callbacks.Callback):
         seconds = time.monotonic() - self._started
         if (epoch + 1) % self.every == 0 or epoch + 1 == self.finish:
             self._take_weights()
-            results = self.plain.evaluate(self.validation, return_dict=True, verbose=0)
-            logs.update({f"val_{name}": float(value) for name, value in results.items()})
-            if results[self.monitor] > self.best:
-                self.best = float(results[self.monitor])
-                with replacing(self.folder / "model.keras") as path:
-                    # A copy that was never compiled: a loss of ours in the file would keep others from opening it.
-                    recast(self.plain).save(path)
+            logs.update({f"val_{name}": value for name, value in self._validate().items()})
         self.history.append(
             {"epoch": epoch + 1, "seconds": round(seconds, 2), **{k: float(v) for k, v in logs.items()}}
         )
@@ -68,6 +64,16 @@ class Checkpoint(keras.callbacks.Callback):
             # a run resumed there.
             self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
         self._write_state()
+
+    def finish_with(self, batches: Iterable) -> float:
+        """Measures the averaged weights' batch statistics on `batches`, and keeps that model if it is the best.
+
+        Returns:
+            What `monitor` then is on the validation part.
+        """
+        self._take_weights()
+        reestimate_statistics(self.plain, batches)
+        return self._validate()[self.monitor]
 
     def restore(self) -> int:
         """Brings the model in training and its optimizer back to the last epoch's end; gives the number of epochs done.
@@ -94,6 +100,15 @@ class Checkpoint(keras.callbacks.Callback):
             variable.assign(value)
         self.best, self.history = record["best"], record["history"]
         return len(self.history)
+
+    def _validate(self) -> dict[str, float]:
+        results = self.plain.evaluate(self.validation, return_dict=True, verbose=0)
+        if results[self.monitor] > self.best:
+            self.best = float(results[self.monitor])
+            with replacing(self.folder / "model.keras") as path:
+                # A copy that was never compiled: a loss of ours in the file would keep others from opening it.
+                recast(self.plain).save(path)
+        return {name: float(value) for name, value in results.items()}
 
     def _variables(self) -> list[keras.Variable]:
         return [*self.model.variables, *self.model.optimizer.variables]
