@@ -33,6 +33,15 @@ def test_same_function_in_variables_of_its_own():
     np.testing.assert_array_equal(model.predict(IMAGES, verbose=0), expected)
 
 
+def test_a_copy_of_a_compiled_model_is_not_compiled(tmp_path):
+    model = branching_model()
+    model.compile("adam", "mse")
+    copy = recast(model)
+    assert not copy.compiled and copy.name == model.name
+    copy.save(tmp_path / "copy.keras")
+    assert not keras.models.load_model(tmp_path / "copy.keras").compiled
+
+
 def test_mixed_precision_keeps_float32_variables_and_logits():
     model = branching_model()
     copy = recast(model, "mixed_bfloat16")

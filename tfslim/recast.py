@@ -22,7 +22,7 @@ def recast(
         replace: layer class -> class to put in its place, which must take the same configuration and variables.
 
     Returns:
-        A new model; `model` is not changed.
+        A new model, not compiled; `model` is not changed.
 
     Example:
         >>> fast = recast(tfslim.models.SlimNet(), "mixed_bfloat16", input_shape=(None, None, 3))
@@ -37,7 +37,9 @@ def recast(
 
     shape = input_shape or model.input_shape[1:]
     inputs = keras.Input(shape, name=model.inputs[0].name, dtype=model.inputs[0].dtype)
-    copy = keras.models.clone_model(model, input_tensors=inputs, clone_function=rebuild)
+    cloned = keras.models.clone_model(model, input_tensors=inputs, clone_function=rebuild)
+    # A clone of a compiled model is compiled, and would save an optimizer that was never asked for.
+    copy = keras.Model(cloned.input, cloned.output, name=model.name)
     copy.set_weights(model.get_weights())
     return copy
 
