@@ -91,7 +91,8 @@ def test_the_best_epoch_is_the_one_kept(tmp_path):
     accuracies = []
     for epoch in range(4):
         fit(model, checkpoint, [epoch])
-        kept = keras.models.load_model(tmp_path / "model.keras").evaluate(VALIDATION, return_dict=True, verbose=0)
+        kept = compiled(keras.models.load_model(tmp_path / "model.keras"))
+        kept = kept.evaluate(VALIDATION, return_dict=True, verbose=0)
         accuracies.append(checkpoint.history[-1]["val_accuracy"])
         assert kept["accuracy"] == pytest.approx(max(accuracies))
 
