@@ -106,7 +106,8 @@ def prepare(
 def fit(training: Training, folder: pathlib.Path, validate_every: int, resume: bool, verbose: int) -> Report:
     """Runs or resumes the training and writes the run folder; returns what it also saves as report.json."""
     model, size = training.copy, training.stages[-1].size
-    write_labels(folder / "model.keras", training.celeba.attribute_names)
+    if not (resume and (folder / "labels.json").exists()):  # which may hold thresholds chosen since
+        write_labels(folder / "model.keras", training.celeba.attribute_names)
     validation = evaluation_batches(training.celeba, "validation", size, 100, cache=training.cached("validation", size))
     checkpoint = Checkpoint(folder, training.plain, validation, "accuracy", validate_every, training.epochs)
     checkpoint.set_model(model)
