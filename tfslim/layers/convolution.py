@@ -1,7 +1,5 @@
 """Convolution followed by batch normalisation and ReLU: the unit that every module is made of."""
 
-import math
-
 import keras
 
 
@@ -29,17 +27,8 @@ def conv_bn_relu(
 
 def depthwise_bn_relu(x: keras.KerasTensor, size: int, name: str, *, strides: int = 1) -> keras.KerasTensor:
     """Applies DepthwiseConv2D ("same", no bias), BatchNormalization and ReLU to an (N, H, W, C) tensor."""
-    # He's deviation for the size * size inputs that a filter sees. Keras' own initialiser counts all channels' inputs,
-    # and so begins with outputs near nothing, which the moving variances take a thousand steps to find out.
-    initializer = keras.initializers.RandomNormal(stddev=math.sqrt(2) / size)
     conv = keras.layers.DepthwiseConv2D(
-        size,
-        strides,
-        "same",
-        data_format="channels_last",
-        use_bias=False,
-        depthwise_initializer=initializer,
-        name=f"{name}_conv",
+        size, strides, "same", data_format="channels_last", use_bias=False, name=f"{name}_conv"
     )
     x = keras.layers.BatchNormalization(name=f"{name}_bn")(conv(x))
     return keras.layers.ReLU(name=f"{name}_relu")(x)
