@@ -163,11 +163,11 @@ def _decoded(celeba: "CelebA", records: "Records", size: tuple[int, int]) -> tup
     """The images that can be decoded, (N, height, width, 3) uint8, and the row of each; others as `on_error` says."""
     import numpy as np
 
-    from tfslim.data.images import ImageError, resize
+    from tfslim.data.images import ImageError
     from tfslim.data.loading import each_image
 
     images, rows = np.empty((len(records), *size, 3), "uint8"), []
-    for row, found in each_image(celeba.source, records.files.tolist(), lambda _, image: resize(image, size)):
+    for row, found in each_image(celeba.source, records.files.tolist(), lambda _, image: celeba.fit(image, size)):
         if not isinstance(found, ImageError):
             images[len(rows)] = found
             rows.append(row)

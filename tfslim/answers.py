@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tfslim.data.celeba import CelebA
-from tfslim.data.images import ImageError, resize
+from tfslim.data.images import ImageError
 from tfslim.data.loading import each_image
 from tfslim.data.names import attribute_columns
 from tfslim.predictor import Predictor
@@ -84,7 +84,7 @@ def answer_part(
         logits.append(predictor.logits(np.stack(images)))
         images.clear()
 
-    decoded = each_image(celeba.source, records.files.tolist(), lambda row, image: resize(image, predictor.size))
+    decoded = each_image(celeba.source, records.files.tolist(), lambda row, image: celeba.fit(image, predictor.size))
     with contextlib.closing(decoded):
         for row, pixels in decoded:
             if isinstance(pixels, ImageError):

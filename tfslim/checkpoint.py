@@ -30,6 +30,9 @@ class Checkpoint(keras.callbacks.Callback):
         validation: dataset of (inputs, targets) batches.
         monitor: metric of `plain` to maximise, without "val_".
         every: validate each so many epochs; the last epoch that `finish` names always is.
+        finish: the number of epochs in all.
+        trained: the model whose weights `plain` takes, where `fit` is called on another that holds it, such as a
+            Distiller; of that other model, the state keeps what is trained, not the frozen teacher.
 
     Example:
         >>> checkpoint = Checkpoint("runs/slimnet", plain, validation, monitor="accuracy")
@@ -37,11 +40,19 @@ class Checkpoint(keras.callbacks.Callback):
     """
 
     def __init__(
-        self, folder: str, plain: keras.Model, validation, monitor: str, every: int = 1, finish: int | None = None
+        self,
+        folder: str,
+        plain: keras.Model,
+        validation,
+        monitor: str,
+        every: int = 1,
+        finish: int | None = None,
+        trained: keras.Model | None = None,
     ):
         super().__init__()
         self.folder = pathlib.Path(folder)
         self.plain, self.validation, self.monitor, self.every, self.finish = plain, validation, monitor, every, finish
+        self._trained = trained
         self.best = -np.inf
         self.history: list[dict[str, float]] = []
         self._started = 0.0
@@ -110,8 +121,14 @@ class Checkpoint(keras.callbacks.Callback):
                 recast(self.plain).save(path)
         return {name: float(value) for name, value in results.items()}
 
+    @property
+    def trained(self) -> keras.Model:
+        return self.model if self._trained is None else self._trained
+
     def _variables(self) -> list[keras.Variable]:
-        return [*self.model.variables, *self.model.optimizer.variables]
+        own = {id(variable) for variable in self.trained.variables}
+        beside = [variable for variable in self.model.trainable_variables if id(variable) not in own]
+        return [*self.trained.variables, *beside, *self.model.optimizer.variables]
 
     def _averages(self) -> bool:
         optimizer = self.model.optimizer
@@ -119,12 +136,16 @@ class Checkpoint(keras.callbacks.Callback):
 
     def _take_weights(self) -> None:
         if not self._averages():
-            self.plain.set_weights(self.model.get_weights())
+            self.plain.set_weights(self.trained.get_weights())
             return
-        raw = self.model.get_weights()
+        raw = [keras.ops.convert_to_numpy(variable) for variable in self.model.trainable_variables]
         self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
-        self.plain.set_weights(self.model.get_weights())
-        self.model.set_weights(raw)
+        self.plain.set_weights(self.trained.get_weights())
+        for variable, value in zip(self.model.trainable_variables, raw, strict=True):
+            variable.assign(value)
+        for variable in self.plain.trainable_variables:
+            if variable.constraint is not None:  # the average of unit vectors is shorter than one
+                variable.assign(variable.constraint(variable))
 
     def _write_state(self) -> None:
         record = json.dumps({"best": self.best, "history": self.history})

@@ -1,5 +1,6 @@
-"""Losses for models that answer many binary attributes at once."""
+"""Losses: many binary attributes at once with balanced answers, and identities with margins."""
 
+import math
 from collections.abc import Sequence
 
 import keras
@@ -87,4 +88,86 @@ class BalancedBinaryCrossentropy(keras.losses.Loss):
             "positive_rates": self.positive_rates,
             "exponent": self.exponent,
             "smallest_rate": self.smallest_rate,
+        }
+
+
+@keras.saving.register_keras_serializable(package="tfslim")
+class MarginCrossentropy(keras.losses.Loss):
+    """Cross-entropy over identities that asks the right one's logit to lead by a margin.
+
+    With logits s cos(t), t the angle between features and class weights, the right class' logit becomes
+    s (cos(t + angular_margin) - additive_margin) before the softmax: ArcFace with an angular margin alone, CosFace
+    (additive-margin softmax) with an additive one, and plain cross-entropy, for any logits, with neither. Where
+    t + angular_margin would pass pi, the logit goes on falling as s (cos(t) - angular_margin sin(angular_margin)).
+    Called on identities (N,) or (N, 1) and logits (N, C), it gives one value an image, reduced as Keras' losses are.
+
+    Args:
+        scale: s; the `scale` of `tfslim.identity.normalised_classifier(unit_weights=True)`, not a learned one.
+        angular_margin: radians in 0..pi/2; ArcFace takes 0.5.
+        additive_margin: 0..1; CosFace takes 0.35.
+        label_smoothing: share of each target that is spread over all classes, 0..1.
+        reduction: as for every Keras loss.
+        name: the loss' name.
+        dtype: the dtype to compute in.
+
+    Raises:
+        ValueError: an argument out of its range.
+
+    Example:
+        >>> model = tfslim.identity.normalised_classifier(trunk, 200, scale=16.0, unit_weights=True)
+        >>> model.compile("adam", tfslim.losses.MarginCrossentropy(16.0, angular_margin=0.3))
+
+    Reference: ArcFace, arXiv 1801.07698, equation 4; CosFace, arXiv 1801.09414, equation 4.
+    """
+
+    def __init__(
+        self,
+        scale: float = 1.0,
+        angular_margin: float = 0.0,
+        additive_margin: float = 0.0,
+        label_smoothing: float = 0.0,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "margin_crossentropy",
+        dtype: str | None = None,
+    ):
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        ranges = {
+            "angular_margin": (angular_margin, math.pi / 2),
+            "additive_margin": (additive_margin, 1.0),
+            "label_smoothing": (label_smoothing, 1.0),
+        }
+        for argument, (value, highest) in ranges.items():
+            if not 0 <= value <= highest:
+                raise ValueError(f"{argument} is {value}, expected 0 to {highest:.4g}")
+        if not scale > 0:
+            raise ValueError(f"scale is {scale}, expected more than 0")
+        self.scale, self.label_smoothing = float(scale), float(label_smoothing)
+        self.angular_margin, self.additive_margin = float(angular_margin), float(additive_margin)
+
+    def call(self, y_true, y_pred):
+        logits, classes = y_pred, y_pred.shape[-1]
+        right = keras.ops.one_hot(keras.ops.cast(keras.ops.reshape(y_true, [-1]), "int32"), classes, dtype=logits.dtype)
+        if self.angular_margin or self.additive_margin:
+            logits = logits - self.scale * right * self._lead(logits / self.scale)
+        targets = (1 - self.label_smoothing) * right + self.label_smoothing / classes
+        return keras.ops.sum(targets * (keras.ops.logsumexp(logits, axis=-1, keepdims=True) - logits), axis=-1)
+
+    def _lead(self, cosine):
+        """By how much each cosine would fall if its class were the right one."""
+        # Rounded cosines may pass 1, and the root's slope has no bound there.
+        cosine = keras.ops.clip(cosine, -1 + 1e-6, 1 - 1e-6)
+        sine = keras.ops.sqrt(1 - cosine * cosine)
+        turned = cosine * math.cos(self.angular_margin) - sine * math.sin(self.angular_margin)
+        beyond = cosine - self.angular_margin * math.sin(self.angular_margin)
+        turned = keras.ops.where(cosine > math.cos(math.pi - self.angular_margin), turned, beyond)
+        return cosine - turned + self.additive_margin
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "dtype": self.dtype,
+            "scale": self.scale,
+            "angular_margin": self.angular_margin,
+            "additive_margin": self.additive_margin,
+            "label_smoothing": self.label_smoothing,
         }

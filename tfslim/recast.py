@@ -2,7 +2,8 @@
 
 import keras
 
-PIXEL_LAYERS = (keras.layers.Rescaling, keras.layers.Normalization)
+# Pixels, where a rounded 1/127.5 would shift the whole image, and lengths of features.
+EXACT_LAYERS = (keras.layers.Rescaling, keras.layers.Normalization, keras.layers.UnitNormalization)
 
 
 def recast(
@@ -16,8 +17,8 @@ def recast(
 
     Args:
         model: functional model with one input.
-        policy: Keras dtype policy of the layers, save for those that give the outputs and those that normalise pixels
-            (Rescaling, Normalization): these stay float32, since a rounded 1/127.5 would shift the whole image.
+        policy: Keras dtype policy of the layers, save for those that give the outputs and those that normalise
+            (Rescaling, Normalization, UnitNormalization): these stay float32.
         input_shape: shape without the batch, None where any extent will do; the model's own by default.
         replace: layer class -> class to put in its place, which must take the same configuration and variables.
 
@@ -32,7 +33,7 @@ def recast(
 
     def rebuild(layer: keras.layers.Layer) -> keras.layers.Layer:
         config = layer.get_config()
-        config["dtype"] = "float32" if layer.name in output_layers or isinstance(layer, PIXEL_LAYERS) else policy
+        config["dtype"] = "float32" if layer.name in output_layers or isinstance(layer, EXACT_LAYERS) else policy
         return replace.get(type(layer), type(layer)).from_config(config)
 
     shape = input_shape or model.input_shape[1:]

@@ -1,6 +1,7 @@
 """What every program here does around its work: read the command line, run, and turn a user's mistake into one line."""
 
 import argparse
+import dataclasses
 import inspect
 import os
 import sys
@@ -16,19 +17,20 @@ class _Formatter(jsonargparse.DefaultHelpFormatter, argparse.RawDescriptionHelpF
 
 
 def parser(
-    main: Callable, description: str, positional: dict[str, str], flags: dict[str, str], config: bool
+    main: Callable, description: str, positional: dict[str, str], flags: dict[str, str], recipe: str | None = None
 ) -> jsonargparse.ArgumentParser:
     """The command line of `main`: its typed parameters are the options, its docstring's `Args:` their help."""
     built = jsonargparse.ArgumentParser(description=description, formatter_class=_Formatter, allow_abbrev=False)
-    if config:
-        built.add_argument("--config", action="config", help="a YAML file with values for these options")
     parameters = inspect.signature(main).parameters
+    if recipe:
+        built.add_argument("--config", action="config", help="a YAML file with values for these options")
+        built.add_class_arguments(parameters[recipe].annotation, as_group=False)
     for name, explanation in positional.items():
         several = getattr(parameters[name].annotation, "__origin__", None) is list
         built.add_argument(name, type=str, nargs="+" if several else None, help=explanation)
     for name, explanation in flags.items():
         built.add_argument(f"--{name}", action="store_true", help=explanation)
-    built.add_function_arguments(main, skip={*positional, *flags}, as_group=False)
+    built.add_function_arguments(main, skip={*positional, *flags, recipe} - {None}, as_group=False)
     return built
 
 
@@ -37,7 +39,7 @@ def run(
     description: str,
     positional: dict[str, str] | None = None,
     flags: dict[str, str] | None = None,
-    config: bool = False,
+    recipe: str | None = None,
 ) -> None:
     """Runs `main` with the command line's values and ends the process; never returns.
 
@@ -49,17 +51,21 @@ def run(
         description: the text of `--help`, with examples.
         positional: parameters of `main` given by their place, and their help; `list[str]` takes one or more.
         flags: boolean parameters of `main` written as a bare `--name`, and their help.
-        config: whether `--config FILE.yaml` may give the values, for programs that have recipes.
+        recipe: the parameter of `main` that is a dataclass with all that a recipe says: its fields are options by their
+            own names, and `--config FILE.yaml` may give any of the values.
 
     Example:
         >>> run(main, "Evaluates models.", positional={"models": "run folders or model files"})
     """
-    built = parser(main, description, positional or {}, flags or {}, config)
+    built = parser(main, description, positional or {}, flags or {}, recipe)
     parsed = built.parse_args([_underscored(argument) for argument in sys.argv[1:]])
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # else TensorFlow's start-up notes bury the table
     try:
         values = vars(built.instantiate(parsed))
         values.pop("config", None)
+        if recipe:
+            kind = inspect.signature(main).parameters[recipe].annotation
+            values[recipe] = kind(**{field.name: values.pop(field.name) for field in dataclasses.fields(kind)})
         code = main(**values)
         sys.stdout.flush()
         sys.exit(code or 0)

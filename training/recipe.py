@@ -1,7 +1,10 @@
-"""What a training recipe says: the typed options of train.py that its YAML files fill in."""
+"""What a training recipe says: the typed options of train.py and distill.py that their YAML files fill in."""
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from tfslim.data.augmentation import Augmentation
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,30 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Head:
+    """What tells identities apart by a face's features.
+
+    Args:
+        kind: "plain" for the network's own classifier, "normalised" for one on L2-normalised features, "cosine" for one
+            whose class weights have unit length too, as margins need.
+        scale: length of the normalised features, or factor of the cosines.
+        learned_scale: whether training may change the scale.
+        angular_margin: ArcFace's, in radians; 0.5 there.
+        additive_margin: CosFace's; 0.35 there.
+    """
+
+    kind: Literal["plain", "normalised", "cosine"] = "plain"
+    scale: float = 16.0
+    learned_scale: bool = False
+    angular_margin: float = 0.0
+    additive_margin: float = 0.0
+
+    def __post_init__(self):
+        if (self.angular_margin or self.additive_margin) and (self.kind != "cosine" or self.learned_scale):
+            raise ValueError(f"head: margins need kind cosine and a scale that is not learned, found {self}")
+
+
+@dataclass(frozen=True)
 class Optimization:
     """AdamW with linear warm-up and a cosine, and the loss.
 
@@ -45,7 +72,7 @@ class Optimization:
         warmup_epochs: epochs until the highest.
         weight_decay: of kernels; biases and normalisation are spared.
         average: momentum of the moving average of the weights that is validated and saved; 0 for none.
-        loss: "bce", or "balanced" in which each attribute's positives and negatives weigh the same.
+        loss: of attributes: "bce", or "balanced" in which each one's positives and negatives weigh the same.
         label_smoothing: 0 to 1.
     """
 
@@ -64,3 +91,63 @@ class Optimization:
         for name in ("final_rate", "average", "label_smoothing"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}={getattr(self, name)} is not between 0 and 1")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that makes a trained model what it is.
+
+    Args:
+        data: folder with CelebA's label files and images.
+        model: the network.
+        stages: epochs and image sizes, in order.
+        task: what to learn.
+        head: the classifier, for identities.
+        optimization: optimizer, schedule and loss.
+        augmentation: random changes of the training images.
+        split: the official partition file, 7:2:1 by file order, or 7:2:1 at random.
+        split_seed: of the random split, and of who is held out.
+        attributes: names of the attributes to learn; all by default.
+        min_images: learn only people with at least so many images; 1 by default.
+        hold_out: keep so many people out of training, to verify with.
+        crop: height and width in pixels of the middle part to take of each image; all by default.
+        on_error: stop at a wrong label row or image, or skip, count and list it.
+        precision: of the training step; the saved model is float32.
+        strategy: tf.distribute strategy; the batch is divided among its devices.
+        cache_gigabytes: keep a part's decoded images in memory if they take no more than that.
+        validate_every: epochs between two validations.
+        seed: of weights, order and augmentation.
+    """
+
+    data: str
+    model: Network
+    stages: list[Stage]
+    task: Literal["attributes", "identity"] = "attributes"
+    head: Head = Head()
+    optimization: Optimization = Optimization()
+    augmentation: Augmentation = Augmentation()
+    split: Literal["official", "7:2:1", "random"] = "official"
+    split_seed: int = 0
+    attributes: list[str] | None = None
+    min_images: int | None = None
+    hold_out: int = 0
+    crop: tuple[int, int] | None = None
+    on_error: Literal["raise", "skip"] = "raise"
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    strategy: Literal["none", "mirrored", "multi_worker_mirrored"] = "none"
+    cache_gigabytes: float = 2.0
+    validate_every: int = 1
+    seed: int = 0
+
+    def written(self) -> dict:
+        """The recipe as plain values, for YAML."""
+        return as_plain(dataclasses.asdict(self))
+
+
+def as_plain(value: Any) -> Any:
+    """Lists in the place of tuples, all the way down."""
+    if isinstance(value, dict):
+        return {key: as_plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_plain(item) for item in value]
+    return value

@@ -4,21 +4,20 @@ import contextlib
 import dataclasses
 import pathlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import keras
 import tensorflow as tf
-from recipe import Network, Optimization, Stage
+from optimization import make_optimizer
+from recipe import Recipe, Stage
+from task import Task, make_task
 
 import tfslim
 from tfslim.checkpoint import Checkpoint
-from tfslim.data.augmentation import Augmentation
 from tfslim.data.celeba import CelebA
 from tfslim.data.images import ImageError
-from tfslim.data.names import write_labels
 from tfslim.data.pipeline import evaluation_batches, training_batches
 from tfslim.fused_norm import FusedBatchNormalization
-from tfslim.losses import BalancedBinaryCrossentropy
 from tfslim.recast import recast
 from tfslim.report import Report
 
@@ -28,109 +27,141 @@ STRATEGIES = {"mirrored": "MirroredStrategy", "multi_worker_mirrored": "MultiWor
 
 @dataclasses.dataclass(frozen=True)
 class Training:
-    """Everything that a run needs, made and checked before the first step."""
+    """Everything that a run needs, made and checked before the first step.
 
+    `plain` is the float32 model that is validated and saved, `copy` the one that is trained in its place, and `fitted`
+    what `fit` is called on: the copy, or a Distiller that holds it.
+    """
+
+    recipe: Recipe
     celeba: CelebA
+    task: Task
     plain: keras.Model
     copy: keras.Model
-    stages: list[Stage]
-    optimization: Optimization
-    augmentation: Augmentation
-    cache_gigabytes: float
-    seed: int
+    fitted: keras.Model
 
     @property
     def epochs(self) -> int:
-        return sum(stage.epochs for stage in self.stages)
+        return sum(stage.epochs for stage in self.recipe.stages)
 
     @property
     def steps(self) -> int:
-        return len(self.celeba.part("train")) // self.optimization.batch_size
+        return len(self.celeba.part("train")) // self.recipe.optimization.batch_size
 
     def summary(self) -> str:
         cost = tfslim.measure(self.plain)
         counts = ", ".join(f"{len(self.celeba.part(part)):,} {part}" for part in ("train", "validation"))
-        stages = ", ".join(f"{s.epochs} at {s.size[0]}x{s.size[1]}" for s in self.stages)
+        stages = ", ".join(f"{s.epochs} at {s.size[0]}x{s.size[1]}" for s in self.recipe.stages)
         return (
             f"{self.plain.name}: {cost.trainable_params:,} trainable parameters, {cost.macs / 1e6:.2f}M MACs\n"
-            f"{counts} images; {len(self.celeba.attribute_names)} attributes; {len(self.celeba.skipped)} skipped\n"
-            f"{self.epochs} epochs ({stages}) of {self.steps} steps of {self.optimization.batch_size}"
+            f"{counts} images; {self.task.summary}; {len(self.celeba.skipped)} skipped\n"
+            f"{self.epochs} epochs ({stages}) of {self.steps} steps of {self.recipe.optimization.batch_size}"
         )
 
-    def cached(self, part: str, size: tuple[int, int]) -> bool:
-        return len(self.celeba.part(part)) * size[0] * size[1] * 3 <= self.cache_gigabytes * 1e9
+    def batches(self, stage: Stage, epochs: range) -> tf.data.Dataset:
+        """The training batches of some epochs of a stage."""
+        return training_batches(
+            self.celeba,
+            stage.size,
+            self.recipe.optimization.batch_size,
+            targets=self.task.targets,
+            augmentation=self.recipe.augmentation,
+            seed=self.recipe.seed,
+            epochs=epochs,
+            cache=self._cached("train", stage.size),
+        )
+
+    def still_batches(self, part: str) -> tf.data.Dataset:
+        """A part's images unchanged, at the model's size."""
+        size = self.recipe.stages[-1].size
+        cache = part == "validation" and self._cached(part, size)
+        return evaluation_batches(self.celeba, part, size, 100, targets=self.task.targets, cache=cache)
+
+    def _cached(self, part: str, size: tuple[int, int]) -> bool:
+        return len(self.celeba.part(part)) * size[0] * size[1] * 3 <= self.recipe.cache_gigabytes * 1e9
 
 
 def prepare(
-    celeba: CelebA,
-    network: Network,
-    stages: list[Stage],
-    optimization: Optimization,
-    augmentation: Augmentation,
-    precision: str,
-    strategy: str,
-    cache_gigabytes: float,
-    seed: int,
+    recipe: Recipe, celeba: CelebA, teach: Callable[[keras.Model], keras.Model] = lambda student: student
 ) -> Training:
-    """Builds and compiles the plain model and the copy that is trained."""
+    """Builds and compiles the plain model and the copy that is trained.
+
+    Args:
+        recipe: what is asked for.
+        celeba: its data.
+        teach: makes what `fit` is called on from the copy, such as a Distiller.
+    """
+    stages, optimization = recipe.stages, recipe.optimization
     if not stages:
         raise ValueError("stages: at least one is needed")
-    if not celeba.attribute_names:
-        raise ValueError(f"{celeba.folder}: has no attribute file, so there is nothing to learn here")
     if optimization.batch_size > len(celeba.part("train")):
         raise ValueError(
             f"batch_size={optimization.batch_size} is more than the {len(celeba.part('train'))} training images"
         )
     if not len(celeba.part("validation")):
         raise ValueError(f"{celeba.folder}: the validation part is empty, so the best model can't be chosen")
-    keras.utils.set_random_seed(seed)
+    task = make_task(recipe, celeba)
+    keras.utils.set_random_seed(recipe.seed)
+    strategy = recipe.strategy
     with getattr(tf.distribute, STRATEGIES[strategy])().scope() if strategy != "none" else contextlib.nullcontext():
-        plain = _build(network, stages[-1].size, len(celeba.attribute_names))
+        plain = task.build(stages[-1].size)
         sizes = {tuple(stage.size) for stage in stages}
         for size in sizes - {tuple(stages[-1].size)}:
             _check_fits(plain, size)
         copy = recast(
             plain,
-            precision,
+            recipe.precision,
             input_shape=(None, None, 3) if len(sizes) > 1 else None,
             # The fused kernel assigns its moving statistics itself, which replicas of a strategy may not.
             replace={keras.layers.BatchNormalization: FusedBatchNormalization} if strategy == "none" else None,
         )
-        training = Training(celeba, plain, copy, stages, optimization, augmentation, cache_gigabytes, seed)
-        copy.compile(_optimizer(training, precision), _loss(optimization, celeba), metrics=[_accuracy()])
-        plain.compile(loss=_loss(optimization, celeba), metrics=[_accuracy()])
-        copy.optimizer.build(copy.trainable_variables)
+        training = Training(recipe, celeba, task, plain, copy, teach(copy))
+        optimizer = make_optimizer(optimization, training.steps, training.epochs, recipe.precision)
+        training.fitted.compile(optimizer, task.loss(), metrics=[task.metric()])
+        plain.compile(loss=task.loss(), metrics=[task.metric()])
+        optimizer.build(training.fitted.trainable_variables)
     return training
 
 
-def fit(training: Training, folder: pathlib.Path, validate_every: int, resume: bool, verbose: int) -> Report:
-    """Runs or resumes the training and writes the run folder; returns what it also saves as report.json."""
-    model, size = training.copy, training.stages[-1].size
-    if not (resume and (folder / "labels.json").exists()):  # which may hold thresholds chosen since
-        write_labels(folder / "model.keras", training.celeba.attribute_names)
-    validation = evaluation_batches(training.celeba, "validation", size, 100, cache=training.cached("validation", size))
-    checkpoint = Checkpoint(folder, training.plain, validation, "accuracy", validate_every, training.epochs)
-    checkpoint.set_model(model)
+def fit(
+    training: Training,
+    folder: pathlib.Path,
+    resume: bool,
+    verbose: int,
+    join: Callable[[tf.data.Dataset, range], tf.data.Dataset] = lambda batches, epochs: batches,
+) -> Report:
+    """Runs or resumes the training and writes the run folder; returns what it also saves as report.json.
+
+    Args:
+        training: what `prepare` made.
+        folder: the run folder.
+        resume: go on where `folder` was.
+        verbose: as for Keras' `fit`.
+        join: adds what a teacher said to the batches of some epochs.
+    """
+    recipe, task = training.recipe, training.task
+    task.name_outputs(folder, resume)
+    checkpoint = Checkpoint(
+        folder,
+        training.plain,
+        training.still_batches("validation"),
+        "accuracy",
+        recipe.validate_every,
+        training.epochs,
+        trained=training.copy,
+    )
+    checkpoint.set_model(training.fitted)
     done = checkpoint.restore() if resume else 0
     board = keras.callbacks.TensorBoard(folder / "tensorboard")
     first = 0
-    for stage in training.stages:
+    for stage in recipe.stages:
         epochs = range(max(first, done), first + stage.epochs)
         first += stage.epochs
         if not len(epochs):
             continue
-        batches = training_batches(
-            training.celeba,
-            stage.size,
-            training.optimization.batch_size,
-            augmentation=training.augmentation,
-            seed=training.seed,
-            epochs=epochs,
-            cache=training.cached("train", stage.size),
-        )
         with _naming_broken_images(training.celeba):
-            model.fit(
-                batches,
+            training.fitted.fit(
+                join(training.batches(stage, epochs), epochs),
                 steps_per_epoch=training.steps,
                 initial_epoch=epochs.start,
                 epochs=epochs.stop,
@@ -138,8 +169,7 @@ def fit(training: Training, folder: pathlib.Path, validate_every: int, resume: b
                 shuffle=False,  # the stream is shuffled already
                 verbose=verbose,
             )
-    seen = evaluation_batches(training.celeba, "train", size, 100).take(STATISTICS_BATCHES)
-    accuracy = checkpoint.finish_with(seen)
+    accuracy = checkpoint.finish_with(training.still_batches("train").take(STATISTICS_BATCHES))
     return _report(training, checkpoint, folder, accuracy)
 
 
@@ -168,22 +198,12 @@ def _report(training: Training, checkpoint: Checkpoint, folder: pathlib.Path, me
         figures={
             "validation accuracy": round(checkpoint.best, 5),
             "with batch statistics measured at the end": round(measured, 5),
-            "seed": training.seed,
+            "seed": training.recipe.seed,
         },
     )
     report.save(folder / "report.json")
     print(report)
     return report
-
-
-def _build(network: Network, size: tuple[int, int], classes: int) -> keras.Model:
-    known = tfslim.models.list_models()
-    if network.name not in known:
-        raise ValueError(f"model.name={network.name!r} is not one of {', '.join(known)}")
-    try:
-        return getattr(tfslim.models, network.name)(input_shape=(*size, 3), classes=classes, **network.arguments)
-    except TypeError as error:
-        raise ValueError(f"model.arguments={network.arguments}: {error}") from error
 
 
 def _check_fits(plain: keras.Model, size: tuple[int, int]) -> None:
@@ -193,34 +213,3 @@ def _check_fits(plain: keras.Model, size: tuple[int, int]) -> None:
         raise ValueError(
             f"stages: {plain.name} for its last stage can't take {size[0]}x{size[1]} images: {error}"
         ) from error
-
-
-def _optimizer(training: Training, precision: str) -> keras.optimizers.Optimizer:
-    asked = training.optimization
-    warmup = round(asked.warmup_epochs * training.steps)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=asked.learning_rate / 20,
-        decay_steps=max(1, training.epochs * training.steps - warmup),
-        alpha=asked.final_rate,
-        warmup_target=asked.learning_rate,
-        warmup_steps=warmup,
-    )
-    optimizer = keras.optimizers.AdamW(
-        schedule, weight_decay=asked.weight_decay, use_ema=asked.average > 0, ema_momentum=asked.average or 0.99
-    )
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    # Small gradients would vanish in float16; bfloat16 has float32's range.
-    return keras.optimizers.LossScaleOptimizer(optimizer) if precision == "mixed_float16" else optimizer
-
-
-def _loss(asked: Optimization, celeba: CelebA) -> keras.losses.Loss:
-    if asked.loss == "balanced":
-        if asked.label_smoothing:
-            raise ValueError("label_smoothing is for the loss 'bce'; the balanced loss has none")
-        rates = celeba.part("train").attributes.mean(axis=0)
-        return BalancedBinaryCrossentropy(rates)
-    return keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=asked.label_smoothing)
-
-
-def _accuracy() -> keras.metrics.Metric:
-    return keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)

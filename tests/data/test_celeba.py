@@ -105,6 +105,30 @@ def test_min_images_keeps_and_renumbers(celeba_folder):
         assert part.identities.dtype == np.int32
 
 
+def test_people_held_out_are_in_no_other_part(celeba_folder):
+    little = celeba_folder(30, people=6)
+    celeba = CelebA(little.path, hold_out=2, seed=3)
+    parts = {part: celeba.part(part) for part in ("train", "validation", "test", "held out")}
+    assert celeba.people == 4 and len(celeba.held_out) == 2
+    assert set(parts["held out"].identities) == {4, 5}
+    assert sum(map(len, parts.values())) == 30
+    old = {file: identity for file, identity in zip(little.files, little.identities, strict=True)}
+    for name, records in parts.items():
+        for file, identity in zip(records.files, records.identities, strict=True):
+            assert celeba.identity_map[old[file]] == identity
+            assert (old[file] in celeba.held_out) == (name == "held out")
+    again = CelebA(little.path, hold_out=2, seed=4)
+    assert again.held_out != celeba.held_out or CelebA(little.path, hold_out=2, seed=5).held_out != celeba.held_out
+
+
+def test_wrong_crops_and_numbers_held_out_are_refused(celeba_folder):
+    little = celeba_folder(10, people=3)
+    with pytest.raises(ValueError, match="crop must be"):
+        CelebA(little.path, crop=(0, 5))
+    with pytest.raises(ValueError, match="hold_out=2: there are 3 people"):
+        CelebA(little.path, hold_out=2)
+
+
 def test_chosen_attributes_come_in_the_order_asked(celeba_folder):
     little = celeba_folder(10)
     celeba = CelebA(little.path, attributes=["Young", "Bald"])

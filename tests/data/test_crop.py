@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from tfslim.data.crop import centre_crop
+from tfslim.data.crop import centre_crop, middle
 
 
 def test_margins_go_and_the_middle_stays():
@@ -27,3 +27,10 @@ def test_it_is_the_largest_part_of_that_ratio(photo_width, photo_height, height,
     # Off by less than a pixel on the side that was cut.
     ideal_width, ideal_height = cut.height * width / height, cut.width * height / width
     assert abs(cut.width - max(1, ideal_width)) <= 0.5 or abs(cut.height - max(1, ideal_height)) <= 0.5
+
+
+def test_the_middle_is_cut_to_size_and_a_short_side_stays_whole():
+    pixels = np.arange(7 * 6, dtype=np.uint8).reshape(7, 6)
+    np.testing.assert_array_equal(np.asarray(middle(Image.fromarray(pixels), (3, 2))), pixels[2:5, 2:4])
+    np.testing.assert_array_equal(np.asarray(middle(Image.fromarray(pixels), (3, 9))), pixels[2:5])
+    np.testing.assert_array_equal(np.asarray(middle(Image.fromarray(pixels), None)), pixels)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from tfslim.data import CelebA
 from tfslim.data.augmentation import Augmentation
@@ -97,6 +98,20 @@ def test_png_grey_and_turned_pictures_are_decoded(little):
     images, _ = collected(evaluation_batches(celeba, "train", SIZE, 4))
     expected = celeba.arrays("train", SIZE)[0]
     np.testing.assert_allclose(images[:3].astype(int), expected[:3].astype(int), atol=2)
+
+
+@CACHES
+def test_every_path_crops_alike(little, cache):
+    for row, file in enumerate(little.files):  # a border that the crop must leave out
+        pixels = np.zeros((20, 16, 3), np.uint8)
+        pixels[3:17, 2:14] = little.pixels[row]
+        name = little.path / "img_align_celeba" / file
+        Image.fromarray(pixels).save(name, "PNG" if row % 2 else "JPEG", **({} if row % 2 else {"quality": 100}))
+    celeba = CelebA(little.path, crop=(10, 8))
+    images, _ = collected(evaluation_batches(celeba, "train", SIZE, 5, cache=cache))
+    colours = little.pixels[little.parts == 0]
+    np.testing.assert_allclose(images, np.broadcast_to(colours[:, None, None], images.shape), atol=4)
+    np.testing.assert_allclose(images, celeba.arrays("train", SIZE)[0], atol=2)
 
 
 def test_wrong_arguments_are_refused(little):

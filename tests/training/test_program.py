@@ -1,5 +1,6 @@
 """What every program does around its work: options, exit codes, errors in one line."""
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -52,11 +53,40 @@ def test_a_command_line_that_does_not_fit_ends_with_2(monkeypatch, capsys, argum
     assert "error:" in capsys.readouterr().err
 
 
-def test_options_from_a_file_give_way_to_the_command_line(monkeypatch, capsys, tmp_path):
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """What to say.
+
+    Args:
+        count: how many there are
+        size: height and width
+    """
+
+    count: int = 3
+    size: tuple[int, int] = (1, 2)
+
+
+def echo_recipe(recipe: Recipe, out: str = "here") -> None:
+    """Says its recipe.
+
+    Args:
+        recipe: what to say
+        out: where
+    """
+    print(recipe, out)
+
+
+def test_a_recipe_from_a_file_gives_way_to_the_command_line(monkeypatch, capsys, tmp_path):
     (tmp_path / "recipe.yaml").write_text("count: 7\nsize: [5, 6]\n")
-    arguments = ("a", "--config", str(tmp_path / "recipe.yaml"), "--count", "8")
-    assert run(monkeypatch, echo, *arguments, positional=POSITIONAL, flags=FLAGS, config=True) == 0
-    assert capsys.readouterr().out == "['a'] 8 (5, 6) False\n"
+    arguments = ("--config", str(tmp_path / "recipe.yaml"), "--count", "8", "--out", "there")
+    assert run(monkeypatch, echo_recipe, *arguments, recipe="recipe") == 0
+    assert capsys.readouterr().out == "Recipe(count=8, size=(5, 6)) there\n"
+
+
+def test_a_misspelt_name_in_a_recipe_is_refused(monkeypatch, capsys, tmp_path):
+    (tmp_path / "recipe.yaml").write_text("cuont: 7\n")
+    assert run(monkeypatch, echo_recipe, "--config", str(tmp_path / "recipe.yaml"), recipe="recipe") == 2
+    assert "cuont" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("mistake", [ValueError, FileNotFoundError, PermissionError, ModuleNotFoundError])

@@ -12,6 +12,8 @@ import numpy as np
 from PIL import Image
 
 from tfslim.data import splits
+from tfslim.data.crop import middle
+from tfslim.data.identities import hold_out as draw_held_out
 from tfslim.data.identities import restrict
 from tfslim.data.images import ImageError, resize
 from tfslim.data.labels import PARTS
@@ -22,6 +24,9 @@ from tfslim.data.records import Records
 from tfslim.data.sources import find_source
 
 log = logging.getLogger(__name__)
+
+HELD_OUT = "held out"
+ALL_PARTS = (*PARTS, HELD_OUT)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,10 +58,14 @@ class CelebA:
             with CelebA's own numbers.
         on_error: "raise" stops at a wrong label row, an image missing on disk, and, when it is first read, an image
             that can't be decoded; "skip" leaves these out and notes them in `skipped`.
+        crop: (height, width) in pixels of the middle part to take of every image, before it is resized; None takes all.
+        hold_out: so many people, drawn by the seed from those with `min_images`, are in no part but "held out", with
+            all their images: people never trained on, to verify with. Their numbers follow those of the others.
 
     Attributes:
         attribute_names: tuple of str, one a column of attributes; () without an attribute file.
-        identity_map: CelebA's identity number -> the new one; None unless `min_images` is given.
+        identity_map: CelebA's identity number -> the new one; None unless `min_images` or `hold_out` is given.
+        held_out: CelebA's identity numbers of the people held out; ().
         skipped: what was left out -> why; the key is an image's name, or ``file:line`` for a row that names none.
         source: where bytes come from; `source.path` is the image folder or the zip file.
 
@@ -80,6 +89,8 @@ class CelebA:
         attributes: Sequence[str] | None = None,
         min_images: int | None = None,
         on_error: str = "raise",
+        crop: tuple[int, int] | None = None,
+        hold_out: int = 0,
     ):
         if split not in splits.SPLITS:
             raise ValueError(f"split must be one of {', '.join(map(repr, splits.SPLITS))}, found {split!r}")
@@ -87,7 +98,11 @@ class CelebA:
             raise ValueError(f"on_error must be 'raise' or 'skip', found {on_error!r}")
         if min_images is not None and min_images < 1:
             raise ValueError(f"min_images must be 1 or more, found {min_images}")
+        if crop is not None and min(crop) < 1:
+            raise ValueError(f"crop must be a height and a width of 1 pixel or more, found {crop}")
+        min_images = 1 if hold_out and min_images is None else min_images
         columns = None if attributes is None else attribute_columns(attributes)
+        self.crop = None if crop is None else tuple(crop)
         self.folder, self.split, self.seed, self.on_error = pathlib.Path(folder), split, seed, on_error
         if not self.folder.is_dir():
             raise FileNotFoundError(f"{self.folder} is not a folder: give the folder that holds CelebA's label files")
@@ -96,7 +111,7 @@ class CelebA:
         if listing.attributes is None and columns is not None:
             raise FileNotFoundError(f"{self.folder} has no list_attr_celeba.txt or .csv to choose attributes from")
         if listing.identities is None and min_images is not None:
-            raise FileNotFoundError(f"{self.folder} has no identity_CelebA.txt, which min_images needs")
+            raise FileNotFoundError(f"{self.folder} has no identity_CelebA.txt, which min_images and hold_out need")
         self.source = find_source(self.folder)
         missing = missing_images(listing, self.source.names(), self.source.path, on_error)
         self.skipped: dict[str, str] = listing.skipped | missing
@@ -113,26 +128,43 @@ class CelebA:
 
         records = _without(Records(listing.files, values, listing.identities, parts), missing)
         self.identity_map: dict[int, int] | None = None
+        self.held_out: tuple[int, ...] = ()
         if min_images is not None:
             rows, numbers, self.identity_map = restrict(records.identities, min_images)
             records = dataclasses.replace(records[rows], identities=numbers)
+        if hold_out:
+            records = self._hold_out(records, hold_out)
         self._records = records
         self._undecodable: dict[str, str] = {}
         if self.skipped:
             log.warning("%s: %d rows or images skipped, see .skipped", self.folder, len(self.skipped))
 
+    def _hold_out(self, records: Records, count: int) -> Records:
+        numbers, held = draw_held_out(records.identities, count, self.seed)
+        old = list(self.identity_map)
+        self.held_out = tuple(old[number] for number in held)
+        self.identity_map = {identity: int(number) for identity, number in zip(old, numbers, strict=True)}
+        apart = np.isin(records.identities, held)
+        parts = np.where(apart, ALL_PARTS.index(HELD_OUT), records.parts).astype(np.uint8)
+        return dataclasses.replace(records, identities=numbers[records.identities], parts=parts)
+
+    @property
+    def people(self) -> int:
+        """How many identities there are to train on: their numbers go from 0 to one less (with `min_images`)."""
+        return 0 if self.identity_map is None else len(self.identity_map) - len(self.held_out)
+
     def part(self, part: str) -> Records:
-        """Gives the records of "train", "validation" or "test", without images found undecodable so far.
+        """Gives the records of "train", "validation", "test" or "held out", without images found undecodable so far.
 
         Raises:
             ValueError: no such part, or it has no image.
         """
-        if part not in PARTS:
-            raise ValueError(f"part must be one of {', '.join(map(repr, PARTS))}, found {part!r}")
+        if part not in ALL_PARTS:
+            raise ValueError(f"part must be one of {', '.join(map(repr, ALL_PARTS))}, found {part!r}")
         all_parts = self._records.parts
-        records = _without(self._records[all_parts == PARTS.index(part)], self._undecodable)
+        records = _without(self._records[all_parts == ALL_PARTS.index(part)], self._undecodable)
         if not len(records):
-            counts = ", ".join(f"{name} {int((all_parts == code).sum())}" for code, name in enumerate(PARTS))
+            counts = ", ".join(f"{name} {int((all_parts == code).sum())}" for code, name in enumerate(ALL_PARTS))
             raise ValueError(
                 f"the {part} part of {self.folder} has no image with split={self.split!r} ({counts}; "
                 f"{len(self.skipped)} skipped): take another split or complete the data"
@@ -142,6 +174,10 @@ class CelebA:
     def read(self, file: str) -> bytes:
         """Gives the bytes of one image file, from the folder or the unopened zip; safe in many threads at once."""
         return self.source.read(file)
+
+    def fit(self, image: Image.Image, size: tuple[int, int]) -> np.ndarray:
+        """Gives an image's pixels, (height, width, 3) uint8: cropped as this data was asked to be, then resized."""
+        return resize(middle(image, self.crop), size)
 
     def skip(self, file: str, reason: str) -> None:
         """Notes an image as undecodable: it is in `skipped`, and in no part any more."""
@@ -171,7 +207,7 @@ class CelebA:
         sizes = np.zeros((len(records), 2), np.int32)
 
         def fill(row: int, image: Image.Image) -> None:
-            images[row] = resize(image, (height, width))
+            images[row] = self.fit(image, (height, width))
             sizes[row] = image.height, image.width
 
         bad = np.zeros(len(records), bool)

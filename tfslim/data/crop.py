@@ -19,3 +19,21 @@ def centre_crop(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     cut_height = max(1, min(image.height, round(image.width * height / width)))
     left, top = (image.width - cut_width) // 2, (image.height - cut_height) // 2
     return image.crop((left, top, left + cut_width, top + cut_height))
+
+
+def middle(image: Image.Image, size: tuple[int, int] | None) -> Image.Image:
+    """Cuts the middle part of a given size; a side that is shorter than asked for stays whole.
+
+    Args:
+        image: a Pillow image.
+        size: (height, width) in pixels; None leaves the image whole.
+
+    Example:
+        >>> middle(Image.new("RGB", (178, 218)), (120, 120)).size
+        (120, 120)
+    """
+    if size is None:
+        return image
+    height, width = min(size[0], image.height), min(size[1], image.width)
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    return image.crop((left, top, left + width, top + height))

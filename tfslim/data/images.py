@@ -7,6 +7,8 @@ import zlib
 import numpy as np
 from PIL import Image, ImageOps
 
+from tfslim.data.crop import middle
+
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
 # What Pillow raises for damaged files, by the part that notices.
 _DAMAGE = (
@@ -25,13 +27,16 @@ class ImageError(ValueError):
     """An image can't be decoded; the message begins with its name."""
 
 
-def decode(data: bytes, name: str, size: tuple[int, int] | None = None) -> np.ndarray:
+def decode(
+    data: bytes, name: str, size: tuple[int, int] | None = None, crop: tuple[int, int] | None = None
+) -> np.ndarray:
     """Decodes one image to RGB pixels.
 
     Args:
         data: the bytes of a JPEG, PNG, WebP or BMP file.
         name: what to call the image in an error.
         size: (height, width) in pixels to resize to, bilinear with antialiasing; None keeps the image's own.
+        crop: (height, width) in pixels of the middle part to take before that; None takes all.
 
     Returns:
         (height, width, 3) uint8.
@@ -42,7 +47,7 @@ def decode(data: bytes, name: str, size: tuple[int, int] | None = None) -> np.nd
     Example:
         pixels = decode(open("face.jpg", "rb").read(), "face.jpg", size=(218, 178))
     """
-    return resize(open_rgb(data, name), size)
+    return resize(middle(open_rgb(data, name), crop), size)
 
 
 def open_rgb(data: bytes, name: str) -> Image.Image:

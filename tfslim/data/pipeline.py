@@ -134,7 +134,7 @@ def _fetch_decoded(celeba: CelebA, names: np.ndarray, size: tuple[int, int]):
     def from_pillow(name: bytes, data: bytes) -> np.ndarray:
         """What the fast path can't take for sure: other formats, and damaged files, which get their name said."""
         try:
-            return decode(data, name.decode(), size)
+            return decode(data, name.decode(), size, celeba.crop)
         except ImageError as error:
             if celeba.on_error != "skip":
                 raise
@@ -148,6 +148,8 @@ def _fetch_decoded(celeba: CelebA, names: np.ndarray, size: tuple[int, int]):
 
     def fast(data: tf.Tensor) -> tf.Tensor:
         image = tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE")
+        if celeba.crop is not None:
+            image = _middle(image, celeba.crop)
         same = tf.reduce_all(tf.shape(image)[:2] == [height, width])
         return tf.cond(same, lambda: image, lambda: _resize(image, size))
 
@@ -172,6 +174,13 @@ def _fetch_decoded(celeba: CelebA, names: np.ndarray, size: tuple[int, int]):
         return images.map(finish, num_parallel_calls=tf.data.AUTOTUNE)
 
     return fetch
+
+
+def _middle(image: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+    whole = tf.shape(image)[:2]
+    cut = tf.minimum(whole, size)
+    top, left = tf.unstack((whole - cut) // 2)
+    return image[top : top + cut[0], left : left + cut[1]]
 
 
 def _resize(image: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:

@@ -1,0 +1,76 @@
+"""Whom a model knows: the ``people.json`` that lies beside an identity model's file."""
+
+import dataclasses
+import json
+import os
+import pathlib
+
+from tfslim.atomic import replacing
+
+
+@dataclasses.dataclass(frozen=True)
+class People:
+    """What an identity model's outputs mean, and what it was shown.
+
+    Attributes:
+        identities: CelebA's number of each output's person.
+        held_out: CelebA's numbers of people kept out of training, to verify with.
+        crop: (height, width) in pixels of the middle part of each image that the model was shown; None for all of it.
+    """
+
+    identities: tuple[int, ...]
+    held_out: tuple[int, ...] = ()
+    crop: tuple[int, int] | None = None
+
+
+def write_people(path: str | os.PathLike, people: People) -> pathlib.Path:
+    """Writes ``people.json`` beside a model file, or into a run folder; the file is written beside and then renamed.
+
+    Args:
+        path: a model file, or the folder it lies in.
+        people: whom the model knows.
+
+    Returns:
+        The path of the ``people.json`` written.
+
+    Example:
+        >>> write_people("runs/flame", People(identities=(2880, 2937), held_out=(8692,), crop=(120, 120)))
+        PosixPath('runs/flame/people.json')
+    """
+    target = _people_path(path)
+    with replacing(target) as beside:
+        pathlib.Path(beside).write_text(json.dumps(dataclasses.asdict(people)) + "\n", encoding="utf-8")
+    return target
+
+
+def read_people(path: str | os.PathLike, outputs: int | None = None) -> People | None:
+    """Reads the ``people.json`` beside a model file; None where there is none.
+
+    Args:
+        path: a model file, or the folder it lies in.
+        outputs: the model's number of outputs, checked against the file; None leaves it unchecked.
+
+    Raises:
+        ValueError: the file is damaged, or does not fit the number of outputs.
+    """
+    target = _people_path(path)
+    if not target.is_file():
+        return None
+    try:
+        found = json.loads(target.read_text(encoding="utf-8"))
+        crop = found["crop"]
+        people = People(
+            tuple(int(number) for number in found["identities"]),
+            tuple(int(number) for number in found["held_out"]),
+            None if crop is None else (int(crop[0]), int(crop[1])),
+        )
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise ValueError(f"{target}: damaged: {type(error).__name__}: {error}; train again or mend it") from error
+    if outputs is not None and outputs != len(people.identities):
+        raise ValueError(f"{target}: has {len(people.identities)} identities for a model of {outputs} outputs")
+    return people
+
+
+def _people_path(path: str | os.PathLike) -> pathlib.Path:
+    path = pathlib.Path(path)
+    return (path if path.is_dir() else path.parent) / "people.json"
