@@ -9,7 +9,18 @@ import sys
 
 __version__ = "0.1.0"
 
-_ROOMS = ("data", "layers", "litert", "losses", "metrics", "models", "plots")
+_ROOMS = (
+    "data",
+    "distillation",
+    "identity",
+    "layers",
+    "litert",
+    "losses",
+    "metrics",
+    "models",
+    "plots",
+    "verification",
+)
 _FUNCTIONS = {"flatten": "tfslim.flattening", "measure": "tfslim.cost", "Report": "tfslim.report"}
 
 __all__ = ["__version__", *_ROOMS, *_FUNCTIONS]

@@ -11,12 +11,21 @@ _HOMES = {
     "CelebA": "celeba",
     "ImageError": "images",
     "LabelError": "labels",
+    "Pairs": "verification_pairs",
+    "People": "people",
+    "PeopleFolder": "people_folders",
     "Records": "records",
     "draw_faces": "drawn_faces",
     "evaluation_batches": "pipeline",
+    "pairs": "verification_pairs",
+    "people_folder": "people_folders",
     "read_labels": "names",
+    "read_pairs": "pairs_file",
+    "read_people": "people",
     "training_batches": "pipeline",
     "write_labels": "names",
+    "write_pairs": "pairs_file",
+    "write_people": "people",
 }
 
 __all__ = [*_HOMES]

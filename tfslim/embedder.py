@@ -1,0 +1,125 @@
+"""A model file made ready to embed faces: what size of image it takes, and its embeddings."""
+
+import dataclasses
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from tfslim.data.crop import middle
+from tfslim.data.images import resize
+from tfslim.data.people import read_people
+from tfslim.data.sources import ImageArchive, ImageFolder
+from tfslim.image_outputs import ImageOutputs, image_outputs
+from tfslim.model_files import check_image_input, keras_outputs, load_keras_file, open_tflite, shown_shape
+from tfslim.predictor import model_file
+
+
+@dataclasses.dataclass(frozen=True)
+class Embedder:
+    """A model file that has been opened for its embeddings.
+
+    Attributes:
+        path: the file.
+        size: (height, width) of the images it takes, in pixels.
+        crop: (height, width) in pixels of the middle part of each photo that it was trained on, by the `people.json`
+            beside it; None for the whole.
+        length: number of elements of an embedding.
+        embed: (N, height, width, 3) uint8 pixels -> (N, length) float32 embeddings, not scaled.
+    """
+
+    path: Path
+    size: tuple[int, int]
+    crop: tuple[int, int] | None
+    length: int
+    embed: Callable[[np.ndarray], np.ndarray]
+
+    def fit(self, image: Image.Image, size: tuple[int, int]) -> np.ndarray:
+        """Gives the pixels of an RGB photo as the model was trained on them: cropped, then resized to `size`."""
+        return resize(middle(image, self.crop), size)
+
+
+def load_embedder(path: str | os.PathLike, batch_size: int = 64, threads: int | None = None) -> Embedder:
+    """Opens a model file for its embeddings.
+
+    A `.keras` file is loaded in Keras' safe mode and cut at its embedding by `tfslim.identity.embedding_model`. A
+    `.tflite` file is loaded without Keras; its output is taken for the embedding, so convert the cut model.
+
+    Args:
+        path: a run folder (its `model.keras`), a `.keras` or a `.tflite` file.
+        batch_size: images a `.keras` model takes at once; a `.tflite` file takes one after another.
+        threads: CPU threads of a `.tflite` file; None for as many as the machine has cores.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is no model, is damaged, takes no (height, width, 3) image, or where its embedding is can't
+            be told; the `people.json` beside it is damaged; or a `.tflite` file's output is one number for each person
+            of `people.json`, not an embedding.
+
+    Example:
+        >>> embedder = load_embedder("runs/flame")
+        >>> embedder.embed(np.zeros((1, *embedder.size, 3), "uint8")).shape
+        (1, 128)
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be 1 or more, found {batch_size}")
+    file = model_file(path)
+    people = read_people(file)
+    if file.suffix == ".tflite":
+        input_shape, output_shape, embed = open_tflite(file, threads)
+    else:
+        model = _cut(file)
+        input_shape, output_shape = model.inputs[0].shape[1:], model.outputs[0].shape[1:]
+        embed = keras_outputs(model, batch_size)
+    check_image_input(file, input_shape)
+    if len(output_shape) != 1:
+        raise ValueError(
+            f"{file}: gives outputs of shape {shown_shape(output_shape)}; expected one embedding (length,)"
+        )
+    if file.suffix == ".tflite" and people and output_shape[0] == len(people.identities):
+        raise ValueError(
+            f"{file}: its {output_shape[0]} outputs are one for each person of people.json, so it is a classifier: "
+            "convert the model cut at its embedding (tfslim.identity.embedding_model)"
+        )
+    return Embedder(file, tuple(input_shape[:2]), people.crop if people else None, output_shape[0], embed)
+
+
+def embed_files(
+    embedder: Embedder,
+    source: ImageFolder | ImageArchive,
+    files: Sequence[str],
+    batch_size: int = 64,
+    on_error: str = "raise",
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> ImageOutputs:
+    """Embeds image files, each once however many pairs it is in, framed as the model was trained.
+
+    Args:
+        embedder: the model.
+        source: where the bytes come from, as `CelebA.source` or `PeopleFolder`.
+        files: names of the images, such as `Pairs.files()`.
+        batch_size: images given to the model at once.
+        on_error: "raise" stops at an image that can't be decoded, "skip" leaves it out and notes it.
+        progress: called with the images done and their total, after each batch.
+
+    Raises:
+        ImageError: an image can't be decoded and on_error is "raise", or none can.
+
+    Example:
+        >>> embedded = embed_files(load_embedder("runs/flame"), celeba.source, celeba.part("test").files)
+        >>> embedded.values.shape
+        (899, 128)
+    """
+    return image_outputs(embedder.embed, embedder.size, source, files, embedder.fit, batch_size, on_error, progress)
+
+
+def _cut(file: Path):
+    model = load_keras_file(file)
+    from tfslim.identity import embedding_model
+
+    try:
+        return embedding_model(model)
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from error

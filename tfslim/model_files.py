@@ -1,0 +1,97 @@
+"""Model files opened safely: a `.keras` file as a Keras model, a `.tflite` file as its runner."""
+
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import keras
+
+
+def load_keras_file(file: Path) -> "keras.Model":
+    """Loads a `.keras` file of one input and one output in Keras' safe mode, once its checksums are seen to fit.
+
+    Args:
+        file: the file.
+
+    Raises:
+        ValueError: the file is no model, is damaged or cut short, holds code, or has several inputs or outputs.
+
+    Example:
+        >>> load_keras_file(Path("runs/slimnet/model.keras")).output.shape
+        (None, 40)
+    """
+    _check_whole(file)
+    import keras  # only now: it takes seconds, and its TensorFlow notes would bury the error
+
+    import tfslim.layers  # noqa: F401  registers our layers, for a person's own model that uses them
+
+    try:
+        model = keras.models.load_model(file, compile=False, safe_mode=True)
+    except Exception as error:  # a damaged config ends in whatever exception the first layer to read it meets
+        raise ValueError(f"{file}: Keras can't load it: {type(error).__name__}: {error}") from error
+    for what, tensors in (("inputs", model.inputs), ("outputs", model.outputs)):
+        if len(tensors) != 1:
+            raise ValueError(f"{file}: has {len(tensors)} {what}; expected one")
+    return model
+
+
+def keras_outputs(model: "keras.Model", batch_size: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Gives a function of (N, H, W, 3) uint8 images to (N, ...) float32 outputs, `batch_size` images at a time."""
+
+    def outputs(images: np.ndarray) -> np.ndarray:
+        # predict() would set up a pipeline a call, which takes longer than a small batch.
+        starts = range(0, len(images), batch_size)
+        batches = [model.predict_on_batch(images[start : start + batch_size]) for start in starts]
+        return np.concatenate(batches or [np.zeros((0, *model.outputs[0].shape[1:]))]).astype("float32")
+
+    return outputs
+
+
+def open_tflite(
+    file: Path, threads: int | None = None
+) -> tuple[tuple[int, ...], tuple[int, ...], Callable[[np.ndarray], np.ndarray]]:
+    """Opens a `.tflite` file without loading Keras or TensorFlow.
+
+    Args:
+        file: the file.
+        threads: CPU threads; None for as many as the machine has cores.
+
+    Returns:
+        The shapes of one input and of one output, and a function of (N, H, W, 3) images to (N, ...) float32 outputs.
+
+    Raises:
+        ValueError: the file is missing, no model, or damaged.
+    """
+    from tfslim.litert import Runner
+
+    runner = Runner(file, threads or os.cpu_count() or 1)
+    blank = np.zeros((1, *runner.input_shape), "uint8")
+    return runner.input_shape, runner.predict(blank).shape[1:], runner.predict
+
+
+def check_image_input(file: Path, shape: tuple) -> None:
+    """Raises a ValueError unless a model's input has one fixed (height, width, 3)."""
+    if len(shape) != 3 or shape[2] != 3 or None in shape:
+        raise ValueError(f"{file}: takes inputs of shape {shown_shape(shape)}; expected one fixed (height, width, 3)")
+
+
+def shown_shape(shape: tuple) -> str:
+    """A shape as text, with "any" for a size that is open."""
+    return f"({', '.join('any' if size is None else str(size) for size in shape)})"
+
+
+def _check_whole(file: Path) -> None:
+    """Finds a file cut short or damaged, which Keras would report as whatever part it misses first."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            damaged = archive.testzip()
+    except (zipfile.BadZipFile, EOFError, RuntimeError) as error:
+        size = file.stat().st_size
+        raise ValueError(f"{file}: no .keras file, or one cut short ({size} bytes): {error}") from error
+    if damaged:
+        raise ValueError(f"{file}: a damaged .keras file: {damaged} does not fit its checksum")

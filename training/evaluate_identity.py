@@ -1,0 +1,104 @@
+"""The part of evaluate.py for models that say whose face it is."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from progress import progress_bar
+from results import percent, print_skipped, result_folders, write_json, write_rows
+
+if TYPE_CHECKING:
+    from tfslim.data import CelebA, Records
+    from tfslim.identifier import Identifier
+
+HEADS = {"top_1": "top-1", "top_5": "top-5", "balanced_accuracy": "balanced", "majority": "majority"}
+
+
+def evaluate_identity(
+    names: list[str],
+    files: list[Path],
+    data: str,
+    split: str,
+    seed: int,
+    part: str,
+    out: str | None,
+    batch_size: int,
+    on_error: str,
+) -> None:
+    """Prints and writes how often each model names the right person of a part; arguments as evaluate.py."""
+    import rich
+    import rich.table
+    from rich.markup import escape
+
+    from tfslim.data import CelebA
+    from tfslim.identifier import load_identifier
+
+    celeba = CelebA(data, split=split, seed=seed, on_error=on_error)
+    records = celeba.part(part)
+    if records.identities is None:
+        raise ValueError(f"{celeba.folder}: there are no identities in this data (no identity_CelebA.txt)")
+    identifiers = [load_identifier(file, batch_size) for file in files]
+    known = [_known(records, identifier, part) for identifier in identifiers]
+    folders = result_folders(files, out, f"evaluation-{part}")
+
+    shown = rich.table.Table("model", title=f"whose face it is: {part} part, %")
+    for head in ("people", "images", *HEADS.values()):
+        shown.add_column(head, justify="right")
+    rows, skipped = [], {}
+    for name, folder, identifier, theirs in zip(names, folders, identifiers, known, strict=True):
+        settings = {"data": data, "split": split, "part": part, "unknown_images": len(records) - len(theirs)}
+        result = _report(name, identifier, celeba, theirs, folder, settings, batch_size)
+        skipped |= result["skipped"]
+        rows.append({key: result[key] for key in ("model", "file_bytes", "people", "images", *HEADS)})
+        figures = (percent(result[column]) for column in HEADS)
+        shown.add_row(escape(name), f"{result['people']:,}", f"{result['images']:,}", *figures)
+    rich.print(shown)
+    print_skipped(skipped)
+    if len(rows) > 1:
+        write_json(folders[0] / "comparison.json", rows)
+        write_rows(folders[0] / "comparison.csv", rows)
+    for name, folder in zip(names, folders, strict=True):
+        print(f"wrote {folder / name}.json and .csv")
+
+
+def _known(records: "Records", identifier: "Identifier", part: str) -> "Records":
+    """The images of people whom the model was trained on; those of others, as of people held out, can't be named."""
+    import numpy as np
+
+    known = records[np.isin(records.identities, identifier.people.identities)]
+    if not len(known):
+        raise ValueError(
+            f"{identifier.path}: none of its {len(identifier.people.identities)} people is in the {part} part: "
+            "give the data it was trained on"
+        )
+    return known
+
+
+def _report(
+    name: str,
+    identifier: "Identifier",
+    celeba: "CelebA",
+    records: "Records",
+    folder: Path,
+    settings: dict,
+    batch_size: int,
+) -> dict:
+    """Runs a model on the images, writes its files and gives its figures."""
+    import numpy as np
+
+    from tfslim.identification import identity_table
+    from tfslim.image_outputs import image_outputs
+
+    with progress_bar(name) as move:
+        answers = image_outputs(
+            identifier.logits, identifier.size, celeba.source, records.files, identifier.fit, batch_size,
+            celeba.on_error, move,
+        )  # fmt: skip
+    output_of = {person: output for output, person in enumerate(identifier.people.identities)}
+    decoded = records[np.isin(records.files, answers.files)]
+    labels = np.array([output_of[person] for person in decoded.identities.tolist()])
+    table = identity_table(labels, answers.values)
+    skipped = celeba.skipped | answers.skipped
+    result = {"model": name, "file_bytes": identifier.path.stat().st_size, **settings, **table.to_dict()}
+    write_json(folder / f"{name}.json", result | {"skipped": skipped})
+    table.to_csv(folder / f"{name}.csv", identifier.people.identities)
+    return result | {"skipped": skipped}

@@ -1,0 +1,198 @@
+"""The part of evaluate.py that asks whether two images show the same person."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from progress import progress_bar
+from results import percent, print_skipped, result_folders, write_json, write_rows
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from tfslim.data.people import People
+    from tfslim.data.records import Records
+    from tfslim.data.sources import ImageArchive, ImageFolder
+    from tfslim.data.verification_pairs import Pairs
+    from tfslim.embedder import Embedder
+    from tfslim.error_rates import ErrorCurve
+    from tfslim.verification import VerificationTable
+
+HELD_OUT = "held out"
+HELD_OUT_PEOPLE = "people held out of training"
+
+
+def evaluate_verification(
+    names: list[str],
+    files: list[Path],
+    data: str,
+    split: str,
+    seed: int,
+    part: str,
+    pairs_file: str | None,
+    template: int,
+    distance: str,
+    out: str | None,
+    batch_size: int,
+    on_error: str,
+) -> None:
+    """Prints, writes and draws how well each model tells whether two images show the same person.
+
+    Arguments as evaluate.py; `part` auto is the people held out of training where there are any, else the test part.
+    """
+    from tfslim.data.people import read_people
+    from tfslim.embedder import load_embedder
+    from tfslim.verification_plots import det_plot, roc_plot
+
+    whom = [read_people(file) for file in files]
+    pairs, source, what = _pairs(files, whom, data, split, seed, part, pairs_file, template, on_error)
+    embedders = [load_embedder(file, batch_size) for file in files]
+    side = "single images" if template == 1 else f"templates of {template} images"
+    folder_name = "-".join(["verification", *what.split(), *(["templates-of", str(template)] if template > 1 else [])])
+    folders = result_folders(files, out, folder_name + ("-chi-squared" if distance == "chi_squared" else ""))
+
+    settings = {"data": data, "pairs": what, "template": template, "distance": distance, "seed": seed}
+    rows, curves, tables, skipped = [], {}, {}, {}
+    for name, folder, embedder in zip(names, folders, embedders, strict=True):
+        table, curve, judged, left_out = _judge(name, embedder, source, pairs, distance, seed, batch_size, on_error)
+        tables[name], curves[name], skipped = table, curve, skipped | left_out
+        file_bytes = embedder.path.stat().st_size
+        result = {"model": name, "file_bytes": file_bytes, **settings, "crop": embedder.crop, **table.to_dict()}
+        counts = {"pairs_left_out": len(pairs) - len(judged), "people_with_too_few_images": pairs.too_few}
+        counts |= {"existing_pairs": pairs.existing, "skipped": left_out}
+        write_json(folder / f"{name}.json", result | counts)
+        rows.append({"model": name, "file_bytes": file_bytes, **table.row()})
+    _print(f"{what}, {side}, {distance.replace('_', '-')}", tables, pairs)
+    print_skipped(skipped)
+    title = f"{what}, {side}"
+    det_plot(curves, folders[0] / "det.png", title)
+    roc_plot(curves, folders[0] / "roc.png", title)
+    write_rows(folders[0] / "verification.csv", rows)
+    for name, folder in zip(names, folders, strict=True):
+        print(f"wrote {folder / name}.json")
+    print(f"wrote {folders[0] / 'verification.csv'}, det.png and roc.png")
+
+
+def _pairs(
+    files: list[Path],
+    whom: list["People | None"],
+    data: str,
+    split: str,
+    seed: int,
+    part: str,
+    pairs_file: str | None,
+    template: int,
+    on_error: str,
+) -> tuple["Pairs", "ImageFolder | ImageArchive", str]:
+    """The pairs, where their images lie, and what to call them."""
+    from tfslim.data.celeba import CelebA
+    from tfslim.data.listing import find_label_file
+    from tfslim.data.people_folders import PeopleFolder, people_folder
+    from tfslim.data.verification_pairs import pairs
+
+    folder = Path(data)
+    if pairs_file:
+        return _listed_pairs(folder, pairs_file, on_error), PeopleFolder(folder), Path(pairs_file).stem
+    if folder.is_dir() and not any(find_label_file(folder, stem) for stem in ("identity_CelebA", "list_attr_celeba")):
+        if part != "auto":
+            raise ValueError(f"--part {part}: {folder} is a folder of people without label files, so it has no parts")
+        return pairs(people_folder(folder), template=template, seed=seed), PeopleFolder(folder), folder.resolve().name
+    if part == "auto":
+        part = HELD_OUT if any(people and people.held_out for people in whom) else "test"
+    if part == HELD_OUT:
+        # Held-out people were in no part, so all their images count, and any split has them all.
+        celeba = CelebA(folder, split="7:2:1", on_error=on_error)
+        records = _held_out(celeba, _held_out_numbers(files, whom))
+        return pairs(records, template=template, seed=seed), celeba.source, HELD_OUT_PEOPLE
+    celeba = CelebA(folder, split=split, seed=seed, on_error=on_error)
+    return pairs(celeba.part(part), template=template, seed=seed), celeba.source, f"{part} part"
+
+
+def _listed_pairs(folder: Path, pairs_file: str, on_error: str) -> "Pairs":
+    from tfslim.data.pairs_file import read_pairs
+    from tfslim.data.people_folders import people_folder
+
+    pairs = read_pairs(pairs_file)
+    there = set(people_folder(folder).files.tolist())
+    missing = [file for file in pairs.files() if file not in there]
+    if missing and on_error == "raise":
+        raise ValueError(f"{folder}: {len(missing)} images of {pairs_file} are not there, such as {missing[0]}")
+    return pairs
+
+
+def _held_out_numbers(files: list[Path], whom: list["People | None"]) -> tuple[int, ...]:
+    """CelebA's numbers of the people whom all the models were kept from."""
+    said = {file: people.held_out for file, people in zip(files, whom, strict=True) if people}
+    if not any(said.values()):
+        raise ValueError("--part 'held out': no people.json beside a model tells of people held out of its training")
+    if len(set(said.values())) > 1:
+        raise ValueError(f"the people held out of training are not the same for {' and '.join(map(str, said))}")
+    return next(iter(said.values()))
+
+
+def _held_out(celeba, numbers: tuple[int, ...]) -> "Records":
+    import numpy as np
+
+    from tfslim.data.records import Records
+
+    parts = [celeba.part(part) for part in ("train", "validation", "test")]
+    if parts[0].identities is None:
+        raise ValueError(f"{celeba.folder}: there are no identities in this data (no identity_CelebA.txt)")
+    files, identities, codes = (
+        np.concatenate([getattr(records, column) for records in parts]) for column in ("files", "identities", "parts")
+    )
+    absent = np.setdiff1d(numbers, identities)
+    if len(absent):
+        raise ValueError(
+            f"{celeba.folder}: {len(absent)} of {len(numbers)} people held out of training are not in this data, such "
+            f"as {absent[0]}: give the data the model was trained on"
+        )
+    return Records(files, None, identities, codes)[np.isin(identities, numbers)]
+
+
+def _judge(
+    name: str,
+    embedder: "Embedder",
+    source: "ImageFolder | ImageArchive",
+    pairs: "Pairs",
+    distance: str,
+    seed: int,
+    batch_size: int,
+    on_error: str,
+) -> tuple["VerificationTable", "ErrorCurve", "Pairs", dict[str, str]]:
+    """A model's figures and curve, the pairs they are of, and the images left out."""
+    from tfslim.embedder import embed_files
+    from tfslim.pair_scores import pair_scores
+    from tfslim.verification import error_curve, verification_table
+
+    with progress_bar(name) as move:
+        embedded = embed_files(embedder, source, pairs.files(), batch_size, on_error, move)
+    judged = pairs.without(embedded.skipped)
+    scores: np.ndarray = pair_scores(embedded, judged, distance)
+    table = verification_table(scores, judged.genuine, folds=judged.folds, seed=seed)
+    return table, error_curve(scores, judged.genuine), judged, embedded.skipped
+
+
+def _print(title: str, tables: dict[str, "VerificationTable"], pairs: "Pairs") -> None:
+    import rich
+    import rich.table
+    from rich.markup import escape
+
+    points = next(iter(tables.values())).tar
+    shown = rich.table.Table("model", title=escape(f"same person or not: {title}, %"))
+    for head in ("EER", *(f"TAR@FAR {100 * point.far:g}" for point in points), "AUC", "accuracy"):
+        shown.add_column(head, justify="right", no_wrap=True)
+    for name, table in tables.items():
+        tars = (percent(point.tar if point.resolved else None) for point in table.tar)
+        accuracy = "-"
+        if table.accuracy:
+            accuracy = f"{percent(table.accuracy.mean)} ± {percent(table.accuracy.error)}"
+        shown.add_row(escape(name), percent(table.eer), *tars, percent(table.auc), accuracy)
+    rich.print(shown)
+    genuine = int(pairs.genuine.sum())
+    print(f"{genuine:,} genuine and {len(pairs) - genuine:,} impostor pairs of {len(pairs.files()):,} images")
+    if pairs.existing and pairs.existing != (genuine, len(pairs) - genuine):
+        print("drawn from {:,} genuine and {:,} impostor pairs".format(*pairs.existing))
+    if pairs.too_few:
+        print(f"{pairs.too_few:,} people have too few images for a template and are in no pair")
+    if any(not point.resolved for table in tables.values() for point in table.tar):
+        print("-: there are fewer impostor pairs than it takes to measure so low a FAR")
