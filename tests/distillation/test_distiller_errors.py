@@ -1,0 +1,100 @@
+"""What a Distiller refuses, and what it says then."""
+
+import keras
+import numpy as np
+import pytest
+
+from tests.distillation.networks import (
+    ALL_LOSSES,
+    CLASSES,
+    IMAGES,
+    LOSS,
+    distiller,
+    fit,
+    kept_outputs,
+    student,
+    teacher,
+)
+from tfslim.distillation import AttentionTransfer, Distiller, FeatureDistance, SoftTargets
+
+
+def test_wrong_layers():
+    with pytest.raises(ValueError, match="teacher teacher: has no layer 'embeding'; there are embedding"):
+        Distiller(student(), teacher(), [FeatureDistance("embedding", "embeding")])
+    with pytest.raises(ValueError, match="student student: has no layer 'map'; there are maps"):
+        Distiller(student(), teacher(), [AttentionTransfer("map", "maps")])
+    with pytest.raises(ValueError, match=r"'maps' and the teacher's 'relu' give \(6, 5, 4\) and \(12, 10, 6\)"):
+        Distiller(student(), teacher(), [FeatureDistance("maps", "relu")])
+    with pytest.raises(ValueError, match=r"the student gives \(4,\) and the teacher \(7,\)"):
+        Distiller(student(), teacher(classes=7), [SoftTargets()])
+
+
+def test_models_that_are_no_graph_of_one_input():
+    class Subclassed(keras.Model):
+        def call(self, inputs):
+            return inputs
+
+    with pytest.raises(ValueError, match="teacher .*: has no input shape"):
+        Distiller(student(), Subclassed(), [SoftTargets()])
+    with pytest.raises(ValueError, match="student .*: has no input shape"):
+        Distiller(keras.Sequential([keras.layers.Dense(4)]), teacher(), [SoftTargets()])
+    left, right = keras.Input((4,)), keras.Input((4,))
+    two = keras.Model([left, right], keras.layers.Add()([left, right]), name="two")
+    with pytest.raises(ValueError, match="teacher two: has 2 inputs and 1 outputs; expected one of each"):
+        Distiller(student(), two, [SoftTargets()])
+    with pytest.raises(ValueError, match="student: 'student' is no keras.Model"):
+        Distiller("student", teacher(), [SoftTargets()])
+    vector = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4)], name="vector")
+    with pytest.raises(ValueError, match=r"student student takes \(12, 10, 3\) and teacher vector \(4,\)"):
+        Distiller(student(), vector, [SoftTargets()])
+
+
+@pytest.mark.parametrize(
+    "last", [keras.layers.Dense(4, activation="softmax"), keras.layers.Softmax(), keras.layers.Activation("sigmoid")]
+)
+def test_a_model_that_ends_in_probabilities(last):
+    master = teacher()
+    probable = keras.Model(master.input, last(master.output), name="probable")
+    with pytest.raises(
+        ValueError, match="teacher probable: its last layer, .*, ends in .*and SoftTargets needs logits"
+    ):
+        Distiller(student(), probable, [SoftTargets()])
+    # Features may be taken from it all the same.
+    assert Distiller(student(), probable, [FeatureDistance("maps", "maps")]).adapters
+
+
+def test_wrong_arguments():
+    with pytest.raises(ValueError, match="losses is empty"):
+        Distiller(student(), teacher(), [])
+    with pytest.raises(ValueError, match="losses: 'mse' is no DistillationLoss"):
+        Distiller(student(), teacher(), ["mse"])
+    with pytest.raises(ValueError, match="label_weight is -1"):
+        Distiller(student(), teacher(), [SoftTargets()], label_weight=-1)
+    with pytest.raises(ValueError, match="teacher_shapes is for teacher=None"):
+        Distiller(student(), teacher(), [SoftTargets()], teacher_shapes={"output": (4,)})
+    with pytest.raises(ValueError, match="teacher_shapes: there is none for 'embedding'.*found output"):
+        Distiller(student(), None, [FeatureDistance("maps", "embedding")], teacher_shapes={"output": (4,)})
+    model = Distiller(student(), teacher(), [SoftTargets()])
+    with pytest.raises(ValueError, match="label_weight is 1.0, and compile has no loss for the labels"):
+        model.compile("sgd")
+    with pytest.raises(TypeError, match="metric_s"):
+        model.compile("sgd", LOSS, metric_s=["accuracy"])
+
+
+def test_wrong_targets():
+    taught = distiller(student(), teacher(), [SoftTargets()], metrics=())
+    with pytest.raises(ValueError, match="targets hold no labels; give label_weight=0"):
+        fit(taught, IMAGES, None)
+    with pytest.raises(ValueError, match="make it with teacher=None"):
+        fit(taught, IMAGES, {"labels": CLASSES, "teacher": {"output": np.zeros((24, 4))}})
+    kept = distiller(student(), None, ALL_LOSSES[:2], metrics=())
+    with pytest.raises(ValueError, match='has no teacher, so the targets must be {"labels": ..., "teacher"'):
+        fit(kept)
+    with pytest.raises(ValueError, match="targets lack the teacher's embedding; found output"):
+        fit(kept, IMAGES, {"labels": CLASSES, "teacher": {"output": np.zeros((24, 4), "float32")}})
+    with pytest.raises(ValueError, match="8 and 12 wide.*teacher_shapes"):
+        fit(kept, IMAGES, {"labels": CLASSES, "teacher": kept_outputs(teacher())})
+    alone = Distiller(student(), teacher(), [SoftTargets()], label_weight=0)
+    alone.compile("sgd", metrics=["accuracy"])
+    with pytest.raises(ValueError, match="the compiled metrics need labels"):
+        fit(alone, IMAGES, None)

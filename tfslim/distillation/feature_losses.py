@@ -1,0 +1,139 @@
+"""Losses on the insides of the models: the student's features should point where the teacher's do."""
+
+import dataclasses
+
+import keras
+
+from tfslim.distillation.distillation_loss import DistillationLoss, extents_fit
+from tfslim.distillation.resizing import resize
+
+DISTANCES = ("squared", "cosine")
+
+
+@keras.saving.register_keras_serializable(package="tfslim")
+@dataclasses.dataclass(frozen=True)
+class FeatureDistance(DistillationLoss):
+    """Distance of the L2-normalised features of a student layer from those of a teacher layer.
+
+    "squared" is |a - b|^2 of the unit vectors, 0 to 4, and "cosine" is 1 - a.b, which is half of it. Feature vectors
+    (N, C) give one distance; maps (N, H, W, C) one at each place, of which the mean is taken. Where the widths C
+    differ, a `Distiller` trains an adapter that brings the student's features to the teacher's width: a dense layer,
+    or a 1x1 convolution for maps. It is no part of the student.
+
+    Args:
+        student: name of the student's layer, None for its output.
+        teacher: name of the teacher's layer, None for its output.
+        distance: "squared" or "cosine".
+        weight: share in the sum that is minimised.
+
+    Raises:
+        ValueError: if the distance is unknown or the weight below 0, or when called with shapes that don't fit.
+
+    Example:
+        >>> FeatureDistance("embedding", "embedding")(np.array([[3.0, 0.0]]), np.array([[0.0, 0.1]]))
+        <tf.Tensor: shape=(1,), dtype=float32, numpy=array([2.], dtype=float32)>
+
+    Reference: hints with an adapter: FitNets, arXiv 1412.6550, section 2.2; distance of normalised face features:
+    ShrinkTeaNet, arXiv 1905.10620.
+    """
+
+    student: str | None = None
+    teacher: str | None = None
+    distance: str = "squared"
+    weight: float = 1.0
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.distance not in DISTANCES:
+            raise ValueError(f"FeatureDistance: distance={self.distance!r}; expected {' or '.join(DISTANCES)}")
+
+    @property
+    def name(self) -> str:
+        return f"{self.student or 'output'}_distance"
+
+    def check(self, student_shape, teacher_shape):
+        if len(student_shape) not in (1, 3) or not extents_fit(student_shape[:-1], teacher_shape[:-1]):
+            raise ValueError(
+                f"FeatureDistance: {_layers(self)} give {student_shape} and {teacher_shape} for an image; expected "
+                "two vectors, or two maps of the same height and width (AttentionTransfer takes maps of any size)"
+            )
+
+    def adapter(self, student_shape, teacher_shape):
+        width = teacher_shape[-1]
+        if student_shape[-1] == width:
+            return None
+        if len(student_shape) == 3:
+            return keras.layers.Conv2D(width, 1, dtype="float32", name=f"{self.name}_adapter")
+        return keras.layers.Dense(width, dtype="float32", name=f"{self.name}_adapter")
+
+    def compare(self, student, teacher):
+        if student.shape[-1] != teacher.shape[-1]:
+            raise ValueError(
+                f"FeatureDistance: {_layers(self)} are {student.shape[-1]} and {teacher.shape[-1]} wide, and there is "
+                "no adapter; a Distiller makes one where it knows the teacher (or its teacher_shapes)"
+            )
+        student, teacher = _unit(student), _unit(teacher)
+        if self.distance == "squared":
+            distances = keras.ops.sum(keras.ops.square(student - teacher), axis=-1)
+        else:
+            distances = 1 - keras.ops.sum(student * teacher, axis=-1)
+        places = tuple(range(1, len(distances.shape)))
+        return keras.ops.mean(distances, axis=places) if places else distances
+
+
+@keras.saving.register_keras_serializable(package="tfslim")
+@dataclasses.dataclass(frozen=True)
+class AttentionTransfer(DistillationLoss):
+    """Squared distance of the attention maps of a student layer and a teacher layer.
+
+    The attention map of a layer's output (N, H, W, C) is the sum over the channels of its squares, as a vector of
+    H * W values scaled to unit length; so widths may differ. Maps of different sizes are both brought to the smaller
+    height and width.
+
+    Args:
+        student: name of the student's layer.
+        teacher: name of the teacher's layer.
+        weight: share in the sum that is minimised.
+
+    Raises:
+        ValueError: if the weight is below 0, or when called with values that are no maps.
+
+    Example:
+        >>> maps = np.random.default_rng(0).normal(size=(1, 8, 8, 4))
+        >>> AttentionTransfer("stage2_relu", "stage2_relu")(maps[..., :2], maps).shape
+        TensorShape([1])
+
+    Reference: Zagoruyko and Komodakis, arXiv 1612.03928, section 3.1: F_sum with p = 2, and the squared distance of
+    their own code in place of the distance, whose gradient is not defined where the maps are equal.
+    """
+
+    student: str
+    teacher: str
+    weight: float = 1.0
+
+    @property
+    def name(self) -> str:
+        return f"{self.student}_attention"
+
+    def check(self, student_shape, teacher_shape):
+        if len(student_shape) != 3 or len(teacher_shape) != 3:
+            raise ValueError(
+                f"AttentionTransfer: {_layers(self)} give {student_shape} and {teacher_shape} for an image; "
+                "expected two maps (height, width, channels)"
+            )
+
+    def compare(self, student, teacher):
+        attention = [keras.ops.sum(keras.ops.square(maps), axis=-1, keepdims=True) for maps in (student, teacher)]
+        size = tuple(min(extents) for extents in zip(student.shape[1:3], teacher.shape[1:3], strict=True))
+        student, teacher = (_unit(keras.ops.reshape(resize(maps, size), (-1, size[0] * size[1]))) for maps in attention)
+        return keras.ops.sum(keras.ops.square(student - teacher), axis=-1)
+
+
+def _unit(values):
+    """Unit vectors along the last axis; a vector of zeros stays zero and has a gradient."""
+    squares = keras.ops.sum(keras.ops.square(values), axis=-1, keepdims=True)
+    return values * keras.ops.rsqrt(keras.ops.maximum(squares, 1e-12))
+
+
+def _layers(loss: DistillationLoss) -> str:
+    return f"the student's {loss.student or 'output'!r} and the teacher's {loss.teacher or 'output'!r}"

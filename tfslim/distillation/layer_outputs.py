@@ -1,0 +1,83 @@
+"""Finding the outputs of a model's layers by name, and saying clearly what is wrong with a model."""
+
+import difflib
+from collections.abc import Iterable
+
+import keras
+
+from tfslim.distillation.distillation_loss import DistillationLoss
+
+OUTPUT = "output"  # what the model gives, whatever its last layer is called
+
+
+def teacher_layers(losses: Iterable[DistillationLoss]) -> tuple[str, ...]:
+    """The names of the teacher's layers that these losses compare with, "output" for what it gives.
+
+    Example:
+        >>> teacher_layers([SoftTargets(), FeatureDistance("embedding", "embedding")])
+        ('output', 'embedding')
+    """
+    return tuple(dict.fromkeys(loss.teacher or OUTPUT for loss in losses))
+
+
+def student_layers(losses: Iterable[DistillationLoss]) -> tuple[str, ...]:
+    """The same for the student, always with "output"."""
+    return tuple(dict.fromkeys([OUTPUT, *(loss.student or OUTPUT for loss in losses)]))
+
+
+def check_model(model: keras.Model, role: str) -> None:
+    """Raises a ValueError unless the model is a graph with one input and one output."""
+    if not isinstance(model, keras.Model):
+        raise ValueError(f"{role}: {model!r} is no keras.Model")
+    # A subclassed model, or a Sequential that was never built, has no graph to take features from.
+    inputs, outputs = (getattr(model, name, None) for name in ("inputs", "outputs"))
+    if not inputs or not outputs:
+        raise ValueError(
+            f"{role} {model.name}: has no input shape and no graph of layers; give a functional or Sequential model "
+            "that begins with keras.Input(shape)"
+        )
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise ValueError(
+            f"{role} {model.name}: has {len(inputs)} inputs and {len(outputs)} outputs; expected one of each"
+        )
+
+
+def layer_outputs(model: keras.Model, names: Iterable[str], role: str) -> dict[str, keras.KerasTensor]:
+    """Finds the symbolic outputs of layers.
+
+    Args:
+        model: a functional or Sequential model.
+        names: layer names; "output" is what the model gives.
+        role: what to call the model in a message.
+
+    Raises:
+        ValueError: if there is no such layer, naming those with a similar name, or it is used more than once.
+
+    Example:
+        >>> layer_outputs(tfslim.models.VGG11(), ["embedding"], "teacher")["embedding"].shape
+        (None, 128)
+    """
+    return {name: model.outputs[0] if name == OUTPUT else _layer_output(model, name, role) for name in names}
+
+
+def _layer_output(model: keras.Model, name: str, role: str) -> keras.KerasTensor:
+    known = {layer.name: layer for layer in model.layers}
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=4) or list(known)[-4:]
+        raise ValueError(f"{role} {model.name}: has no layer {name!r}; there are {', '.join(near)}")
+    try:
+        return known[name].output
+    except (AttributeError, ValueError) as error:
+        raise ValueError(f"{role} {model.name}: layer {name!r} has no output of its own: {error}") from error
+
+
+def check_logits(model: keras.Model, role: str, loss: str) -> None:
+    """Raises a ValueError if the model's output is a probability where a loss needs logits."""
+    last = model.outputs[0]._keras_history.operation
+    activation = getattr(getattr(last, "activation", None), "__name__", "linear")
+    if isinstance(last, keras.layers.Softmax) or activation in ("softmax", "sigmoid"):
+        found = "softmax" if isinstance(last, keras.layers.Softmax) else activation
+        raise ValueError(
+            f"{role} {model.name}: its last layer, {last.name}, ends in {found}, and {loss} needs logits; give a model "
+            "without that activation (and from_logits=True to the label loss)"
+        )

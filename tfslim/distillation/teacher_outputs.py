@@ -1,0 +1,274 @@
+"""A teacher run once over some epochs of a stream, its outputs kept on disk for any number of epochs."""
+
+import contextlib
+import json
+import os
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from tfslim.atomic import replacing
+from tfslim.distillation.frozen_teacher import FrozenTeacher
+from tfslim.distillation.manifest import (
+    MANIFEST,
+    VERSION,
+    check_same,
+    file_name,
+    fingerprint,
+    read_manifest,
+    write_manifest,
+)
+
+DTYPES = ("float16", "float32")
+
+
+class TeacherOutputs:
+    """A folder of kept outputs, as `read_teacher_outputs` and `write_teacher_outputs` open it.
+
+    Files are mapped, not read, and each is compared with its checksum when first used.
+
+    Attributes:
+        folder: where they are.
+        shapes: layer name -> shape of its output for one image.
+        dtype: "float16" or "float32".
+        steps: batches in an epoch.
+        batch_size: images in a batch.
+        views: epochs kept; epoch e has the outputs of epoch e % views.
+    """
+
+    def __init__(self, folder: Path, manifest: dict):
+        self.folder = folder
+        self.shapes = {name: tuple(shape) for name, shape in manifest["outputs"].items()}
+        self.dtype, self.steps, self.batch_size, self.views = (
+            manifest[key] for key in ("dtype", "steps", "batch_size", "views")
+        )
+        self._checksums = manifest["files"]
+        self._open: dict[int, dict[str, np.ndarray]] = {}
+
+    def epoch(self, epoch: int) -> dict[str, np.ndarray]:
+        """An epoch's outputs by layer name, (steps * batch_size, ...) each, in the order of the stream.
+
+        Raises:
+            FileNotFoundError: a file is gone.
+            ValueError: a file is damaged.
+        """
+        view = epoch % self.views
+        if view not in self._open:
+            self._open[view] = {name: self._map(file_name(view, name), shape) for name, shape in self.shapes.items()}
+        return self._open[view]
+
+    def batch(self, epoch: int, step: int) -> dict[str, np.ndarray]:
+        """The outputs for batch `step` (from 0) of an epoch, (batch_size, ...) each."""
+        if not 0 <= step < self.steps:
+            raise IndexError(f"{self.folder}: step {step} of an epoch of {self.steps} steps")
+        rows = slice(step * self.batch_size, (step + 1) * self.batch_size)
+        return {name: np.array(values[rows]) for name, values in self.epoch(epoch).items()}
+
+    def batches(self, epochs: range) -> Iterator[dict[str, np.ndarray]]:
+        """The outputs batch by batch, epoch by epoch."""
+        for epoch in epochs:
+            for step in range(self.steps):
+                yield self.batch(epoch, step)
+
+    def _map(self, file: str, shape: tuple[int, ...]) -> np.ndarray:
+        path = self.folder / file
+        remedy = f"delete {self.folder} and run the teacher again"
+        try:
+            values = np.load(path, mmap_mode="r", allow_pickle=False)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f"{path}: is gone; {remedy}") from error
+        except (ValueError, EOFError, OSError) as error:
+            raise ValueError(f"{path}: damaged ({error}); {remedy}") from error
+        expected = (self.steps * self.batch_size, *shape)
+        if values.shape != expected or values.dtype != self.dtype:
+            raise ValueError(f"{path}: holds {values.dtype} {values.shape}, expected {self.dtype} {expected}; {remedy}")
+        if zlib.crc32(values) != self._checksums[file]:
+            raise ValueError(f"{path}: damaged (its checksum does not fit the {MANIFEST}); {remedy}")
+        return values
+
+
+def write_teacher_outputs(
+    folder: str | os.PathLike,
+    teacher: keras.Model,
+    layers: Sequence[str],
+    batches: Callable[[int], Iterable],
+    *,
+    stream: Mapping,
+    steps: int,
+    batch_size: int,
+    views: int = 1,
+    dtype: str = "float16",
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> TeacherOutputs:
+    """Runs a teacher over the first epochs of a stream and keeps what it gives, an epoch and a layer a file.
+
+    Where the epochs of a stream are functions of (seed, epoch), as those of `tfslim.data.training_batches`, augmented
+    images come again exactly, and so their outputs can be kept. `views=K` keeps K epochs, and training repeats them:
+    epoch e has the images and the outputs of epoch e % K.
+
+    Epochs that the folder holds already are not run again, so an interrupted run goes on where it was. Each file is
+    written beside and renamed; the manifest names those that are whole.
+
+    Args:
+        folder: made if it is not there.
+        teacher: functional or Sequential model with one input; it runs in inference mode, on images resized to its own
+            input size.
+        layers: names of the layers to keep, "output" for the model's output; see `teacher_layers`.
+        batches: epoch -> its batches in order: images (batch_size, H, W, C), or tuples that begin with them.
+        stream: what the images depend on (data, part, size, seed, augmentation), of what JSON can hold. Outputs kept
+            for another stream are refused.
+        steps: batches in an epoch.
+        batch_size: images in a batch.
+        views: epochs to keep.
+        dtype: "float16", or "float32" at twice the size.
+        progress: called with the batches done and their total, after each batch.
+
+    Raises:
+        ValueError: if the folder holds outputs of another teacher or stream, an epoch does not have `steps` batches of
+            `batch_size`, or an output does not fit float16.
+
+    Example:
+        >>> outputs = write_teacher_outputs(
+        ...     "kept",
+        ...     teacher,
+        ...     ["output"],
+        ...     lambda epoch: training_batches(celeba, (64, 64), 32, seed=0, epochs=range(epoch, epoch + 1)),
+        ...     stream={"data": "celeba", "size": [64, 64], "seed": 0, "augmentation": "flip"},
+        ...     steps=100,
+        ...     batch_size=32,
+        ...     views=10,
+        ... )
+    """
+    for name, value in (("steps", steps), ("batch_size", batch_size), ("views", views)):
+        if value < 1:
+            raise ValueError(f"{name} is {value}, expected 1 or more")
+    if dtype not in DTYPES:
+        raise ValueError(f"dtype={dtype!r}; expected {' or '.join(DTYPES)}")
+    folder = Path(folder)
+    frozen = FrozenTeacher(teacher, layers)
+    manifest = {
+        "version": VERSION,
+        "teacher": fingerprint(teacher),
+        "stream": json.loads(json.dumps(stream)),
+        "steps": steps,
+        "batch_size": batch_size,
+        "views": views,
+        "dtype": dtype,
+        "outputs": {name: list(shape) for name, shape in frozen.shapes.items()},
+        "files": {},
+    }
+    if (folder / MANIFEST).exists():
+        found = read_manifest(folder)
+        check_same(folder, found, {key: value for key, value in manifest.items() if key != "files"})
+        manifest = found
+    folder.mkdir(parents=True, exist_ok=True)
+    for stale in (*folder.glob(".epoch*.npy"), *folder.glob(".manifest*.json")):  # of a run that was killed
+        stale.unlink()
+    runner = _Runner(frozen)
+    for epoch in range(views):
+        files = {name: file_name(epoch, name) for name in frozen.shapes}
+        if all(file in manifest["files"] for file in files.values()):
+            progress((epoch + 1) * steps, views * steps)
+            continue
+        kept = _keep_epoch(folder, runner, batches(epoch), epoch, manifest, progress)
+        manifest["files"] |= {files[name]: checksum for name, checksum in kept.items()}
+        write_manifest(folder, manifest)
+    return TeacherOutputs(folder, manifest)
+
+
+def read_teacher_outputs(
+    folder: str | os.PathLike, *, teacher: keras.Model | None = None, stream: Mapping | None = None
+) -> TeacherOutputs:
+    """Opens kept outputs.
+
+    Args:
+        folder: as written by `write_teacher_outputs`.
+        teacher: the model that they should be of, to be compared by its weights; None for no such check.
+        stream: the stream that they should be of; None for no such check.
+
+    Raises:
+        FileNotFoundError: the folder holds no outputs.
+        ValueError: they are of another teacher or stream, some are still missing, or the manifest is damaged.
+
+    Example:
+        >>> read_teacher_outputs("kept").shapes
+        {'output': (40,)}
+    """
+    folder = Path(folder)
+    if not (folder / MANIFEST).exists():
+        raise FileNotFoundError(f"{folder}: holds no {MANIFEST}, so no teacher's outputs; run the teacher first")
+    manifest = read_manifest(folder)
+    expected = {} if stream is None else {"stream": json.loads(json.dumps(stream))}
+    check_same(folder, manifest, expected if teacher is None else {**expected, "teacher": fingerprint(teacher)})
+    files = [file_name(epoch, name) for epoch in range(manifest["views"]) for name in manifest["outputs"]]
+    missing = [file for file in files if file not in manifest["files"]]
+    if missing:
+        raise ValueError(
+            f"{folder}: an interrupted run, {len(missing)} of {len(files)} files are missing; run the teacher again, "
+            "and it goes on where it was"
+        )
+    return TeacherOutputs(folder, manifest)
+
+
+class _Runner:
+    """A frozen teacher compiled for images of the size that comes first."""
+
+    def __init__(self, frozen: FrozenTeacher):
+        self.frozen = frozen
+        self.model: keras.Model | None = None
+
+    def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        if self.model is None:
+            inputs = keras.Input(images.shape[1:], dtype=str(images.dtype))
+            self.model = keras.Model(inputs, self.frozen(inputs))
+        return self.model.predict_on_batch(images)
+
+
+def _keep_epoch(folder: Path, runner: _Runner, batches: Iterable, epoch: int, manifest: dict, progress) -> dict:
+    """Writes an epoch's files and gives their checksums by layer name."""
+    steps, batch_size, dtype = (manifest[key] for key in ("steps", "batch_size", "dtype"))
+    checksums = {}
+    with contextlib.ExitStack() as files:
+        arrays = {}
+        for name, shape in manifest["outputs"].items():
+            beside = files.enter_context(replacing(folder / file_name(epoch, name)))
+            full = (steps * batch_size, *shape)
+            arrays[name] = np.lib.format.open_memmap(beside, mode="w+", dtype=dtype, shape=full)
+        for step, images in enumerate(_exactly(steps, batch_size, batches, epoch)):
+            rows = slice(step * batch_size, (step + 1) * batch_size)
+            for name, values in runner(images).items():
+                arrays[name][rows] = _stored(values, dtype, name)
+            progress(epoch * steps + step + 1, manifest["views"] * steps)
+        for name, array in arrays.items():
+            array.flush()
+            checksums[name] = zlib.crc32(array)
+    return checksums
+
+
+def _exactly(steps: int, batch_size: int, batches: Iterable, epoch: int) -> Iterator[np.ndarray]:
+    """The images of an epoch's batches, of which there must be so many, of this size: else rows would be mixed up."""
+    expected = f"expected exactly {steps} batches of {batch_size} images"
+    step = 0
+    for element in batches:
+        images = np.asarray(element[0] if isinstance(element, tuple | list) else element)
+        if step == steps:
+            raise ValueError(f"epoch {epoch} of the stream has more than {steps} batches; {expected}")
+        if len(images) != batch_size:
+            raise ValueError(f"epoch {epoch} of the stream has a batch of {len(images)}; {expected}")
+        yield images
+        step += 1
+    if step < steps:
+        raise ValueError(f"epoch {epoch} of the stream has only {step} batches; {expected}")
+
+
+def _stored(values: np.ndarray, dtype: str, name: str) -> np.ndarray:
+    values = np.asarray(values, "float32")
+    with np.errstate(over="ignore"):
+        stored = values.astype(dtype)
+    if not np.isfinite(stored).all():
+        largest = np.abs(values).max()
+        raise ValueError(f"the teacher's {name} holds {largest}, which {dtype} can't hold; keep it as float32")
+    return stored
