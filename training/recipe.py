@@ -94,6 +94,39 @@ class Optimization:
 
 
 @dataclass(frozen=True)
+class Distillation:
+    """What the student copies from its teacher, and how much that counts beside the labels.
+
+    Args:
+        labels: weight of the loss on the labels.
+        answers: weight of the divergence from the teacher's softened answers: those of a softmax for identities, each
+            attribute's own for attributes.
+        temperature: of the softened answers.
+        features: weight of the distance of the L2-normalised features, averaged over the images.
+        distance: of the features: "squared" or "cosine".
+        student_layer: the student's features.
+        teacher_layer: the teacher's features.
+        views: run the teacher once on so many epochs, keep its outputs on disk, and repeat these epochs; 0 runs it with
+            every step.
+    """
+
+    labels: float = 1.0
+    answers: float = 1.0
+    temperature: float = 4.0
+    features: float = 0.0
+    distance: Literal["squared", "cosine"] = "squared"
+    student_layer: str = "embedding"
+    teacher_layer: str = "embedding"
+    views: int = 0
+
+    def __post_init__(self):
+        if min(self.labels, self.answers, self.features, self.views) < 0 or self.temperature <= 0:
+            raise ValueError(f"distillation: weights and views must be 0 or more, the temperature above 0: {self}")
+        if not self.answers and not self.features:
+            raise ValueError("distillation: answers and features are both 0, so there is nothing to copy")
+
+
+@dataclass(frozen=True)
 class Recipe:
     """All that makes a trained model what it is.
 

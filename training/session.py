@@ -60,25 +60,31 @@ class Training:
 
     def batches(self, stage: Stage, epochs: range) -> tf.data.Dataset:
         """The training batches of some epochs of a stage."""
-        return training_batches(
-            self.celeba,
-            stage.size,
-            self.recipe.optimization.batch_size,
-            targets=self.task.targets,
-            augmentation=self.recipe.augmentation,
-            seed=self.recipe.seed,
-            epochs=epochs,
-            cache=self._cached("train", stage.size),
-        )
+        return stage_batches(self.recipe, self.celeba, self.task.targets, stage, epochs)
 
     def still_batches(self, part: str) -> tf.data.Dataset:
         """A part's images unchanged, at the model's size."""
         size = self.recipe.stages[-1].size
-        cache = part == "validation" and self._cached(part, size)
+        cache = part == "validation" and _cached(self.recipe, self.celeba, part, size)
         return evaluation_batches(self.celeba, part, size, 100, targets=self.task.targets, cache=cache)
 
-    def _cached(self, part: str, size: tuple[int, int]) -> bool:
-        return len(self.celeba.part(part)) * size[0] * size[1] * 3 <= self.recipe.cache_gigabytes * 1e9
+
+def stage_batches(recipe: Recipe, celeba: CelebA, targets: str, stage: Stage, epochs: range) -> tf.data.Dataset:
+    """The training batches that a recipe asks for."""
+    return training_batches(
+        celeba,
+        stage.size,
+        recipe.optimization.batch_size,
+        targets=targets,
+        augmentation=recipe.augmentation,
+        seed=recipe.seed,
+        epochs=epochs,
+        cache=_cached(recipe, celeba, "train", stage.size),
+    )
+
+
+def _cached(recipe: Recipe, celeba: CelebA, part: str, size: tuple[int, int]) -> bool:
+    return len(celeba.part(part)) * size[0] * size[1] * 3 <= recipe.cache_gigabytes * 1e9
 
 
 def prepare(
@@ -128,7 +134,7 @@ def fit(
     folder: pathlib.Path,
     resume: bool,
     verbose: int,
-    join: Callable[[tf.data.Dataset, range], tf.data.Dataset] = lambda batches, epochs: batches,
+    batches: Callable[[Stage, range], tf.data.Dataset] | None = None,
 ) -> Report:
     """Runs or resumes the training and writes the run folder; returns what it also saves as report.json.
 
@@ -137,7 +143,7 @@ def fit(
         folder: the run folder.
         resume: go on where `folder` was.
         verbose: as for Keras' `fit`.
-        join: adds what a teacher said to the batches of some epochs.
+        batches: stage and epochs -> their batches; `training.batches` by default.
     """
     recipe, task = training.recipe, training.task
     task.name_outputs(folder, resume)
@@ -161,7 +167,7 @@ def fit(
             continue
         with _naming_broken_images(training.celeba):
             training.fitted.fit(
-                join(training.batches(stage, epochs), epochs),
+                (batches or training.batches)(stage, epochs),
                 steps_per_epoch=training.steps,
                 initial_epoch=epochs.start,
                 epochs=epochs.stop,

@@ -1,0 +1,98 @@
+"""Trains a student on labels and a teacher's answers; see `python training/distill.py --help`."""
+
+import dataclasses
+import pathlib
+import sys
+
+import program
+import run_folder
+from recipe import Distillation, Recipe, as_plain
+
+DESCRIPTION = """\
+Trains a student network on labels and on what a larger, trained teacher makes of the same images. Writes a run folder
+as train.py does; the student in it is a plain model that knows nothing of its teacher.
+
+examples:
+  python training/distill.py --config training/recipes/flame-identity-64.yaml --data celeba --teacher runs/teacher \\
+      --out runs/student
+  python training/distill.py --config training/recipes/flame-identity-64.yaml --data celeba --teacher runs/teacher \\
+      --out runs/student --resume
+  python training/distill.py --config training/recipes/slimnet-attributes-small.yaml --data celeba \\
+      --teacher runs/mobilenet --distillation.temperature 2 --out runs/slimnet-taught
+  python training/distill.py --config training/recipes/flame-identity-64.yaml --data celeba --teacher runs/teacher \\
+      --distillation.views 10 --teacher_outputs runs/teacher-outputs --out runs/student
+"""
+
+FLAGS = {
+    "resume": "go on from the last whole epoch of the run in --out",
+    "check_images": "decode every image before training, and name all that are broken",
+    "dry_run": "say what would be done, and stop",
+}
+
+
+def main(
+    recipe: Recipe,
+    teacher: str,
+    distillation: Distillation = Distillation(),
+    teacher_outputs: str | None = None,
+    out: str = "runs/latest",
+    resume: bool = False,
+    check_images: bool = False,
+    dry_run: bool = False,
+) -> None:
+    """Trains a student.
+
+    Args:
+        recipe: what to train, on what, and how.
+        teacher: the trained teacher: a run folder or a .keras file.
+        distillation: what the student copies.
+        teacher_outputs: folder for the outputs kept with distillation.views, which several students may share;
+            teacher-outputs in the run folder by default.
+        out: the run folder to write.
+        resume: see `FLAGS`.
+        check_images: see `FLAGS`.
+        dry_run: see `FLAGS`.
+    """
+    folder = pathlib.Path(out)
+    written = recipe.written() | {"teacher": teacher, "distillation": as_plain(dataclasses.asdict(distillation))}
+    if not dry_run:
+        run_folder.check_folder(folder, written, resume)
+    celeba = run_folder.open_data(recipe, check_images)
+
+    import session
+    import task
+    import teaching
+
+    from tfslim.distillation import Distiller
+
+    targets = task.make_task(recipe, celeba).targets
+    model = teaching.load_teacher(teacher, recipe, celeba)
+    kept = None
+    if distillation.views and not dry_run:
+        kept_folder = pathlib.Path(teacher_outputs) if teacher_outputs else folder / "teacher-outputs"
+        kept = teaching.keep_outputs(kept_folder, model, distillation, recipe, celeba, targets)
+
+    def teach(student):
+        losses = teaching.losses(distillation, recipe.task)
+        if kept is None:
+            return Distiller(student, model, losses, distillation.labels)
+        return Distiller(student, None, losses, distillation.labels, kept.shapes)
+
+    training = session.prepare(recipe, celeba, teach)
+    print(training.summary())
+    print(f"taught by {model.name} of {model.count_params():,} parameters")
+    if dry_run:
+        return
+    run_folder.begin(folder, written)
+    batches = None
+    if kept is not None:
+        from tfslim.distillation.cached_batches import taught_batches
+
+        def batches(stage, epochs):
+            return taught_batches(lambda views: training.batches(stage, views), kept, epochs)
+
+    session.fit(training, folder, resume, verbose=1 if sys.stdout.isatty() else 2, batches=batches)
+
+
+if __name__ == "__main__":
+    program.run(main, DESCRIPTION, flags=FLAGS, recipe="recipe")

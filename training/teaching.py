@@ -1,0 +1,91 @@
+"""The teacher's side of a distillation: the model, what of it is copied, and its outputs kept for many epochs."""
+
+import dataclasses
+import zlib
+from pathlib import Path
+
+import keras
+from progress import progress_bar
+from recipe import Distillation, Recipe
+from session import stage_batches
+
+from tfslim.data.celeba import CelebA
+from tfslim.data.names import read_labels
+from tfslim.data.people import read_people
+from tfslim.distillation import (
+    BernoulliTargets,
+    DistillationLoss,
+    FeatureDistance,
+    SoftTargets,
+    TeacherOutputs,
+    teacher_layers,
+    write_teacher_outputs,
+)
+from tfslim.model_files import load_keras_file
+from tfslim.predictor import model_file
+from tfslim.recast import recast
+
+
+def load_teacher(path: str, recipe: Recipe, celeba: CelebA) -> keras.Model:
+    """Opens a teacher in the precision of the training, once its outputs are known to mean what the student's will."""
+    file = model_file(path)
+    if file.suffix != ".keras":
+        raise ValueError(f"{file}: a teacher must be a .keras file or a run folder")
+    model = load_keras_file(file)
+    outputs = model.outputs[0].shape[-1]
+    if recipe.task == "identity":
+        people = read_people(file, outputs)
+        if people is None:
+            raise ValueError(f"{file}: has no people.json beside it, so whom it knows can't be told")
+        numbers = {new: old for old, new in celeba.identity_map.items()}
+        own = tuple(numbers[new] for new in range(celeba.people))
+        if people.identities != own:
+            raise ValueError(
+                f"{file}: knows {len(people.identities)} people, who are not the {len(own)} of {celeba.folder}: "
+                "distil with the teacher's own min_images, hold_out and split_seed"
+            )
+    elif read_labels(file, outputs).attributes != celeba.attribute_names:
+        raise ValueError(f"{file}: its attributes are not those to learn; give both the same, in the same order")
+    return recast(model, recipe.precision)
+
+
+def losses(asked: Distillation, task: str) -> list[DistillationLoss]:
+    """The distillation losses that a recipe asks for."""
+    chosen: list[DistillationLoss] = []
+    if asked.answers:
+        kind = SoftTargets if task == "identity" else BernoulliTargets
+        chosen.append(kind(temperature=asked.temperature, weight=asked.answers))
+    if asked.features:
+        chosen.append(FeatureDistance(asked.student_layer, asked.teacher_layer, asked.distance, weight=asked.features))
+    return chosen
+
+
+def keep_outputs(
+    folder: Path, teacher: keras.Model, asked: Distillation, recipe: Recipe, celeba: CelebA, targets: str
+) -> TeacherOutputs:
+    """Runs the teacher over the recipe's first epochs, or opens what is kept already; an interrupted run goes on."""
+    if len(recipe.stages) > 1:
+        raise ValueError("distillation.views: the kept outputs are those of one image size; give one stage, or views 0")
+    if celeba.on_error == "skip":
+        raise ValueError("distillation.views: needs every image in its place; use on_error raise, or views 0")
+    stage, records = recipe.stages[0], celeba.part("train")
+    stream = {
+        "images": len(records),
+        "files": zlib.crc32("\n".join(records.files.tolist()).encode()),
+        "size": list(stage.size),
+        "crop": None if recipe.crop is None else list(recipe.crop),
+        "augmentation": dataclasses.asdict(recipe.augmentation),
+        "seed": recipe.seed,
+    }
+    with progress_bar("teacher's outputs") as move:
+        return write_teacher_outputs(
+            folder,
+            teacher,
+            teacher_layers(losses(asked, recipe.task)),
+            lambda epoch: stage_batches(recipe, celeba, targets, stage, range(epoch, epoch + 1)),
+            stream=stream,
+            steps=len(records) // recipe.optimization.batch_size,
+            batch_size=recipe.optimization.batch_size,
+            views=min(asked.views, stage.epochs),
+            progress=move,
+        )
