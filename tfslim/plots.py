@@ -139,3 +139,36 @@ def _readable(name: str) -> str:
 def _write(figure, path: str | os.PathLike) -> None:
     with replacing(path) as beside:
         figure.savefig(beside)
+
+
+def size_against_accuracy(
+    points: Sequence[tuple[str, float, float, bool]], path: str | os.PathLike, title: str = ""
+) -> None:
+    """Draws models by their bytes (logarithmic) and their accuracy, each with its name.
+
+    Args:
+        points: (name, bytes, accuracy in %, whether to mark it) of each model; marked ones are filled.
+        path: the picture to write; written beside and then renamed.
+        title: a line above it.
+
+    Raises:
+        ValueError: there are no points, or a size is not above 0.
+
+    Example:
+        >>> size_against_accuracy([("VGG11", 43e6, 77.3, False), ("Flame", 3.7e6, 76.4, True)], "sizes.png")
+    """
+    if not points or min(size for _, size, _, _ in points) <= 0:
+        raise ValueError(f"points: at least one is needed, each of more than 0 bytes, found {list(points)}")
+    figure, axes = _figure(7.5, 4.6)
+    for name, size, accuracy, marked in points:
+        axes.plot(size / 1e6, accuracy, "o", color=MARK if marked else "white", markeredgecolor=BAR, markersize=8)
+        axes.annotate(
+            name, (size / 1e6, accuracy), (6, 4), textcoords="offset points", fontsize=8, color=INK, clip_on=False
+        )
+    axes.set_xscale("log")
+    axes.set_xlabel("MB of float32 weights (logarithmic)", fontsize=9, color=INK)
+    axes.set_ylabel("accuracy, %", fontsize=9, color=INK)
+    axes.grid(color=PALE, linewidth=0.8)
+    axes.margins(x=0.15, y=0.12)
+    axes.set_title(title, fontsize=12, fontweight="bold", color=INK, loc="left")
+    _write(figure, path)

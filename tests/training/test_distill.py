@@ -1,0 +1,124 @@
+"""Distillation end to end on a few drawn faces: a killed run goes on, kept outputs teach alike, mistakes are said."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from tfslim.data import draw_faces
+
+TRAINING = Path(__file__).parents[2] / "training"
+COMMON = {
+    "task": "identity",
+    "stages": [{"epochs": 3, "size": [32, 32]}],
+    "split": "random",
+    "optimization": {"batch_size": 8, "warmup_epochs": 0.5, "average": 0.9},
+    "augmentation": {"flip": True, "rotation": 10, "saturation": 0.1},
+}
+TEACHER = COMMON | {"model": {"name": "SqueezeNet", "arguments": {"embedding": 32}}}
+STUDENT = COMMON | {
+    "model": {"name": "VGG11", "arguments": {"module": "flame", "shrink": True, "shallow": True}},
+    "distillation": {"features": 1.0},  # 128 features learn 32 through an adapter
+}
+
+
+@pytest.fixture(scope="module")
+def setting(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("distill")
+    draw_faces(folder / "faces", count=60, identities=4, seed=0, size=(36, 32))
+    (folder / "teacher.yaml").write_text(yaml.safe_dump(TEACHER))
+    (folder / "student.yaml").write_text(yaml.safe_dump(STUDENT))
+    done = run(setting_command(folder, "train.py", "teacher", "teacher", "--stages", "[{epochs: 1, size: [32, 32]}]"))
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def setting_command(folder, program, recipe, out, *more):
+    options = ["--config", folder / f"{recipe}.yaml", "--data", folder / "faces", "--out", folder / out]
+    return [sys.executable, str(TRAINING / program), *map(str, options), *map(str, more)]
+
+
+def command(setting, out, *more):
+    return setting_command(setting, "distill.py", "student", out, "--teacher", setting / "teacher", *more)
+
+
+def run(words):
+    return subprocess.run(words, capture_output=True, text=True)
+
+
+def state(folder):
+    with np.load(folder / "state.npz") as file:
+        return {name: file[name] for name in file.files if name != "record"}
+
+
+@pytest.fixture(scope="module")
+def whole(setting):
+    done = run(command(setting, "whole"))
+    assert done.returncode == 0, done.stderr
+    return setting / "whole"
+
+
+def test_a_killed_run_goes_on_and_ends_as_an_unbroken_one(setting, whole):
+    killed = subprocess.Popen(command(setting, "killed"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while killed.poll() is None and not (setting / "killed" / "state.npz").exists():
+        time.sleep(0.02)
+    killed.send_signal(signal.SIGKILL)
+    assert killed.wait() == -signal.SIGKILL
+    assert len((setting / "killed" / "history.csv").read_text().splitlines()) < 4
+    resumed = run(command(setting, "killed", "--resume"))
+    assert resumed.returncode == 0, resumed.stderr
+    expected, found = state(whole), state(setting / "killed")
+    assert expected.keys() == found.keys()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(found[name], value)
+
+
+def test_the_student_is_a_plain_model_and_the_history_shows_what_was_copied(setting, whole):
+    import keras
+
+    model = keras.models.load_model(whole / "model.keras")
+    assert model.output_shape == (None, 4)
+    assert all(getattr(keras.layers, type(layer).__name__) is type(layer) for layer in model.layers)
+    head = (whole / "history.csv").read_text().splitlines()[0].split(",")
+    assert {"label_loss", "soft_targets", "embedding_distance", "val_accuracy"} <= set(head)
+    written = yaml.safe_load((whole / "recipe.yaml").read_text())
+    assert written["distillation"]["features"] == 1.0 and written["teacher"] == str(setting / "teacher")
+    assert (whole / "people.json").exists()
+    assert json.loads((whole / "report.json").read_text())["step"] == "train"
+
+
+def test_kept_outputs_teach_as_the_teacher_does(setting, whole):
+    kept = setting / "kept-outputs"
+    done = run(command(setting, "kept", "--distillation.views", "3", "--teacher_outputs", kept))
+    assert done.returncode == 0, done.stderr
+    assert len(list(kept.glob("*.npy"))) == 6  # answers and features of three epochs
+
+    def column(folder, name):
+        head, *rows = [line.split(",") for line in (folder / "history.csv").read_text().splitlines()]
+        return float(rows[0][head.index(name)])
+
+    # Kept in float16, so equal to about three digits in the first epoch; the differences grow with the steps.
+    for name in ("soft_targets", "embedding_distance", "label_loss"):
+        assert column(setting / "kept", name) == pytest.approx(column(whole, name), rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["--teacher", "no/such/run"], "no/such/run"),
+        (["--distillation.answers", "0", "--distillation.features", "0"], "nothing to copy"),
+        (["--distillation.teacher_layer", "embeding"], "embedding"),
+        (["--distillation.temperature", "0"], "temperature"),
+        (["--hold_out", "1"], "not the 3 of"),
+    ],
+)
+def test_mistakes_are_said_in_one_line_before_training(setting, change, message):
+    done = run(command(setting, "refused", *change))
+    assert done.returncode == 2 and message in done.stderr.splitlines()[-1] and "Traceback" not in done.stderr
+    assert not (setting / "refused" / "model.keras").exists()

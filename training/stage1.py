@@ -1,0 +1,110 @@
+"""Trains a teacher and its students, alone and taught, and makes the paper's table; see `--help`."""
+
+import dataclasses
+import pathlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import program
+from recipe import Distillation, Recipe
+from runs import Run, run_all
+
+DESCRIPTION = """\
+Trains a teacher (the first row) and the students of the other rows, each student alone and taught, and makes the table
+of the Flame paper's first stage: sizes, MACs, accuracy on the test part, and the change against the teacher.
+
+Each training is a run folder in --out, made by train.py or distill.py. What is done is not done again: the same command
+goes on after a stop, from the last whole epoch of each run.
+
+examples:
+  python training/stage1.py --config training/recipes/flame-stage1.yaml --data celeba --out runs/stage1 --jobs 2
+  python training/stage1.py --config training/recipes/flame-stage1.yaml --data celeba --out runs/stage1 --dry-run
+  python training/stage1.py --config training/recipes/flame-stage1.yaml --data celeba --out runs/stage1 --table
+"""
+
+FLAGS = {"dry_run": "list the runs and stop", "table": "make the table of the runs that are done, and train nothing"}
+TEACHER = 0  # the row
+
+
+@dataclass(frozen=True)
+class Row:
+    """A network of the table.
+
+    Args:
+        name: what to call it.
+        arguments: of the network's constructor, beside those of the recipe's model.
+        seeds: train it so many times, with the recipe's seed and those after it.
+        paper_megabytes: the paper's own size, to show beside ours.
+        paper_accuracy: the paper's own accuracy in %, to show beside ours.
+    """
+
+    name: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+    seeds: int = 1
+    paper_megabytes: float | None = None
+    paper_accuracy: float | None = None
+
+
+def main(
+    recipe: Recipe,
+    rows: list[Row],
+    distillation: Distillation = Distillation(),
+    out: str = "runs/stage1",
+    jobs: int = 1,
+    dry_run: bool = False,
+    table: bool = False,
+) -> int:
+    """Trains the rows.
+
+    Args:
+        recipe: what all rows have in common.
+        rows: the networks; the first is the teacher.
+        distillation: what the students copy.
+        out: folder for the run folders and the table.
+        jobs: trainings at once.
+        dry_run: see `FLAGS`.
+        table: see `FLAGS`.
+    """
+    if recipe.task != "identity":
+        raise ValueError("stage 1 learns identities: the recipe needs task: identity")
+    if len(rows) < 2 or min(row.seeds for row in rows) < 1:
+        raise ValueError("rows: a teacher and at least one student are needed, each with at least one seed")
+    if max(row.seeds for row in rows) > rows[TEACHER].seeds:
+        raise ValueError(f"rows: a student has more seeds than its teacher, {rows[TEACHER].name}; give it as many")
+    folder = pathlib.Path(out)
+    runs = plan(recipe, rows, distillation, folder)
+    if dry_run:
+        for run in runs:
+            print(f"{'done' if run.done else 'to do':6} {run.folder}")
+        return 0
+    failed = 0 if table else run_all(runs, jobs)
+    import stage1_table
+
+    stage1_table.write(recipe, rows, runs, folder)
+    return 1 if failed else 0
+
+
+def plan(recipe: Recipe, rows: list[Row], distillation: Distillation, folder: pathlib.Path) -> list[Run]:
+    """The runs in the order in which they can be done: teachers first."""
+    runs = []
+    for number, row in enumerate(rows):
+        for seed in range(recipe.seed, recipe.seed + row.seeds):
+            network = dataclasses.replace(recipe.model, arguments={**recipe.model.arguments, **row.arguments})
+            asked = dataclasses.replace(recipe, model=network, seed=seed).written()
+            plain = Run(folder / f"{row.name}-{seed}", "train.py", asked, row.name, seed)
+            runs.append(plain)
+            if number == TEACHER:
+                continue
+            teacher = next(run for run in runs if run.row == rows[TEACHER].name and run.seed == seed)
+            asked = asked | {
+                "teacher": str(teacher.folder),
+                "distillation": dataclasses.asdict(distillation),
+                "teacher_outputs": str(folder / f"teacher-outputs-{seed}"),
+            }
+            taught = folder / f"{row.name}-taught-{seed}"
+            runs.append(Run(taught, "distill.py", asked, row.name, seed, taught=True, needs=teacher))
+    return sorted(runs, key=lambda run: (run.row != rows[TEACHER].name, run.seed, run.taught))
+
+
+if __name__ == "__main__":
+    program.run(main, DESCRIPTION, flags=FLAGS, recipe="recipe")

@@ -1,0 +1,142 @@
+"""The table of stage 1: each network's sizes, MACs and test accuracy, alone and taught, beside the paper's figures."""
+
+import statistics
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import rich
+import rich.table
+from progress import progress_bar
+from recipe import Recipe
+from results import write_json, write_rows
+from runs import Run
+
+import tfslim
+from tfslim.data.celeba import CelebA
+from tfslim.identification import IdentityTable, identity_table
+from tfslim.identifier import load_identifier
+from tfslim.image_outputs import image_outputs
+from tfslim.model_files import load_keras_file
+from tfslim.paper_size import paper_bytes
+
+if TYPE_CHECKING:
+    from stage1 import Row
+
+
+def write(recipe: Recipe, rows: list["Row"], runs: list[Run], folder: Path) -> None:
+    """Evaluates the runs that are done on the test part; prints the table and writes stage1.json, .csv and .png."""
+    done = [run for run in runs if run.done]
+    if not done:
+        print("no run is done yet, so there is no table")
+        return
+    celeba = CelebA(
+        recipe.data,
+        split=recipe.split,
+        seed=recipe.split_seed,
+        min_images=recipe.min_images or 1,
+        hold_out=recipe.hold_out,
+        crop=recipe.crop,
+    )
+    judged = {}
+    with progress_bar("test part") as move:
+        for number, run in enumerate(done, start=1):
+            judged[run] = judge(run, celeba)
+            move(number, len(done))
+    lines = [_line(row, judged) for row in rows if any(run.row == row.name for run in done)]
+    _add_changes(lines)
+    write_rows(folder / "stage1.csv", lines)
+    each = [{"row": run.row, "seed": run.seed, "taught": run.taught} | table.to_dict() for run, table in judged.items()]
+    write_json(folder / "stage1.json", {"rows": lines, "runs": each})
+    _print(lines, len(celeba.part("test")), next(iter(judged.values())).majority)
+    _draw(lines, folder / "stage1.png")
+    print(f"wrote {folder / 'stage1'}.json, .csv and .png; {len(done)} of {len(runs)} runs are done")
+
+
+def judge(run: Run, celeba: CelebA) -> IdentityTable:
+    """A run's model on the test part."""
+    identifier = load_identifier(run.folder)
+    records = celeba.part("test")
+    answers = image_outputs(identifier.logits, identifier.size, celeba.source, records.files, celeba.fit)
+    return identity_table(records.identities, answers.values)
+
+
+def _line(row: "Row", judged: dict[Run, IdentityTable]) -> dict:
+    own = [run for run in judged if run.row == row.name]
+    model = load_keras_file(own[0].folder / "model.keras")
+    cost = tfslim.measure(model)
+    line = {
+        "row": row.name,
+        "paper_rule_megabytes": paper_bytes(model) / 1e6,
+        "weight_bytes": sum(cost.bytes.values()),
+        "file_bytes": (own[0].folder / "model.keras").stat().st_size,
+        "million_macs": cost.macs / 1e6,
+    }
+    for name, taught in (("alone", False), ("taught", True)):
+        values = [100 * judged[run].top_1 for run in own if run.taught == taught]
+        line[f"{name}_seeds"] = len(values)
+        line[name] = statistics.mean(values) if values else None
+        line[f"{name}_deviation"] = statistics.stdev(values) if len(values) > 1 else None
+        balanced = [100 * judged[run].balanced_accuracy for run in own if run.taught == taught]
+        line[f"{name}_balanced"] = statistics.mean(balanced) if balanced else None
+    return line | {"paper_megabytes": row.paper_megabytes, "paper_accuracy": row.paper_accuracy}
+
+
+def _add_changes(lines: list[dict]) -> None:
+    """Points against the first line, ours and the paper's."""
+    first = lines[0]
+    for line in lines:
+        for name in ("alone", "taught"):
+            known = line[name] is not None and first["alone"] is not None
+            line[f"{name}_change"] = line[name] - first["alone"] if known else None
+        known = line["paper_accuracy"] is not None and first["paper_accuracy"] is not None
+        line["paper_change"] = line["paper_accuracy"] - first["paper_accuracy"] if known else None
+
+
+def _print(lines: list[dict], images: int, majority: float) -> None:
+    shown = rich.table.Table(
+        title=f"stage 1: top-1 on {images:,} test images, %; naming the commonest person scores {100 * majority:.2f}"
+    )
+    shown.add_column("network", no_wrap=True)
+    for head in ("MB (paper's rule)", "bytes (float32)", "M MACs", "alone", "change", "taught", "change"):
+        shown.add_column(head, justify="right")
+    for head in ("paper: MB", "accuracy", "change"):
+        shown.add_column(head, justify="right")
+    for line in lines:
+        shown.add_row(
+            line["row"],
+            f"{line['paper_rule_megabytes']:.3f}",
+            f"{line['weight_bytes']:,}",
+            f"{line['million_macs']:.1f}",
+            _accuracy(line, "alone"),
+            _signed(line["alone_change"]),
+            _accuracy(line, "taught"),
+            _signed(line["taught_change"]),
+            "-" if line["paper_megabytes"] is None else f"{line['paper_megabytes']:g}",
+            "-" if line["paper_accuracy"] is None else f"{line['paper_accuracy']:.2f}",
+            _signed(line["paper_change"]),
+        )
+    rich.print(shown)
+    print("mean ± standard deviation over the seeds, where there are several; change: points against the first row")
+
+
+def _accuracy(line: dict, name: str) -> str:
+    if line[name] is None:
+        return "-"
+    spread = line[f"{name}_deviation"]
+    return f"{line[name]:.2f}" + (f" ± {spread:.2f}" if spread is not None else "")
+
+
+def _signed(points: float | None) -> str:
+    return "-" if points is None else f"{points:+.2f}"
+
+
+def _draw(lines: list[dict], path: Path) -> None:
+    from tfslim.plots import size_against_accuracy
+
+    points = [
+        (f"{line['row']}{' (taught)' if name == 'taught' else ''}", line["weight_bytes"], line[name], name == "taught")
+        for line in lines
+        for name in ("alone", "taught")
+        if line[name] is not None
+    ]
+    size_against_accuracy(points, path, title="stage 1: accuracy and size")
