@@ -24,7 +24,11 @@ demo: setup
 	$(RUN) training/evaluate.py $(NET) --data $(FACES)
 	$(RUN) export/tflite.py $(NET) --data $(FACES) --part test
 	$(RUN) training/predict.py $(NET)/model-int8.tflite $(FACES)/img_align_celeba/00000[1-3].jpg --out $(NET)/predictions
-	@ls -l $(NET)/*.keras $(NET)/*.tflite $(NET)/evaluation-test/*.png $(NET)/predictions/*.png
+	rm -rf demo/teacher demo/student
+	$(RUN) training/train.py --config training/recipes/demo-teacher.yaml --data $(FACES) --out demo/teacher
+	$(RUN) training/distill.py --config training/recipes/demo-student.yaml --data $(FACES) --teacher demo/teacher --out demo/student
+	$(RUN) training/evaluate.py demo/teacher demo/student --data $(FACES) --task verification --template 5 --out demo/student/verification
+	@ls -l demo/student/verification/*.png $(NET)/*.keras $(NET)/*.tflite $(NET)/evaluation-test/*.png $(NET)/predictions/*.png
 
 test: setup
 	.venv/bin/ruff check .

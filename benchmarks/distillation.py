@@ -5,6 +5,7 @@ import json
 import os
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -58,7 +59,8 @@ def main(
     for name, value in (("batch_size", batch_size), ("steps", steps), ("rounds", rounds)):
         if value < 1:
             raise ValueError(f"{name} is {value}; expected 1 or more")
-    timings = measure(runs(size, batch_size, classes, steps, precision), rounds)
+    with tempfile.TemporaryDirectory() as folder:
+        timings = measure(runs(size, batch_size, classes, steps, precision, Path(folder)), rounds)
     results = [summary(name, timings, steps) for name in timings]
     show(results, rounds, size, batch_size, precision)
     if out:
@@ -72,12 +74,14 @@ def main(
     return int(at_most is not None and worst > at_most)
 
 
-def runs(size: int, batch_size: int, classes: int, steps: int, precision: str) -> dict[str, Callable[[], object]]:
-    """Returns what is measured: name -> a function that takes `steps` steps."""
+def runs(
+    size: int, batch_size: int, classes: int, steps: int, precision: str, folder: Path
+) -> dict[str, Callable[[], object]]:
+    """Returns what is measured: name -> a function that takes `steps` steps; `folder` is for the kept outputs."""
     import keras
     import numpy as np
 
-    from tfslim.distillation import Distiller, FeatureDistance, SoftTargets
+    from tfslim.distillation import Distiller, FeatureDistance, SoftTargets, teacher_layers, write_teacher_outputs
     from tfslim.models import VGG11
 
     random = np.random.default_rng(0)
@@ -92,24 +96,41 @@ def runs(size: int, batch_size: int, classes: int, steps: int, precision: str) -
     def student() -> "keras.Model":
         return training_copy(VGG11((size, size, 3), classes, module="flame"), precision)
 
-    def fitting(model: "keras.Model", targets) -> Callable[[], object]:
+    def fitting(model: "keras.Model", *data, **settings) -> Callable[[], object]:
         optimizer = keras.optimizers.AdamW(1e-3)
         if precision == "mixed_float16":
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
-        return lambda: model.fit(images, targets, batch_size=batch_size, shuffle=False, verbose=0)
+        return lambda: model.fit(*data, **settings, shuffle=False, verbose=0)
 
     def forward():
         return features.predict(images, batch_size=batch_size, verbose=0)
 
-    kept = {name: np.asarray(values, "float16") for name, values in forward().items()}
-    shapes = {name: values.shape[1:] for name, values in kept.items()}
-    without_teacher = Distiller(student(), None, losses, teacher_shapes=shapes)
+    def batches(epoch: int):
+        starts = range(0, len(images), batch_size)
+        return ((images[start : start + batch_size], labels[start : start + batch_size]) for start in starts)
+
+    kept = write_teacher_outputs(
+        folder, teacher, teacher_layers(losses), batches, stream={}, steps=steps, batch_size=batch_size
+    )
+    without_teacher = Distiller(student(), None, losses, teacher_shapes=kept.shapes)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        from tfslim.distillation.cached_batches import taught_batches
+
+        # From disk and through tf.data, as a training reads them.
+        stream = tf.data.Dataset.from_tensor_slices((images, labels)).batch(batch_size)
+        taught = [taught_batches(lambda epochs: stream.repeat(len(epochs)), kept, range(1))]
+        plain, settings = [stream.prefetch(tf.data.AUTOTUNE)], {}
+    else:
+        plain, settings = [images, labels], {"batch_size": batch_size}
+        taught = [images, {"labels": labels, "teacher": kept.epoch(0)}]
     return {
-        STUDENT: fitting(student(), labels),
+        STUDENT: fitting(student(), *plain, **settings),
         TEACHER: forward,
-        ONLINE: fitting(Distiller(student(), teacher, losses), labels),
-        KEPT: fitting(without_teacher, {"labels": labels, "teacher": kept}),
+        ONLINE: fitting(Distiller(student(), teacher, losses), *plain, **settings),
+        KEPT: fitting(without_teacher, *taught, **settings, steps_per_epoch=steps),
     }
 
 

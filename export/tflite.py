@@ -1,6 +1,5 @@
 """Makes the .tflite files of a model and compares each with it on real images."""
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -9,41 +8,46 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "training"))  # wha
 import program  # noqa: E402
 
 if TYPE_CHECKING:
-    import keras
-    import numpy as np
-
-    from tfslim.data import CelebA
-    from tfslim.data.names import Labels
-    from tfslim.data.records import Records
+    from exported_model import ExportedModel
 
 DESCRIPTION = """\
 Makes the .tflite files of a model (float32, float16, dynamic range, full int8) and compares each with it.
 
-Images of the train part set the ranges of the int8 file; those of another part are answered by the Keras model and by
-each file: largest and mean logit error, answers that flip, accuracy of both. Writes model-float32.tflite and so on,
-tflite.json and, where there is none, labels.json. The exit code is 1 if a file could not be made or lost too much.
+Attribute models and identity models (with a people.json beside them, by which images are cropped) are told apart by
+themselves. Images of the train part set the ranges of the int8 file; those of another part are given to the Keras model
+and to each file. Answers: largest and mean logit error, answers that flip, accuracy of both, on people that the model
+knows. Embeddings, from the model cut at its layer "embedding" or before its last dense layer: largest and mean error,
+lowest and mean cosine of the two.
+
+Writes model-float32.tflite and so on and tflite.json, or embedding-float32.tflite and so on and tflite-embedding.json,
+and beside them, where there is none, the model's labels.json or people.json. The exit code is 1 if a file could not be
+made or lost too much.
 
 Examples:
   python export/tflite.py runs/slimnet --data celeba
   python export/tflite.py face.keras --data celeba --part test --out files --max_drop 0.3
   python export/tflite.py runs/slimnet --data celeba --kinds '[int8]' --target edgetpu --dry_run
+  python export/tflite.py runs/flame --data celeba --outputs embedding --kinds '[float32, int8]'
 """
 FAILED = 1  # exit code
 KINDS = {"float32": "none", "float16": "float16", "dynamic": "dynamic", "int8": "int8"}
 Kind = Literal["float32", "float16", "dynamic", "int8"]
+# outputs -> what the names of its files begin with, and the file of figures
+NAMES = {"answers": ("model", "tflite.json"), "embedding": ("embedding", "tflite-embedding.json")}
 
 
 def main(
     model: str,
     data: str,
     out: str | None = None,
+    outputs: Literal["answers", "embedding"] = "answers",
     kinds: tuple[Kind, ...] = tuple(KINDS),
     target: Literal["mobile", "edgetpu"] = "mobile",
     io: Literal["float32", "int8", "uint8"] = "int8",
     representative: int = 200,
     part: Literal["train", "validation", "test"] = "validation",
     limit: int = 5000,
-    split: Literal["official", "7:2:1", "random"] = "official",
+    split: Literal["auto", "official", "7:2:1", "random"] = "auto",
     seed: int = 0,
     threads: int = 1,
     on_error: Literal["raise", "skip"] = "raise",
@@ -56,13 +60,15 @@ def main(
         model: run folder or .keras file.
         data: folder with CelebA's label files and images
         out: folder for the files; by default where the model lies
+        outputs: what the files give: the model's answers, or the embedding that it makes them from
         kinds: the files to make
         target: what the int8 file is for; edgetpu makes only that kind
         io: inputs and outputs of the int8 file
         representative: images of the train part that set the ranges of the int8 file, 20 to 500
         part: the part to compare on
         limit: at most so many images of that part, drawn by the seed
-        split: how the images are parted: by CelebA's file, 7:2:1 in file order, or 7:2:1 at random
+        split: how the images are parted: by CelebA's file, 7:2:1 in file order, or 7:2:1 at random; auto is as in the
+            training by a people.json beside the model, else official
         seed: of the drawing of images and of the random split
         threads: CPU threads a file runs on
         on_error: whether a wrong label row or an image that can't be decoded stops the program or is left out
@@ -72,45 +78,70 @@ def main(
     from tfslim.predictor import model_file
 
     file = model_file(model)
-    _check_arguments(file, out, kinds, target, representative, limit, threads)
+    _check_arguments(file, out, outputs, kinds, target, representative, limit, threads, max_drop)
     folder = Path(out) if out else file.parent
 
-    from tfslim.data import CelebA
-    from tfslim.data.names import attribute_columns, read_labels
+    from comparison_images import decoded, drawn
+    from exported_model import read_exported
+    from results import print_skipped, write_json
 
-    celeba = CelebA(data, split=split, seed=seed, on_error=on_error)
-    chosen = _drawn(celeba.part("train"), representative, seed)
-    compared = _drawn(celeba.part(part), limit, seed)
-    network = _load(file)
-    labels = read_labels(file, outputs=network.output_shape[-1])
-    columns = attribute_columns(labels.attributes, celeba.attribute_names) if celeba.attribute_names else None
-    paths = {kind: folder / f"model-{kind}.tflite" for kind in kinds}
+    from tfslim.data import CelebA
+    from tfslim.data.people import read_people
+
+    people = read_people(file)
+    split_seed = seed
+    if split == "auto":
+        split, split_seed = (people.split, people.split_seed) if people else ("official", seed)
+    crop = people.crop if people else None
+    celeba = CelebA(data, split=split, seed=split_seed, on_error=on_error, crop=crop)
+    chosen, whole = drawn(celeba.part("train"), representative, seed), celeba.part(part)
+    exported = read_exported(file, outputs)
+    exported.check_folder(folder)
+    answerable = exported.answerable(whole, part)
+    compared = drawn(answerable, limit, seed)
+    truth = exported.truth(celeba, compared)
+    if truth is None and max_drop is not None:
+        raise ValueError(f"--max_drop: {celeba.folder} has no labels to measure the accuracy by; leave it out")
+    stem, figures_file = NAMES[outputs]
+    paths = {kind: folder / f"{stem}-{kind}.tflite" for kind in kinds}
     plan = f"{file}: {', '.join(path.name for path in paths.values())} into {folder}"
-    print(f"{plan}; {len(chosen)} representative images, compared on {len(compared)} of the {part} part")
+    unknown = len(whole) - len(answerable)
+    left_out = f"; {unknown} images of people it does not know are left out" if unknown else ""
+    print(f"{plan}; {len(chosen)} representative images, compared on {len(compared)} of the {part} part{left_out}")
     if dry_run:
         return 0
 
     folder.mkdir(parents=True, exist_ok=True)
-    size = tuple(network.input_shape[1:3])
-    representatives = _decoded(celeba, chosen, size)[0] if "int8" in kinds else None
-    images, rows = _decoded(celeba, compared, size)
-    truth = None if columns is None else compared.attributes[rows][:, columns]
+    representatives = decoded(celeba, chosen, exported.size)[0] if "int8" in kinds else None
+    images, rows = decoded(celeba, compared, exported.size)
+    truth = None if truth is None else truth[rows]
     results = {}
     for kind, path in paths.items():
         options = {"target": target, "io": io, "representative": representatives} if kind == "int8" else {}
-        results[kind] = _made(network, path, KINDS[kind], options, (images, truth), labels, threads)
-    if not (folder / "labels.json").exists():
-        from tfslim.data.names import write_labels
+        results[kind] = _made(exported, path, KINDS[kind], options, (images, truth), threads)
+    exported.write_beside(folder)
 
-        write_labels(folder, labels.attributes, labels.thresholds)
-    _show(results, f"{file}, {len(images):,} images of the {part} part")
-    settings = {"model": str(file), "data": data, "split": split, "part": part, "seed": seed, "skipped": celeba.skipped}
-    _write_json(folder / "tflite.json", {**settings, "files": results})
+    from tflite_table import show
+
+    show(results, exported.task, f"{file}, {len(images):,} images of the {part} part")
+    print_skipped(celeba.skipped)
+    settings = {"model": str(file), "outputs": outputs, "data": data, "split": split, "part": part, "seed": seed}
+    settings |= {"split_seed": split_seed, "crop": crop, "unknown_images": unknown, "skipped": celeba.skipped}
+    write_json(folder / figures_file, {**settings, "files": results})
+    print(f"wrote {folder / figures_file}")
     return _verdict(results, max_drop)
 
 
 def _check_arguments(
-    file: Path, out: str | None, kinds, target: str, representative: int, limit: int, threads: int
+    file: Path,
+    out: str | None,
+    outputs: str,
+    kinds: tuple[Kind, ...],
+    target: str,
+    representative: int,
+    limit: int,
+    threads: int,
+    max_drop: float | None,
 ) -> None:
     from tfslim.litert.calibration import MAXIMUM, MINIMUM
 
@@ -125,104 +156,29 @@ def _check_arguments(
     for name, value in {"limit": limit, "threads": threads}.items():
         if value < 1:
             raise ValueError(f"--{name} must be 1 or more, found {value}")
+    if max_drop is not None and outputs == "embedding":
+        raise ValueError("--max_drop is of accuracy, which an embedding has none of: leave it out")
     if out and Path(out).exists() and not Path(out).is_dir():
         raise ValueError(f"--out {out}: there is a file of this name; give a folder")
 
 
-def _drawn(records: "Records", count: int, seed: int) -> "Records":
-    import numpy as np
-
-    if len(records) <= count:
-        return records
-    return records[np.sort(np.random.default_rng(seed).choice(len(records), count, replace=False))]
-
-
-def _load(file: Path) -> "keras.Model":
-    import keras
-
-    import tfslim.layers  # noqa: F401  registers our layers, for a person's own model that uses them
-
-    try:
-        network = keras.models.load_model(file, compile=False, safe_mode=True)
-    except Exception as error:  # a damaged file ends in whatever exception the first part to read it meets
-        raise ValueError(f"{file}: Keras can't load it: {type(error).__name__}: {error}") from error
-    if len(network.inputs) != 1 or len(network.outputs) != 1:
-        raise ValueError(
-            f"{file}: {len(network.inputs)} inputs and {len(network.outputs)} outputs; expected one of each"
-        )
-    shape = network.input_shape
-    if len(shape) != 4 or shape[3] != 3 or None in shape[1:] or len(network.output_shape) != 2:
-        raise ValueError(
-            f"{file}: takes {shape} and gives {network.output_shape}; expected (N, height, width, 3) of a fixed size "
-            "and (N, attributes)"
-        )
-    return network
-
-
-def _decoded(celeba: "CelebA", records: "Records", size: tuple[int, int]) -> tuple["np.ndarray", list[int]]:
-    """The images that can be decoded, (N, height, width, 3) uint8, and the row of each; others as `on_error` says."""
-    import numpy as np
-
-    from tfslim.data.images import ImageError
-    from tfslim.data.loading import each_image
-
-    images, rows = np.empty((len(records), *size, 3), "uint8"), []
-    for row, found in each_image(celeba.source, records.files.tolist(), lambda _, image: celeba.fit(image, size)):
-        if not isinstance(found, ImageError):
-            images[len(rows)] = found
-            rows.append(row)
-        elif celeba.on_error == "raise":
-            raise found
-        else:
-            celeba.skip(str(records.files[row]), str(found))
-    return images[: len(rows)], rows
-
-
-def _made(network, path: Path, quantization: str, options: dict, images, labels: "Labels", threads: int) -> dict:
+def _made(
+    exported: "ExportedModel", path: Path, quantization: str, options: dict, images_and_truth: tuple, threads: int
+) -> dict:
     """Makes one file and compares it; gives its figures, or why there are none."""
     from tfslim.litert import ConversionError, convert, verify
 
     print(f"making {path.name}", file=sys.stderr)
     try:
-        made = convert(network, path, quantization, **options)
+        made = convert(exported.network, path, quantization, **options)
     except ConversionError as error:
         return {"error": str(error)}
-    found = verify(network, path, *images, thresholds=labels.thresholds, names=labels.attributes, threads=threads)
-    figures = {**made.figures, **found.figures}
-    return {"file": path.name, **figures, "in_float": made.skipped, "per_attribute": found.per_attribute}
-
-
-def _show(results: dict[str, dict], title: str) -> None:
-    import rich.box
-    import rich.table
-    from rich.markup import escape
-
-    heads = ("bytes", "gzipped", "largest\nerror", "mean\nerror", "flips", "flips,\n%", "Keras,\n%", "file,\n%")
-    columns = [rich.table.Column(head, justify="right", no_wrap=True) for head in heads]
-    first = rich.table.Column("file", no_wrap=True)
-    table = rich.table.Table(
-        first, *columns, title=escape(title), box=rich.box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False
-    )
-    for kind, row in results.items():
-        if "error" in row:
-            table.add_row(kind, "not made")
-            continue
-        accuracies = [f"{100 * row[key]:.2f}" if key in row else "" for key in ("accuracy_keras", "accuracy_tflite")]
-        errors = [f"{row[key]:.1e}" for key in ("max_abs_logit_error", "mean_abs_logit_error")]
-        sizes = [f"{row[key]:,}" for key in ("bytes", "gzipped", "flips")]
-        table.add_row(kind, *sizes[:2], *errors, sizes[2], f"{100 * row['flip_share']:.3f}", *accuracies)
-    rich.print(table)
-    for kind, row in results.items():
-        for tensor, why in row.get("in_float", {}).items():
-            print(f"{kind}: {tensor}: {why}")
-
-
-def _write_json(path: Path, content: dict) -> None:
-    from tfslim.atomic import replacing
-
-    with replacing(path) as beside:
-        Path(beside).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    print(f"wrote {path}")
+    meaning = {}
+    if exported.labels:
+        meaning = {"thresholds": exported.labels.thresholds, "names": exported.labels.attributes}
+    found = verify(exported.network, path, *images_and_truth, task=exported.task, **meaning, threads=threads)
+    figures = {"file": path.name, **made.figures, **found.figures, "in_float": made.skipped}
+    return figures | ({"per_attribute": found.per_attribute} if exported.labels else {})
 
 
 def _verdict(results: dict[str, dict], max_drop: float | None) -> int:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tfslim.metrics import attribute_table
-from tfslim.plots import BAR, FLOOR, MARK, WORSE, attribute_bars, prediction_card
+from tfslim.plots import BAR, FLOOR, MARK, WORSE, attribute_bars, prediction_card, size_against_accuracy
 
 
 def share_of(color: str, path) -> float:
@@ -87,3 +87,12 @@ def test_a_picture_that_cannot_be_written_leaves_nothing(tmp_path):
 def test_other_formats_by_suffix(tmp_path):
     attribute_bars(table_with(right=5), tmp_path / "bars.svg")
     assert (tmp_path / "bars.svg").read_text().startswith("<?xml")
+
+
+def test_sizes_are_marked_where_asked(tmp_path):
+    points = [("VGG11", 43e6, 77.3, False), ("Flame", 3.7e6, 76.4, True)]
+    size_against_accuracy(points, tmp_path / "sizes.png", title="stage 1")
+    size_against_accuracy([point[:3] + (False,) for point in points], tmp_path / "none.png")
+    assert share_of(MARK, tmp_path / "sizes.png") > 0.0001 and share_of(MARK, tmp_path / "none.png") == 0
+    with pytest.raises(ValueError, match="each of more than 0 bytes"):
+        size_against_accuracy([("nothing", 0, 50.0, False)], tmp_path / "zero.png")

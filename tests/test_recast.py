@@ -62,3 +62,15 @@ def test_open_extent_and_replaced_classes():
     assert type(model.get_layer("norm")) is keras.layers.BatchNormalization
     np.testing.assert_array_equal(copy.predict(IMAGES, verbose=0), model.predict(IMAGES, verbose=0))
     assert copy.predict(IMAGES[:, :9, :9], verbose=0).shape == (3, 2)
+
+
+def test_all_from_unit_length_on_stays_float32_under_mixed_precision():
+    inputs = keras.Input((8,))
+    x = keras.layers.UnitNormalization(name="unit")(keras.layers.Dense(4, name="embedding")(inputs))
+    side = keras.layers.Dense(3, name="side")(inputs)
+    x = keras.layers.Dense(3, use_bias=False, name="cosines")(x)
+    x = keras.layers.Add(name="sum")([x, side])
+    copy = recast(keras.Model(inputs, keras.layers.Rescaling(8.0, name="logits")(x)), "mixed_bfloat16")
+    found = {layer.name: layer.compute_dtype for layer in copy.layers[1:]}
+    exact = ("unit", "cosines", "sum", "logits")
+    assert found == {name: "float32" if name in exact else "bfloat16" for name in found}

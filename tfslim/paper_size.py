@@ -23,5 +23,5 @@ def paper_bytes(model: keras.Model, bits: float = 32) -> float:
 
     Source: blacktomato/DLCV2018SPRING, final/test.py (Shih, Huang and Chung's own code).
     """
-    counted = [weight for weight in model.weights if weight.name in ("kernel", "gamma")]
+    counted = [weight for weight in model.weights if weight.name.endswith(("kernel", "gamma"))]
     return sum(math.prod(weight.shape) for weight in counted) * bits / 8

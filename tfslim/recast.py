@@ -2,8 +2,10 @@
 
 import keras
 
-# Pixels, where a rounded 1/127.5 would shift the whole image, and lengths of features.
-EXACT_LAYERS = (keras.layers.Rescaling, keras.layers.Normalization, keras.layers.UnitNormalization)
+from tfslim.calls import calls
+
+# Where a rounded 1/127.5 would shift the whole image.
+PIXEL_LAYERS = (keras.layers.Rescaling, keras.layers.Normalization)
 
 
 def recast(
@@ -17,8 +19,9 @@ def recast(
 
     Args:
         model: functional model with one input.
-        policy: Keras dtype policy of the layers, save for those that give the outputs and those that normalise
-            (Rescaling, Normalization, UnitNormalization): these stay float32.
+        policy: Keras dtype policy of the layers, save for those that give the outputs, those that normalise pixels
+            (Rescaling, Normalization), and all from a UnitNormalization on: these stay float32. A margin loss looks at
+            cosines close to 1, where bfloat16 has steps of 0.004.
         input_shape: shape without the batch, None where any extent will do; the model's own by default.
         replace: layer class -> class to put in its place, which must take the same configuration and variables.
 
@@ -28,12 +31,12 @@ def recast(
     Example:
         >>> fast = recast(tfslim.models.SlimNet(), "mixed_bfloat16", input_shape=(None, None, 3))
     """
-    output_layers = _output_names(model)
+    exact = _output_names(model) | _names_from_unit_length_on(model)
     replace = replace or {}
 
     def rebuild(layer: keras.layers.Layer) -> keras.layers.Layer:
         config = layer.get_config()
-        config["dtype"] = "float32" if layer.name in output_layers or isinstance(layer, EXACT_LAYERS) else policy
+        config["dtype"] = "float32" if layer.name in exact or isinstance(layer, PIXEL_LAYERS) else policy
         return replace.get(type(layer), type(layer)).from_config(config)
 
     shape = input_shape or model.input_shape[1:]
@@ -47,3 +50,13 @@ def recast(
 
 def _output_names(model: keras.Model) -> set[str]:
     return {tensor._keras_history.operation.name for tensor in model.outputs}
+
+
+def _names_from_unit_length_on(model: keras.Model) -> set[str]:
+    names, tensors = set(), set()
+    for call in calls(model, model.inputs):
+        given = {id(value) for value in keras.tree.flatten((call.args, call.kwargs))}
+        if isinstance(call.operation, keras.layers.UnitNormalization) or given & tensors:
+            names.add(call.operation.name)
+            tensors |= {id(output) for output in call.outputs}
+    return names

@@ -62,7 +62,8 @@ def verification_table(
         scores: (P,) floats, similarities.
         genuine: (P,) of 0 and 1 or booleans, 1 for a pair of one person.
         fars: the FARs to give the TAR at, each in 0..1.
-        folds: (P,) fold of each pair; None draws ten.
+        folds: (P,) fold of each pair; None draws ten. Without two folds or more, each with pairs of both kinds, there
+            is no accuracy by folds.
         seed: of the folds drawn.
 
     Raises:
@@ -74,7 +75,7 @@ def verification_table(
         (0.0, 1.0)
     """
     curve = error_curve(scores, genuine)
-    enough = folds is not None or min(curve.genuine, curve.impostor) >= FOLDS
+    enough = min(curve.genuine, curve.impostor) >= FOLDS if folds is None else _foldable(genuine, folds)
     return VerificationTable(
         genuine=curve.genuine,
         impostor=curve.impostor,
@@ -83,3 +84,9 @@ def verification_table(
         tar=tuple(tar_at_far(curve, far) for far in fars),
         accuracy=fold_accuracy(scores, genuine, folds, seed) if enough else None,
     )
+
+
+def _foldable(genuine: np.ndarray, folds: np.ndarray) -> bool:
+    genuine, folds = np.asarray(genuine, bool), np.asarray(folds)
+    both = set(folds[genuine].tolist()) & set(folds[~genuine].tolist())
+    return len(both) > 1 and both == set(folds.tolist())

@@ -54,29 +54,30 @@ def main(
         dry_run: see `FLAGS`.
     """
     folder = pathlib.Path(out)
-    written = recipe.written() | {"teacher": teacher, "distillation": as_plain(dataclasses.asdict(distillation))}
-    if not dry_run:
-        run_folder.check_folder(folder, written, resume)
     celeba = run_folder.open_data(recipe, check_images)
 
     import session
     import task
     import teaching
 
-    from tfslim.distillation import Distiller
+    from tfslim.distillation import Distiller, fingerprint
 
     targets = task.make_task(recipe, celeba).targets
     model = teaching.load_teacher(teacher, recipe, celeba)
-    kept = None
-    if distillation.views and not dry_run:
-        kept_folder = pathlib.Path(teacher_outputs) if teacher_outputs else folder / "teacher-outputs"
-        kept = teaching.keep_outputs(kept_folder, model, distillation, recipe, celeba, targets)
+    written = recipe.written() | {
+        "teacher": teacher,
+        "teacher_weights": fingerprint(model),
+        "distillation": as_plain(dataclasses.asdict(distillation)),
+    }
+    if not dry_run:
+        run_folder.check_folder(folder, written, resume)
+    losses = teaching.losses(distillation, recipe.task)
 
     def teach(student):
-        losses = teaching.losses(distillation, recipe.task)
-        if kept is None:
+        if not distillation.views:
             return Distiller(student, model, losses, distillation.labels)
-        return Distiller(student, None, losses, distillation.labels, kept.shapes)
+        shapes = teaching.kept_shapes(model, distillation, recipe)
+        return Distiller(student, None, losses, distillation.labels, shapes)
 
     training = session.prepare(recipe, celeba, teach)
     print(training.summary())
@@ -85,8 +86,11 @@ def main(
         return
     run_folder.begin(folder, written)
     batches = None
-    if kept is not None:
+    if distillation.views:
         from tfslim.distillation.cached_batches import taught_batches
+
+        kept_folder = pathlib.Path(teacher_outputs) if teacher_outputs else folder / "teacher-outputs"
+        kept = teaching.keep_outputs(kept_folder, model, distillation, recipe, celeba, targets)
 
         def batches(stage, epochs):
             return taught_batches(lambda views: training.batches(stage, views), kept, epochs)

@@ -29,7 +29,7 @@ def main(
     models: list[str],
     data: str,
     task: Literal["auto", "attributes", "identity", "verification"] = "auto",
-    split: Literal["official", "7:2:1", "random"] = "official",
+    split: Literal["auto", "official", "7:2:1", "random"] = "auto",
     seed: int = 0,
     part: Literal["auto", "train", "validation", "test", "held out"] = "auto",
     thresholds: Literal["labels", "zero", "balanced", "accuracy"] = "labels",
@@ -47,7 +47,8 @@ def main(
         models: run folders, .keras or .tflite files.
         data: folder with CelebA's label files and images, or, to verify, with a sub-folder of images for each person
         task: what the models do; auto is identity for models with a people.json beside them, else attributes
-        split: how the images are parted: by CelebA's file, 7:2:1 in file order, or 7:2:1 at random
+        split: how the images are parted: by CelebA's file, 7:2:1 in file order, or 7:2:1 at random; auto is as in the
+            training by a people.json beside the models, else official
         seed: of the random split, and of drawn pairs and folds
         part: the part to evaluate on; auto is test, but to verify, the people held out of training if there are any
         thresholds: logits above which an attribute is there: those of the model's labels.json, 0 for all, or chosen on
@@ -83,6 +84,7 @@ def main(
 
     if part == "auto" and task != "verification":
         part = "test"
+    split, split_seed = _split(files, seed) if split == "auto" else (split, seed)
     where = {"names": names, "files": files, "data": data, "split": split, "seed": seed}
     how = {"out": out, "batch_size": batch_size, "on_error": on_error}
     if task == "attributes":
@@ -93,11 +95,21 @@ def main(
     elif task == "identity":
         from evaluate_identity import evaluate_identity
 
-        evaluate_identity(**where, part=part, **how)
+        evaluate_identity(**where | {"seed": split_seed}, part=part, **how)
     else:
         from evaluate_verification import evaluate_verification
 
         evaluate_verification(**where, part=part, pairs_file=pairs, template=template, distance=distance, **how)
+
+
+def _split(files: list[Path], seed: int) -> tuple[str, int]:
+    """How the images were parted when the models were trained, and the seed of that."""
+    from tfslim.data.people import read_people
+
+    known = {file: (people.split, people.split_seed) for file in files if (people := read_people(file))}
+    if len(set(known.values())) > 1:
+        raise ValueError(f"{' and '.join(map(str, known))} were trained on other splits: evaluate them apart")
+    return next(iter(known.values()), ("official", seed))
 
 
 def _kind(files: list[Path]) -> str:

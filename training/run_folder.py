@@ -1,9 +1,10 @@
 """What comes before a run: its folder, which must not be overwritten or resumed as another, and its data."""
 
+import dataclasses
 import pathlib
 
 import yaml
-from recipe import Recipe
+from recipe import Recipe, as_plain
 
 from tfslim.atomic import replacing
 from tfslim.data.celeba import CelebA
@@ -18,13 +19,29 @@ def check_folder(folder: pathlib.Path, recipe: dict, resume: bool) -> None:
         return
     if not written.is_file():
         raise FileNotFoundError(f"{written}: not there, so there is no run to resume in {folder}")
-    with open(written) as file:
-        before = yaml.safe_load(file)
-    changed = sorted(key for key in recipe if key != "data" and before.get(key) != recipe[key])
+    changed = differences(folder, recipe)
     if changed:
         raise ValueError(
             f"{written} differs from what is asked for in {', '.join(changed)}: a run is resumed as it began"
         )
+
+
+def differences(folder: pathlib.Path, recipe: dict) -> list[str]:
+    """Names what a run was begun with that `recipe` has otherwise; what one of them does not say is at its default.
+
+    Where data and teacher lie does not count: they may have been moved. A teacher's weights count.
+    """
+    with open(folder / "recipe.yaml") as file:
+        before = yaml.safe_load(file)
+    defaults = {
+        field.name: as_plain(
+            dataclasses.asdict(field.default) if dataclasses.is_dataclass(field.default) else field.default
+        )
+        for field in dataclasses.fields(Recipe)
+        if field.default is not dataclasses.MISSING
+    }
+    keys = {*before, *recipe} - {"data", "teacher"}
+    return sorted(key for key in keys if before.get(key, defaults.get(key)) != recipe.get(key, defaults.get(key)))
 
 
 def begin(folder: pathlib.Path, recipe: dict) -> None:

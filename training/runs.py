@@ -1,6 +1,7 @@
 """Many trainings, one after another or a few at once, each a program of its own that goes on where it was."""
 
 import contextlib
+import signal
 import subprocess
 import sys
 import time
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from run_folder import differences
 
 from tfslim.atomic import replacing
 
@@ -39,6 +41,16 @@ class Run:
     @property
     def done(self) -> bool:
         return (self.folder / "report.json").is_file()
+
+    def check(self) -> None:
+        """Raises a ValueError if the folder holds a run of another recipe."""
+        if not (self.folder / "recipe.yaml").is_file():
+            return
+        changed = set(differences(self.folder, self.options)) - {"teacher_weights", "teacher_outputs"}
+        if changed:
+            raise ValueError(
+                f"{self.folder}: was begun with another {', '.join(sorted(changed))}; name another folder with --out"
+            )
 
     @property
     def shared(self) -> str | None:
@@ -74,6 +86,8 @@ def run_all(runs: list[Run], jobs: int) -> int:
     print(f"{len(runs) - len(waiting)} of {len(runs)} runs are done already")
     going: dict[Run, tuple[subprocess.Popen, float]] = {}
     failed = 0
+    stops = (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM))
+    before = {stop: signal.signal(stop, _interrupt) for stop in stops}  # or the trainings would outlive this program
     try:
         while waiting or going:
             for run in [run for run in waiting if _ready(run, going)][: jobs - len(going)]:
@@ -101,6 +115,8 @@ def run_all(runs: list[Run], jobs: int) -> int:
         for process, _ in going.values():
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=20)
+        for stop, handler in before.items():
+            signal.signal(stop, handler)
     for run in waiting:
         print(f"not begun, as it needs another: {run.folder.name}")
     return failed + len(waiting)
@@ -110,3 +126,7 @@ def _ready(run: Run, going: dict) -> bool:
     if run.needs is not None and not run.needs.done:
         return False
     return run.shared is None or not any(other.shared == run.shared for other in going)
+
+
+def _interrupt(number, frame):
+    raise KeyboardInterrupt

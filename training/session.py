@@ -17,7 +17,6 @@ from tfslim.checkpoint import Checkpoint
 from tfslim.data.celeba import CelebA
 from tfslim.data.images import ImageError
 from tfslim.data.pipeline import evaluation_batches, training_batches
-from tfslim.fused_norm import FusedBatchNormalization
 from tfslim.recast import recast
 from tfslim.report import Report
 
@@ -118,8 +117,7 @@ def prepare(
             plain,
             recipe.precision,
             input_shape=(None, None, 3) if len(sizes) > 1 else None,
-            # The fused kernel assigns its moving statistics itself, which replicas of a strategy may not.
-            replace={keras.layers.BatchNormalization: FusedBatchNormalization} if strategy == "none" else None,
+            replace=_faster_layers(strategy),
         )
         training = Training(recipe, celeba, task, plain, copy, teach(copy))
         optimizer = make_optimizer(optimization, training.steps, training.epochs, recipe.precision)
@@ -210,6 +208,15 @@ def _report(training: Training, checkpoint: Checkpoint, folder: pathlib.Path, me
     report.save(folder / "report.json")
     print(report)
     return report
+
+
+def _faster_layers(strategy: str) -> dict[type, type] | None:
+    # The fused kernel is TensorFlow's, and assigns its moving statistics itself, which replicas of a strategy may not.
+    if keras.backend.backend() != "tensorflow" or strategy != "none":
+        return None
+    from tfslim.fused_norm import FusedBatchNormalization
+
+    return {keras.layers.BatchNormalization: FusedBatchNormalization}
 
 
 def _check_fits(plain: keras.Model, size: tuple[int, int]) -> None:

@@ -34,6 +34,7 @@ class Row:
         name: what to call it.
         arguments: of the network's constructor, beside those of the recipe's model.
         seeds: train it so many times, with the recipe's seed and those after it.
+        learning_rate: in place of the recipe's, as small networks take higher ones.
         paper_megabytes: the paper's own size, to show beside ours.
         paper_accuracy: the paper's own accuracy in %, to show beside ours.
     """
@@ -41,6 +42,7 @@ class Row:
     name: str
     arguments: dict[str, Any] = field(default_factory=dict)
     seeds: int = 1
+    learning_rate: float | None = None
     paper_megabytes: float | None = None
     paper_accuracy: float | None = None
 
@@ -71,8 +73,13 @@ def main(
         raise ValueError("rows: a teacher and at least one student are needed, each with at least one seed")
     if max(row.seeds for row in rows) > rows[TEACHER].seeds:
         raise ValueError(f"rows: a student has more seeds than its teacher, {rows[TEACHER].name}; give it as many")
+    names = [row.name for row in rows]
+    if len(set(names)) < len(names) or any("-" in name or "/" in name for name in names):
+        raise ValueError(f"rows: names must differ and have no - or /, as folders are called after them: {names}")
     folder = pathlib.Path(out)
     runs = plan(recipe, rows, distillation, folder)
+    for run in runs:
+        run.check()
     if dry_run:
         for run in runs:
             print(f"{'done' if run.done else 'to do':6} {run.folder}")
@@ -90,7 +97,9 @@ def plan(recipe: Recipe, rows: list[Row], distillation: Distillation, folder: pa
     for number, row in enumerate(rows):
         for seed in range(recipe.seed, recipe.seed + row.seeds):
             network = dataclasses.replace(recipe.model, arguments={**recipe.model.arguments, **row.arguments})
-            asked = dataclasses.replace(recipe, model=network, seed=seed).written()
+            rate = row.learning_rate or recipe.optimization.learning_rate
+            optimization = dataclasses.replace(recipe.optimization, learning_rate=rate)
+            asked = dataclasses.replace(recipe, model=network, optimization=optimization, seed=seed).written()
             plain = Run(folder / f"{row.name}-{seed}", "train.py", asked, row.name, seed)
             runs.append(plain)
             if number == TEACHER:
@@ -99,8 +108,9 @@ def plan(recipe: Recipe, rows: list[Row], distillation: Distillation, folder: pa
             asked = asked | {
                 "teacher": str(teacher.folder),
                 "distillation": dataclasses.asdict(distillation),
-                "teacher_outputs": str(folder / f"teacher-outputs-{seed}"),
             }
+            if distillation.views:
+                asked["teacher_outputs"] = str(folder / f"teacher-outputs-{seed}")
             taught = folder / f"{row.name}-taught-{seed}"
             runs.append(Run(taught, "distill.py", asked, row.name, seed, taught=True, needs=teacher))
     return sorted(runs, key=lambda run: (run.row != rows[TEACHER].name, run.seed, run.taught))

@@ -1,14 +1,17 @@
 """The table of stage 1: each network's sizes, MACs and test accuracy, alone and taught, beside the paper's figures."""
 
+import gzip
 import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import rich
 import rich.table
 from progress import progress_bar
 from recipe import Recipe
 from results import write_json, write_rows
+from run_folder import open_data
 from runs import Run
 
 import tfslim
@@ -29,21 +32,14 @@ def write(recipe: Recipe, rows: list["Row"], runs: list[Run], folder: Path) -> N
     if not done:
         print("no run is done yet, so there is no table")
         return
-    celeba = CelebA(
-        recipe.data,
-        split=recipe.split,
-        seed=recipe.split_seed,
-        min_images=recipe.min_images or 1,
-        hold_out=recipe.hold_out,
-        crop=recipe.crop,
-    )
+    celeba = open_data(recipe, check_images=False)
     judged = {}
     with progress_bar("test part") as move:
         for number, run in enumerate(done, start=1):
             judged[run] = judge(run, celeba)
             move(number, len(done))
     lines = [_line(row, judged) for row in rows if any(run.row == row.name for run in done)]
-    _add_changes(lines)
+    _add_changes(lines, next((line for line in lines if line["row"] == rows[0].name), None))
     write_rows(folder / "stage1.csv", lines)
     each = [{"row": run.row, "seed": run.seed, "taught": run.taught} | table.to_dict() for run, table in judged.items()]
     write_json(folder / "stage1.json", {"rows": lines, "runs": each})
@@ -56,19 +52,28 @@ def judge(run: Run, celeba: CelebA) -> IdentityTable:
     """A run's model on the test part."""
     identifier = load_identifier(run.folder)
     records = celeba.part("test")
-    answers = image_outputs(identifier.logits, identifier.size, celeba.source, records.files, celeba.fit)
-    return identity_table(records.identities, answers.values)
+    answers = image_outputs(
+        identifier.logits,
+        identifier.size,
+        celeba.source,
+        records.files,
+        identifier.fit,
+        on_error=celeba.on_error,
+    )
+    return identity_table(records.identities[np.isin(records.files, answers.files)], answers.values)
 
 
 def _line(row: "Row", judged: dict[Run, IdentityTable]) -> dict:
     own = [run for run in judged if run.row == row.name]
     model = load_keras_file(own[0].folder / "model.keras")
     cost = tfslim.measure(model)
+    file = (own[0].folder / "model.keras").read_bytes()
     line = {
         "row": row.name,
         "paper_rule_megabytes": paper_bytes(model) / 1e6,
         "weight_bytes": sum(cost.bytes.values()),
-        "file_bytes": (own[0].folder / "model.keras").stat().st_size,
+        "file_bytes": len(file),
+        "gzipped_bytes": len(gzip.compress(file)),
         "million_macs": cost.macs / 1e6,
     }
     for name, taught in (("alone", False), ("taught", True)):
@@ -81,15 +86,13 @@ def _line(row: "Row", judged: dict[Run, IdentityTable]) -> dict:
     return line | {"paper_megabytes": row.paper_megabytes, "paper_accuracy": row.paper_accuracy}
 
 
-def _add_changes(lines: list[dict]) -> None:
-    """Points against the first line, ours and the paper's."""
-    first = lines[0]
+def _add_changes(lines: list[dict], teacher: dict | None) -> None:
+    """Points against the teacher, ours and the paper's."""
+    against = {} if teacher is None else teacher
     for line in lines:
-        for name in ("alone", "taught"):
-            known = line[name] is not None and first["alone"] is not None
-            line[f"{name}_change"] = line[name] - first["alone"] if known else None
-        known = line["paper_accuracy"] is not None and first["paper_accuracy"] is not None
-        line["paper_change"] = line["paper_accuracy"] - first["paper_accuracy"] if known else None
+        for name, other in (("alone", "alone"), ("taught", "alone"), ("paper_accuracy", "paper_accuracy")):
+            known = line[name] is not None and against.get(other) is not None
+            line[f"{name.split('_')[0]}_change"] = line[name] - against[other] if known else None
 
 
 def _print(lines: list[dict], images: int, majority: float) -> None:
@@ -97,7 +100,7 @@ def _print(lines: list[dict], images: int, majority: float) -> None:
         title=f"stage 1: top-1 on {images:,} test images, %; naming the commonest person scores {100 * majority:.2f}"
     )
     shown.add_column("network", no_wrap=True)
-    for head in ("MB (paper's rule)", "bytes (float32)", "M MACs", "alone", "change", "taught", "change"):
+    for head in ("MB by the paper's rule", "file bytes", "gzipped", "M MACs", "alone", "change", "taught", "change"):
         shown.add_column(head, justify="right")
     for head in ("paper: MB", "accuracy", "change"):
         shown.add_column(head, justify="right")
@@ -105,7 +108,8 @@ def _print(lines: list[dict], images: int, majority: float) -> None:
         shown.add_row(
             line["row"],
             f"{line['paper_rule_megabytes']:.3f}",
-            f"{line['weight_bytes']:,}",
+            f"{line['file_bytes']:,}",
+            f"{line['gzipped_bytes']:,}",
             f"{line['million_macs']:.1f}",
             _accuracy(line, "alone"),
             _signed(line["alone_change"]),
@@ -116,14 +120,14 @@ def _print(lines: list[dict], images: int, majority: float) -> None:
             _signed(line["paper_change"]),
         )
     rich.print(shown)
-    print("mean ± standard deviation over the seeds, where there are several; change: points against the first row")
+    print("± standard deviation (number of seeds), where there are several; change: points against the first row")
 
 
 def _accuracy(line: dict, name: str) -> str:
     if line[name] is None:
         return "-"
-    spread = line[f"{name}_deviation"]
-    return f"{line[name]:.2f}" + (f" ± {spread:.2f}" if spread is not None else "")
+    spread, seeds = line[f"{name}_deviation"], line[f"{name}_seeds"]
+    return f"{line[name]:.2f}" + (f" ± {spread:.2f} ({seeds})" if spread is not None else "")
 
 
 def _signed(points: float | None) -> str:

@@ -37,8 +37,9 @@ def _attributes(recipe: Recipe, celeba: CelebA) -> Task:
     names, asked = celeba.attribute_names, recipe.optimization
     if not names:
         raise ValueError(f"{celeba.folder}: has no attribute file, so there are no attributes to learn here")
-    if recipe.head != Head():
-        raise ValueError("head: is for task identity; attributes have the network's own")
+    for option, given in (("head", recipe.head != Head()), ("crop", recipe.crop), ("hold_out", recipe.hold_out)):
+        if given:
+            raise ValueError(f"{option}: is for task identity; attributes are learned from whole images, by all people")
     if asked.loss == "balanced" and asked.label_smoothing:
         raise ValueError("label_smoothing is for the loss 'bce'; the balanced loss has none")
 
@@ -84,7 +85,8 @@ def _identities(recipe: Recipe, celeba: CelebA) -> Task:
 
     def name_outputs(folder: pathlib.Path, resumed: bool) -> None:
         known = tuple(old for old, new in sorted(celeba.identity_map.items(), key=lambda pair: pair[1]) if new < people)
-        write_people(folder / "model.keras", People(known, celeba.held_out, celeba.crop))
+        people_known = People(known, celeba.held_out, celeba.crop, celeba.split, celeba.seed)
+        write_people(folder / "model.keras", people_known)
 
     return Task(
         targets="identities",

@@ -16,6 +16,7 @@ from tfslim.distillation import (
     BernoulliTargets,
     DistillationLoss,
     FeatureDistance,
+    FrozenTeacher,
     SoftTargets,
     TeacherOutputs,
     teacher_layers,
@@ -44,6 +45,13 @@ def load_teacher(path: str, recipe: Recipe, celeba: CelebA) -> keras.Model:
                 f"{file}: knows {len(people.identities)} people, who are not the {len(own)} of {celeba.folder}: "
                 "distil with the teacher's own min_images, hold_out and split_seed"
             )
+        for option, theirs, ours in (
+            ("crop", people.crop, celeba.crop),
+            ("split", people.split, celeba.split),
+            ("split_seed", people.split_seed, celeba.seed),
+        ):
+            if theirs != ours:
+                raise ValueError(f"{file}: was trained with {option} {theirs}, and the student would be with {ours}")
     elif read_labels(file, outputs).attributes != celeba.attribute_names:
         raise ValueError(f"{file}: its attributes are not those to learn; give both the same, in the same order")
     return recast(model, recipe.precision)
@@ -60,18 +68,27 @@ def losses(asked: Distillation, task: str) -> list[DistillationLoss]:
     return chosen
 
 
+def kept_shapes(teacher: keras.Model, asked: Distillation, recipe: Recipe) -> dict[str, tuple[int | None, ...]]:
+    """The shapes of the outputs that `keep_outputs` will keep, once they are known to be of use for the recipe."""
+    if len(recipe.stages) > 1:
+        raise ValueError("distillation.views: the kept outputs are those of one image size; give one stage, or views 0")
+    if recipe.on_error == "skip":
+        raise ValueError("distillation.views: needs every image in its place; use on_error raise, or views 0")
+    return FrozenTeacher(teacher, teacher_layers(losses(asked, recipe.task))).shapes
+
+
 def keep_outputs(
     folder: Path, teacher: keras.Model, asked: Distillation, recipe: Recipe, celeba: CelebA, targets: str
 ) -> TeacherOutputs:
     """Runs the teacher over the recipe's first epochs, or opens what is kept already; an interrupted run goes on."""
-    if len(recipe.stages) > 1:
-        raise ValueError("distillation.views: the kept outputs are those of one image size; give one stage, or views 0")
-    if celeba.on_error == "skip":
-        raise ValueError("distillation.views: needs every image in its place; use on_error raise, or views 0")
     stage, records = recipe.stages[0], celeba.part("train")
+    first = next(iter(stage_batches(recipe, celeba, targets, stage, range(1))))[0]
     stream = {
         "images": len(records),
         "files": zlib.crc32("\n".join(records.files.tolist()).encode()),
+        # Other pictures of the same names, and other ways to decode or resize them, show here.
+        "first_batch": zlib.crc32(first.numpy().tobytes()),
+        "precision": recipe.precision,
         "size": list(stage.size),
         "crop": None if recipe.crop is None else list(recipe.crop),
         "augmentation": dataclasses.asdict(recipe.augmentation),

@@ -5,7 +5,7 @@ import pytest
 from tfslim.data.people import People, read_people, write_people
 
 
-@pytest.mark.parametrize("people", [People((5, 9)), People((5, 9, 11), (2, 3), (120, 100))])
+@pytest.mark.parametrize("people", [People((5, 9)), People((5, 9, 11), (2, 3), (120, 100), "random", 4)])
 def test_what_is_written_is_read(tmp_path, people):
     assert write_people(tmp_path / "model.keras", people) == tmp_path / "people.json"
     assert read_people(tmp_path) == people

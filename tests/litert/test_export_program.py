@@ -110,6 +110,7 @@ def test_file_that_could_not_be_made_is_told_at_the_end(run_folder, data, monkey
         (["--kinds", "[int8, int8]"], "name each kind of file once"),
         (["--part", "test"], "the test part of .* has no image"),
         (["--limit", "0"], "--limit must be 1 or more"),
+        (["--outputs", "embedding", "--max_drop", "1"], "--max_drop is of accuracy, which an embedding has none of"),
         (["--data", "nowhere"], "nowhere is not a folder"),
     ],
 )
@@ -126,6 +127,6 @@ def test_damaged_and_missing_models_are_named(run_folder, data, monkeypatch, cap
     model = run_folder / "model.keras"
     model.write_bytes(model.read_bytes()[:2000])
     assert run(monkeypatch, model, "--data", data) == 2
-    assert "model.keras: Keras can't load it" in capsys.readouterr().err
+    assert "model.keras: no .keras file, or one cut short (2000 bytes)" in capsys.readouterr().err
     assert run(monkeypatch, run_folder / "gone.keras", "--data", data) == 2
     assert "gone.keras: no such file" in capsys.readouterr().err

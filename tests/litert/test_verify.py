@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import tfslim.litert
+from tfslim.litert.embedding_changes import embedding_changes
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +66,39 @@ def test_largest_logit_answers_for_identities(files, branching, pictures, both):
     assert "accuracy_keras" not in unlabelled.figures
 
 
+def test_embeddings_are_compared_as_vectors(files, branching, pictures, both):
+    found = tfslim.litert.verify(branching, files["int8"][0], pictures, task="embeddings")
+    cosines, errors = [], []
+    for old, new in zip(*(outputs.astype("float64") for outputs in both), strict=True):
+        cosines.append(sum(old * new) / (sum(old**2) ** 0.5 * sum(new**2) ** 0.5))
+        errors += [abs(one - other) for one, other in zip(old, new, strict=True)]
+    assert min(cosines) < 1 - 1e-5, "a comparison without a difference shows nothing"
+    assert found.figures == {
+        "images": 48,
+        "min_cosine": pytest.approx(min(cosines), abs=1e-6),
+        "mean_cosine": pytest.approx(np.mean(cosines), abs=1e-6),
+        "max_abs_error": pytest.approx(max(errors), abs=1e-5),
+        "mean_abs_error": pytest.approx(np.mean(errors), abs=1e-5),
+    }
+    assert found.per_attribute == {} and "embeddings" in found.done[0]
+    same = tfslim.litert.verify(branching, files["none"][0], pictures, task="embeddings").figures
+    assert same["min_cosine"] > 1 - 1e-5 and same["max_abs_error"] < 1e-4
+
+
+def test_cosine_sees_the_direction_alone_and_errors_the_length_too():
+    vectors = np.array([[3.0, 4.0], [1.0, 0.0], [0.0, 0.0]], "float32")
+    figures = embedding_changes(vectors, np.array([[6.0, 8.0], [0.0, 2.0], [0.0, 0.0]], "float32"))
+    assert (figures["min_cosine"], figures["mean_cosine"]) == (0.0, pytest.approx(1 / 3))
+    assert (figures["max_abs_error"], figures["mean_abs_error"]) == (4.0, pytest.approx(10 / 6))
+
+
+def test_embeddings_may_come_from_a_sigmoid(files, branching, pictures):
+    likely = keras.Model(branching.inputs, keras.layers.Activation("sigmoid")(branching.outputs[0]), name="likely")
+    found = tfslim.litert.verify(likely, files["none"][0], pictures[:4], task="embeddings").figures
+    expected, logits = likely.predict(pictures[:4], verbose=0), branching.predict(pictures[:4], verbose=0)
+    assert found["max_abs_error"] == pytest.approx(np.abs(logits - expected).max(), abs=1e-4)
+
+
 def test_float32_file_flips_nothing(files, branching, pictures):
     found = tfslim.litert.verify(branching, files["none"][0], pictures)
     assert found.figures["flips"] == 0 and found.figures["max_abs_logit_error"] < 1e-4
@@ -79,7 +113,10 @@ def test_float32_file_flips_nothing(files, branching, pictures):
         ({"labels": np.full(48, 5)}, "labels run from 5 to 5; expected 0 to 4 for identities"),
         ({"thresholds": [0.0]}, r"thresholds of shape \(1,\)"),
         ({"names": ["Bald"]}, "1 names for 5 outputs"),
-        ({"task": "faces"}, "task='faces'; expected one of 'attributes', 'identities'"),
+        ({"task": "faces"}, "task='faces'; expected one of 'attributes', 'identities', 'embeddings'"),
+        ({"task": "embeddings", "labels": np.zeros(48)}, "labels are for attributes or identities; the task is emb"),
+        ({"task": "embeddings", "names": list("abcde")}, "names are for attributes; the task is embeddings"),
+        ({"task": "identities", "thresholds": [0.0] * 5}, "thresholds are for attributes; the task is identities"),
     ],
 )
 def test_what_does_not_fit_is_refused(files, branching, pictures, arguments, message):

@@ -24,8 +24,10 @@ COMMON = {
 TEACHER = COMMON | {"model": {"name": "SqueezeNet", "arguments": {"embedding": 32}}}
 STUDENT = COMMON | {
     "model": {"name": "VGG11", "arguments": {"module": "flame", "shrink": True, "shallow": True}},
-    "distillation": {"features": 1.0},  # 128 features learn 32 through an adapter
+    # 128 features learn 32 through an adapter; the third epoch repeats the first.
+    "distillation": {"features": 1.0, "views": 2},
 }
+ONE_EPOCH = "[{epochs: 1, size: [32, 32]}]"
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +36,8 @@ def setting(tmp_path_factory):
     draw_faces(folder / "faces", count=60, identities=4, seed=0, size=(36, 32))
     (folder / "teacher.yaml").write_text(yaml.safe_dump(TEACHER))
     (folder / "student.yaml").write_text(yaml.safe_dump(STUDENT))
-    done = run(setting_command(folder, "train.py", "teacher", "teacher", "--stages", "[{epochs: 1, size: [32, 32]}]"))
+    (folder / "alone.yaml").write_text(yaml.safe_dump({key: STUDENT[key] for key in STUDENT if key != "distillation"}))
+    done = run(setting_command(folder, "train.py", "teacher", "teacher", "--stages", ONE_EPOCH))
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -57,6 +60,16 @@ def state(folder):
         return {name: file[name] for name in file.files if name != "record"}
 
 
+def model_weights(folder):
+    import keras
+
+    return keras.models.load_model(folder / "model.keras").get_weights()
+
+
+def figures(folder):
+    return json.loads((folder / "report.json").read_text())["figures"]
+
+
 @pytest.fixture(scope="module")
 def whole(setting):
     done = run(command(setting, "whole"))
@@ -77,6 +90,10 @@ def test_a_killed_run_goes_on_and_ends_as_an_unbroken_one(setting, whole):
     assert expected.keys() == found.keys()
     for name, value in expected.items():
         np.testing.assert_array_equal(found[name], value)
+    kept, again = (model_weights(folder) for folder in (whole, setting / "killed"))
+    for value, other in zip(kept, again, strict=True):
+        np.testing.assert_array_equal(value, other)
+    assert figures(setting / "killed") == figures(whole)
 
 
 def test_the_student_is_a_plain_model_and_the_history_shows_what_was_copied(setting, whole):
@@ -94,18 +111,26 @@ def test_the_student_is_a_plain_model_and_the_history_shows_what_was_copied(sett
 
 
 def test_kept_outputs_teach_as_the_teacher_does(setting, whole):
-    kept = setting / "kept-outputs"
-    done = run(command(setting, "kept", "--distillation.views", "3", "--teacher_outputs", kept))
+    assert len(list((whole / "teacher-outputs").glob("*.npy"))) == 4  # answers and features of two epochs
+    done = run(command(setting, "online", "--distillation.views", "0"))
     assert done.returncode == 0, done.stderr
-    assert len(list(kept.glob("*.npy"))) == 6  # answers and features of three epochs
 
-    def column(folder, name):
-        head, *rows = [line.split(",") for line in (folder / "history.csv").read_text().splitlines()]
-        return float(rows[0][head.index(name)])
+    def first(folder, name):
+        head, row, *_ = [line.split(",") for line in (folder / "history.csv").read_text().splitlines()]
+        return float(row[head.index(name)])
 
     # Kept in float16, so equal to about three digits in the first epoch; the differences grow with the steps.
     for name in ("soft_targets", "embedding_distance", "label_loss"):
-        assert column(setting / "kept", name) == pytest.approx(column(whole, name), rel=0.02)
+        assert first(whole, name) == pytest.approx(first(setting / "online", name), rel=0.02)
+
+
+def test_a_run_is_not_resumed_without_its_teacher_or_with_another(setting, whole):
+    alone = run(setting_command(setting, "train.py", "alone", "whole", "--resume"))
+    assert alone.returncode == 2 and "distillation, teacher_weights" in alone.stderr
+    other = run(setting_command(setting, "train.py", "teacher", "other", "--seed", "1", "--stages", ONE_EPOCH))
+    assert other.returncode == 0, other.stderr
+    swapped = run(command(setting, "whole", "--resume", "--teacher", setting / "other"))
+    assert swapped.returncode == 2 and "differs from what is asked for in teacher_weights" in swapped.stderr
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ class CelebA:
         split: "official" (the partition file), "7:2:1" (by file order; 141,819 / 40,520 / 20,260 of all 202,599) or
             "random" (7:2:1 in an order drawn from the seed). The last two deal out all listed images before any
             restriction, so that an image's part depends neither on `min_images` nor on what is missing on disk.
-        seed: for "random", from 0.
+        seed: of the split "random", and of who is held out; from 0.
         attributes: names of the attributes wanted, in the order wanted; None for all 40.
         min_images: keep only identities with at least so many images, and number them anew from 0; None keeps all,
             with CelebA's own numbers.

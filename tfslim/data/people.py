@@ -16,11 +16,15 @@ class People:
         identities: CelebA's number of each output's person.
         held_out: CelebA's numbers of people kept out of training, to verify with.
         crop: (height, width) in pixels of the middle part of each image that the model was shown; None for all of it.
+        split: how the images were parted: "official", "7:2:1" or "random".
+        split_seed: of the random split.
     """
 
     identities: tuple[int, ...]
     held_out: tuple[int, ...] = ()
     crop: tuple[int, int] | None = None
+    split: str = "official"
+    split_seed: int = 0
 
 
 def write_people(path: str | os.PathLike, people: People) -> pathlib.Path:
@@ -63,6 +67,8 @@ def read_people(path: str | os.PathLike, outputs: int | None = None) -> People |
             tuple(int(number) for number in found["identities"]),
             tuple(int(number) for number in found["held_out"]),
             None if crop is None else (int(crop[0]), int(crop[1])),
+            str(found["split"]),
+            int(found["split_seed"]),
         )
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise ValueError(f"{target}: damaged: {type(error).__name__}: {error}; train again or mend it") from error

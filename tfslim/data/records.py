@@ -16,7 +16,7 @@ class Records:
         files: (N,) str, names within the image folder.
         attributes: (N, A) uint8 in {0, 1}, or None where the folder has no attribute file.
         identities: (N,) int32, or None where the folder has no identity file.
-        parts: (N,) uint8, 0 train, 1 validation, 2 test.
+        parts: (N,) uint8, 0 train, 1 validation, 2 test, 3 held out.
     """
 
     files: np.ndarray

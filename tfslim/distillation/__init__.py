@@ -8,7 +8,9 @@
 from tfslim.distillation.distillation_loss import DistillationLoss
 from tfslim.distillation.distiller import Distiller
 from tfslim.distillation.feature_losses import AttentionTransfer, FeatureDistance
+from tfslim.distillation.frozen_teacher import FrozenTeacher
 from tfslim.distillation.layer_outputs import teacher_layers
+from tfslim.distillation.manifest import fingerprint
 from tfslim.distillation.target_losses import BernoulliTargets, SoftTargets
 from tfslim.distillation.teacher_outputs import TeacherOutputs, read_teacher_outputs, write_teacher_outputs
 
@@ -18,8 +20,10 @@ __all__ = [
     "DistillationLoss",
     "Distiller",
     "FeatureDistance",
+    "FrozenTeacher",
     "SoftTargets",
     "TeacherOutputs",
+    "fingerprint",
     "read_teacher_outputs",
     "teacher_layers",
     "write_teacher_outputs",

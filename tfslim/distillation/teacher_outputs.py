@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from tfslim.atomic import replacing
+from tfslim.distillation.folder_lock import locked
 from tfslim.distillation.frozen_teacher import FrozenTeacher
 from tfslim.distillation.manifest import (
     MANIFEST,
@@ -160,11 +161,17 @@ def write_teacher_outputs(
         "outputs": {name: list(shape) for name, shape in frozen.shapes.items()},
         "files": {},
     }
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder):
+        return _complete(folder, frozen, manifest, batches, progress)
+
+
+def _complete(folder: Path, frozen: FrozenTeacher, manifest: dict, batches: Callable, progress) -> TeacherOutputs:
+    steps, views = manifest["steps"], manifest["views"]
     if (folder / MANIFEST).exists():
         found = read_manifest(folder)
         check_same(folder, found, {key: value for key, value in manifest.items() if key != "files"})
         manifest = found
-    folder.mkdir(parents=True, exist_ok=True)
     for stale in (*folder.glob(".epoch*.npy"), *folder.glob(".manifest*.json")):  # of a run that was killed
         stale.unlink()
     runner = _Runner(frozen)

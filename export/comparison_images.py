@@ -1,0 +1,36 @@
+"""The images that export/tflite.py takes of a part: drawn by a seed, and decoded."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tfslim.data.images import ImageError
+from tfslim.data.loading import each_image
+
+if TYPE_CHECKING:
+    from tfslim.data import CelebA, Records
+
+
+def drawn(records: "Records", count: int, seed: int) -> "Records":
+    """At most `count` of the records, drawn by the seed and in their own order."""
+    if len(records) <= count:
+        return records
+    return records[np.sort(np.random.default_rng(seed).choice(len(records), count, replace=False))]
+
+
+def decoded(celeba: "CelebA", records: "Records", size: tuple[int, int]) -> tuple[np.ndarray, list[int]]:
+    """The images that can be decoded, (N, height, width, 3) uint8, and the row of each.
+
+    Raises:
+        ImageError: an image can't be decoded and the data's `on_error` is "raise"; with "skip" the data notes it.
+    """
+    images, rows = np.empty((len(records), *size, 3), "uint8"), []
+    for row, found in each_image(celeba.source, records.files.tolist(), lambda _, image: celeba.fit(image, size)):
+        if not isinstance(found, ImageError):
+            images[len(rows)] = found
+            rows.append(row)
+        elif celeba.on_error == "raise":
+            raise found
+        else:
+            celeba.skip(str(records.files[row]), str(found))
+    return images[: len(rows)], rows
