@@ -1,8 +1,6 @@
 """What distillation costs: its training step beside the student's step and the teacher's forward pass, in one run."""
 
-import argparse
 import json
-import os
 import statistics
 import sys
 import tempfile
@@ -11,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import jsonargparse
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "training"))  # what all programs share lies there
+import program  # noqa: E402
 
 if TYPE_CHECKING:
     import keras
@@ -28,10 +27,6 @@ Examples:
 """
 STUDENT, TEACHER = "student's step", "teacher's forward pass"
 ONLINE, KEPT = "distillation step", "distillation step, kept outputs"
-
-
-class Help(jsonargparse.DefaultHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """jsonargparse's help, with the examples left as they are written."""
 
 
 def main(
@@ -215,12 +210,4 @@ def show(results: list[dict], rounds: int, size: int, batch_size: int, precision
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    cli = jsonargparse.ArgumentParser(description=DESCRIPTION, formatter_class=Help)
-    cli.add_function_arguments(main, as_group=False)
-    parsed = cli.parse_args()
-    try:
-        sys.exit(main(**vars(cli.instantiate(parsed))))
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    program.run(main, DESCRIPTION)

@@ -1,6 +1,5 @@
 """Images per second of the training pipeline, beside bare JPEG decoding and Keras' own loader, in one run."""
 
-import argparse
 import json
 import os
 import statistics
@@ -11,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import jsonargparse
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "training"))  # what all programs share lies there
+import program  # noqa: E402
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -29,10 +29,6 @@ Examples:
 """
 LIMIT = "bare decoding"
 PIPELINE = "tfslim, flips"
-
-
-class Help(jsonargparse.DefaultHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """jsonargparse's help, with the examples left as they are written."""
 
 
 def main(
@@ -201,12 +197,4 @@ def show(results: list[dict], rounds: int, threads: int) -> None:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    cli = jsonargparse.ArgumentParser(description=DESCRIPTION, formatter_class=Help)
-    cli.add_function_arguments(main, as_group=False)
-    parsed = cli.parse_args()
-    try:
-        sys.exit(main(**vars(cli.instantiate(parsed))))
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    program.run(main, DESCRIPTION)

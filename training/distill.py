@@ -23,12 +23,6 @@ examples:
       --distillation.views 10 --teacher_outputs runs/teacher-outputs --out runs/student
 """
 
-FLAGS = {
-    "resume": "go on from the last whole epoch of the run in --out",
-    "check_images": "decode every image before training, and name all that are broken",
-    "dry_run": "say what would be done, and stop",
-}
-
 
 def main(
     recipe: Recipe,
@@ -49,9 +43,9 @@ def main(
         teacher_outputs: folder for the outputs kept with distillation.views, which several students may share;
             teacher-outputs in the run folder by default.
         out: the run folder to write.
-        resume: see `FLAGS`.
-        check_images: see `FLAGS`.
-        dry_run: see `FLAGS`.
+        resume: see `run_folder.FLAGS`.
+        check_images: see `run_folder.FLAGS`.
+        dry_run: see `run_folder.FLAGS`.
     """
     folder = pathlib.Path(out)
     celeba = run_folder.open_data(recipe, check_images)
@@ -99,4 +93,4 @@ def main(
 
 
 if __name__ == "__main__":
-    program.run(main, DESCRIPTION, flags=FLAGS, recipe="recipe")
+    program.run(main, DESCRIPTION, flags=run_folder.FLAGS, recipe="recipe")

@@ -9,6 +9,12 @@ from recipe import Recipe, as_plain
 from tfslim.atomic import replacing
 from tfslim.data.celeba import CelebA
 
+FLAGS = {
+    "resume": "go on from the last whole epoch of the run in --out",
+    "check_images": "decode every image before training, and name all that are broken",
+    "dry_run": "say what would be done, and stop",
+}
+
 
 def check_folder(folder: pathlib.Path, recipe: dict, resume: bool) -> None:
     """Raises an error if `folder` holds a run that would be overwritten, or none or another one to be resumed."""

@@ -20,12 +20,6 @@ examples:
   python training/train.py --config training/recipes/vgg11-identity.yaml --data celeba --out runs/teacher
 """
 
-FLAGS = {
-    "resume": "go on from the last whole epoch of the run in --out",
-    "check_images": "decode every image before training, and name all that are broken",
-    "dry_run": "say what would be done, and stop",
-}
-
 
 def main(
     recipe: Recipe,
@@ -39,9 +33,9 @@ def main(
     Args:
         recipe: what to train, on what, and how.
         out: the run folder to write.
-        resume: see `FLAGS`.
-        check_images: see `FLAGS`.
-        dry_run: see `FLAGS`.
+        resume: see `run_folder.FLAGS`.
+        check_images: see `run_folder.FLAGS`.
+        dry_run: see `run_folder.FLAGS`.
     """
     folder = pathlib.Path(out)
     if not dry_run:
@@ -59,4 +53,4 @@ def main(
 
 
 if __name__ == "__main__":
-    program.run(main, DESCRIPTION, flags=FLAGS, recipe="recipe")
+    program.run(main, DESCRIPTION, flags=run_folder.FLAGS, recipe="recipe")

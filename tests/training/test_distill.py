@@ -1,16 +1,15 @@
 """Distillation end to end on a few drawn faces: a killed run goes on, kept outputs teach alike, mistakes are said."""
 
 import json
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
+from tests.training.killing import kill_after_an_epoch
 from tfslim.data import draw_faces
 
 TRAINING = Path(__file__).parents[2] / "training"
@@ -78,11 +77,7 @@ def whole(setting):
 
 
 def test_a_killed_run_goes_on_and_ends_as_an_unbroken_one(setting, whole):
-    killed = subprocess.Popen(command(setting, "killed"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while killed.poll() is None and not (setting / "killed" / "state.npz").exists():
-        time.sleep(0.02)
-    killed.send_signal(signal.SIGKILL)
-    assert killed.wait() == -signal.SIGKILL
+    kill_after_an_epoch(command(setting, "killed"), setting / "killed")
     assert len((setting / "killed" / "history.csv").read_text().splitlines()) < 4
     resumed = run(command(setting, "killed", "--resume"))
     assert resumed.returncode == 0, resumed.stderr

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import yaml
 
+from tests.training.killing import kill_after_an_epoch
 from tfslim.data import CelebA, draw_faces
 
 PROGRAM = Path(__file__).parents[2] / "training" / "train.py"
@@ -55,11 +56,7 @@ def whole(setting):
 
 
 def test_a_killed_run_goes_on_and_ends_as_an_unbroken_one(setting, whole):
-    killed = subprocess.Popen(command(setting, "killed"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while killed.poll() is None and not (setting / "killed" / "state.npz").exists():
-        time.sleep(0.02)
-    killed.send_signal(signal.SIGKILL)
-    assert killed.wait() == -signal.SIGKILL
+    kill_after_an_epoch(command(setting, "killed"), setting / "killed")
     assert len(state(setting / "killed")[1]["history"]) < 4
     resumed = run(setting, "killed", "--resume")
     assert resumed.returncode == 0, resumed.stderr
