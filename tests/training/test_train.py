@@ -139,15 +139,23 @@ def test_a_broken_image_is_named_and_can_be_skipped(setting):
 def test_ctrl_c_leaves_a_run_that_can_go_on(setting):
     endless = ["--stages", "[{epochs: 10000, size: [32, 32]}]"]
     process = subprocess.Popen(
-        command(setting, "stopped", *endless), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        command(setting, "stopped", *endless),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Where tests run in the background, Ctrl-C is ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while process.poll() is None and not (setting / "stopped" / "state.npz").exists():
         time.sleep(0.02)
     errors = None
-    while errors is None:
+    for _ in range(15):
         process.send_signal(signal.SIGINT)
         # Python drops an interrupt that falls into a destructor or a callback from C; a person would press again.
         with contextlib.suppress(subprocess.TimeoutExpired):
             errors = process.communicate(timeout=20)[1]
+            break
+    else:
+        process.kill()
     assert process.returncode == 130 and "Traceback" not in errors
     assert not [name for name in os.listdir(setting / "stopped") if name.startswith(".")]
