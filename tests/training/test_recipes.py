@@ -1,0 +1,46 @@
+"""Every recipe says only what its program knows, and asks for a network that can be made."""
+
+import inspect
+from pathlib import Path
+
+import distill
+import program
+import pytest
+import run_folder
+import stage1
+import train
+import yaml
+from recipe import Network, Recipe
+
+import tfslim
+
+RECIPES = sorted((Path(train.__file__).parent / "recipes").glob("*.yaml"))
+
+
+def parsed(path: Path):
+    content = yaml.safe_load(path.read_text())
+    main, more = train.main, []
+    if "rows" in content:
+        main = stage1.main
+    elif "distillation" in content:
+        main, more = distill.main, ["--teacher", "runs/teacher"]
+    flags = stage1.FLAGS if main is stage1.main else run_folder.FLAGS
+    parser = program.parser(main, "", {}, flags, "recipe")
+    return parser.instantiate(parser.parse_args(["--config", str(path), "--data", "celeba", *more]))
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_is_understood(path):
+    values = parsed(path)
+    recipe = Recipe(**{name: getattr(values, name) for name in Recipe.__dataclass_fields__})
+    assert isinstance(recipe.model, Network) and recipe.model.name in tfslim.models.list_models()
+    for row in getattr(values, "rows", [None]):
+        arguments = recipe.model.arguments | (row.arguments if row else {})
+        inspect.signature(getattr(tfslim.models, recipe.model.name)).bind(classes=2, **arguments)
+    assert sum(stage.epochs for stage in recipe.stages) > 0
+
+
+def test_each_row_of_stage_1_has_a_recipe_of_the_same_network_at_full_size():
+    rows = {str(row.arguments) for row in parsed(next(path for path in RECIPES if path.stem == "flame-stage1")).rows}
+    full = {str(parsed(path).model.arguments) for path in RECIPES if path.stem.endswith("-identity")}
+    assert rows == full
