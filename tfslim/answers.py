@@ -1,15 +1,13 @@
 """A model's answers to a whole part of CelebA, image by image, beside the labels."""
 
-import contextlib
 import dataclasses
 from collections.abc import Callable
 
 import numpy as np
 
 from tfslim.data.celeba import CelebA
-from tfslim.data.images import ImageError
-from tfslim.data.loading import each_image
 from tfslim.data.names import attribute_columns
+from tfslim.image_outputs import image_outputs
 from tfslim.predictor import Predictor
 
 
@@ -78,29 +76,17 @@ def answer_part(
     """
     columns = label_columns(predictor, celeba)
     records = celeba.part(part)
-    rows, images, logits = [], [], []
-
-    def answer_batch() -> None:
-        logits.append(predictor.logits(np.stack(images)))
-        images.clear()
-
-    decoded = each_image(celeba.source, records.files.tolist(), lambda row, image: celeba.fit(image, predictor.size))
-    with contextlib.closing(decoded):
-        for row, pixels in decoded:
-            if isinstance(pixels, ImageError):
-                if celeba.on_error == "raise":
-                    raise pixels
-                celeba.skip(str(records.files[row]), str(pixels))
-            else:
-                rows.append(row)
-                images.append(pixels)
-            if len(images) == batch_size:
-                answer_batch()
-                progress(row + 1, len(records))
-    if images:
-        answer_batch()
-    if not rows:
-        raise ImageError(f"no image of the {part} part of {celeba.folder} can be decoded")
-    progress(len(records), len(records))
-    labels = records.attributes[rows][:, columns]
-    return Answers(predictor.labels.attributes, np.concatenate(logits), labels, dict(celeba.skipped))
+    answers = image_outputs(
+        predictor.logits,
+        predictor.size,
+        celeba.source,
+        records.files,
+        celeba.fit,
+        batch_size,
+        celeba.on_error,
+        progress,
+    )
+    for file, why in answers.skipped.items():
+        celeba.skip(file, why)
+    labels = records.attributes[np.isin(records.files, answers.files)][:, columns]
+    return Answers(predictor.labels.attributes, answers.values, labels, dict(celeba.skipped))
