@@ -176,7 +176,7 @@ LACKING = {
     "no labels": ("p", {}, "no list_attr_celeba.txt .* and no identity_CelebA.txt"),
     "no partition": ("ai", {}, "no list_eval_partition.txt .* take split='7:2:1' or 'random'"),
     "attributes asked for": ("ip", {"attributes": ["Male"]}, "no list_attr_celeba.txt or .csv to choose"),
-    "identities asked for": ("ap", {"min_images": 2}, "no identity_CelebA.txt, which min_images needs"),
+    "identities asked for": ("ap", {"min_images": 2}, "no identity_CelebA.txt, which min_images and hold_out need"),
 }
 
 
@@ -189,7 +189,7 @@ def test_lacking_files_are_told(celeba_folder, labels, arguments, told):
 def test_no_folder_and_no_part_of_that_name(celeba_folder, tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere is not a folder"):
         CelebA(tmp_path / "nowhere")
-    with pytest.raises(ValueError, match="part must be one of 'train', 'validation', 'test', found 'val'"):
+    with pytest.raises(ValueError, match="part must be one of 'train', 'validation', 'test', 'held out', found 'val'"):
         CelebA(celeba_folder(10).path).part("val")
 
 

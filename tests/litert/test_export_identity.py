@@ -201,6 +201,7 @@ def test_other_peoples_folders_models_and_data_are_refused(run, faces, tmp_path)
     pooled = keras.layers.GlobalAveragePooling2D()(inputs)
     keras.Model(inputs, pooled, name="pooled").save(own / "model.keras")
     refused(own, faces, "model.keras: pooled: has no layer named 'embedding'", outputs="embedding")
+    assert not list(own.glob("*.tflite")) and not list(elsewhere.glob("*.tflite"))
 
 
 def test_max_drop_needs_labels(run, faces, tmp_path):

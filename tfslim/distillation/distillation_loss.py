@@ -45,7 +45,12 @@ class DistillationLoss:
         return self.compare(student, teacher)
 
     def check(self, student_shape: tuple[int | None, ...], teacher_shape: tuple[int | None, ...]) -> None:
-        """Raises a ValueError if values of these shapes, without the batch, can't be compared."""
+        """Raises a ValueError if values of these shapes, without the batch, can't be compared; here, unequal ones."""
+        if not extents_fit(student_shape, teacher_shape):
+            raise ValueError(
+                f"{type(self).__name__}: the student gives {student_shape} and the teacher {teacher_shape} for an "
+                "image; expected the same"
+            )
 
     def adapter(
         self, student_shape: tuple[int | None, ...], teacher_shape: tuple[int | None, ...]

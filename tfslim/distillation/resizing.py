@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 
-def resize(images, size: tuple[int | None, int | None]):
+def resize(images: keras.KerasTensor, size: tuple[int | None, int | None]) -> keras.KerasTensor:
     """Resizes images to a height and width; those that have them already are given back as they are.
 
     Written as two products with small matrices: TensorFlow's own antialiased resizing can't be compiled by XLA.
