@@ -8,6 +8,7 @@ import numpy as np
 
 from tfslim.data.names import Labels, attribute_columns, read_labels, write_labels
 from tfslim.data.people import People, read_people, write_people
+from tfslim.embedder import cut
 from tfslim.model_files import check_image_input, load_keras_file, shown_shape
 
 if TYPE_CHECKING:
@@ -47,13 +48,7 @@ class ExportedModel:
         """
         if self.task != "identities" or records.identities is None:
             return records
-        known = records[np.isin(records.identities, self.people.identities)]
-        if not len(known):
-            raise ValueError(
-                f"{self.file}: none of its {len(self.people.identities)} people is in the {part} part: give the data "
-                "it was trained on, or another --part"
-            )
-        return known
+        return self.people.known(records, part, self.file)
 
     def truth(self, celeba: "CelebA", records: "Records") -> np.ndarray | None:
         """The right answers, (N, A) of 0 and 1 or (N,) numbers of outputs; None where the data do not tell.
@@ -64,8 +59,7 @@ class ExportedModel:
         if self.task == "attributes" and records.attributes is not None:
             return records.attributes[:, attribute_columns(self.labels.attributes, celeba.attribute_names)]
         if self.task == "identities" and records.identities is not None:
-            output_of = {person: output for output, person in enumerate(self.people.identities)}
-            return np.array([output_of[person] for person in records.identities.tolist()])
+            return self.people.outputs_of(records)
         return None
 
     def check_folder(self, folder: Path) -> None:
@@ -95,14 +89,7 @@ def read_exported(file: Path, outputs: str) -> ExportedModel:
         ValueError: the file is damaged, takes no (height, width, 3) image or has no row of outputs; its labels.json or
             people.json is damaged or does not fit it; or where its embedding is can't be told.
     """
-    network = load_keras_file(file)
-    if outputs == "embedding":
-        from tfslim.identity import embedding_model
-
-        try:
-            network = embedding_model(network)
-        except ValueError as error:
-            raise ValueError(f"{file}: {error}") from error
+    network = load_keras_file(file, cut) if outputs == "embedding" else load_keras_file(file)
     check_image_input(file, network.inputs[0].shape[1:])
     shape = network.outputs[0].shape[1:]
     if len(shape) != 1:

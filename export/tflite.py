@@ -75,7 +75,7 @@ def main(
         max_drop: points (hundredths) of accuracy that a file may lose before the exit code says so
         dry_run: check everything and say what would be made.
     """
-    from tfslim.predictor import model_file
+    from tfslim.model_files import model_file
 
     file = model_file(model)
     _check_arguments(file, out, outputs, kinds, target, representative, limit, threads, max_drop)

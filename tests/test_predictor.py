@@ -11,7 +11,8 @@ import pytest
 import tfslim
 from tests.tiny_model import NAMES, SIZE, reference_logits, tiny_model
 from tfslim.data.names import Labels, write_labels
-from tfslim.predictor import load_predictor, model_file
+from tfslim.model_files import model_file
+from tfslim.predictor import load_predictor
 
 
 @pytest.fixture(scope="module")

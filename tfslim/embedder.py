@@ -4,17 +4,19 @@ import dataclasses
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-from tfslim.data.crop import middle
-from tfslim.data.images import resize
+from tfslim.data.images import fit
 from tfslim.data.people import read_people
 from tfslim.data.sources import ImageArchive, ImageFolder
 from tfslim.image_outputs import ImageOutputs, image_outputs
-from tfslim.model_files import check_image_input, keras_outputs, load_keras_file, open_tflite, shown_shape
-from tfslim.predictor import model_file
+from tfslim.model_files import model_file, open_model, shown_shape
+
+if TYPE_CHECKING:
+    import keras
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Embedder:
 
     def fit(self, image: Image.Image, size: tuple[int, int]) -> np.ndarray:
         """Gives the pixels of an RGB photo as the model was trained on them: cropped, then resized to `size`."""
-        return resize(middle(image, self.crop), size)
+        return fit(image, size, self.crop)
 
 
 def load_embedder(path: str | os.PathLike, batch_size: int = 64, threads: int | None = None) -> Embedder:
@@ -63,17 +65,9 @@ def load_embedder(path: str | os.PathLike, batch_size: int = 64, threads: int | 
         >>> embedder.embed(np.zeros((1, *embedder.size, 3), "uint8")).shape
         (1, 128)
     """
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be 1 or more, found {batch_size}")
-    file = model_file(path)
-    people = read_people(file)
-    if file.suffix == ".tflite":
-        input_shape, output_shape, embed = open_tflite(file, threads)
-    else:
-        model = _cut(file)
-        input_shape, output_shape = model.inputs[0].shape[1:], model.outputs[0].shape[1:]
-        embed = keras_outputs(model, batch_size)
-    check_image_input(file, input_shape)
+    people = read_people(model_file(path))  # before the model, which takes longer
+    opened = open_model(path, batch_size, threads, cut)
+    file, output_shape = opened.file, opened.output_shape
     if len(output_shape) != 1:
         raise ValueError(
             f"{file}: gives outputs of shape {shown_shape(output_shape)}; expected one embedding (length,)"
@@ -83,7 +77,7 @@ def load_embedder(path: str | os.PathLike, batch_size: int = 64, threads: int | 
             f"{file}: its {output_shape[0]} outputs are one for each person of people.json, so it is a classifier: "
             "convert the model cut at its embedding (tfslim.identity.embedding_model)"
         )
-    return Embedder(file, tuple(input_shape[:2]), people.crop if people else None, output_shape[0], embed)
+    return Embedder(file, opened.size, people.crop if people else None, output_shape[0], opened.outputs)
 
 
 def embed_files(
@@ -115,11 +109,8 @@ def embed_files(
     return image_outputs(embedder.embed, embedder.size, source, files, embedder.fit, batch_size, on_error, progress)
 
 
-def _cut(file: Path):
-    model = load_keras_file(file)
+def cut(model: "keras.Model") -> "keras.Model":
+    """Cuts a model at its embedding, as `tfslim.identity.embedding_model`, which loads Keras."""
     from tfslim.identity import embedding_model
 
-    try:
-        return embedding_model(model)
-    except ValueError as error:
-        raise ValueError(f"{file}: {error}") from error
+    return embedding_model(model)

@@ -1,5 +1,6 @@
 """Model files opened safely: a `.keras` file as a Keras model, a `.tflite` file as its runner."""
 
+import dataclasses
 import os
 import zipfile
 from collections.abc import Callable
@@ -11,12 +12,96 @@ import numpy as np
 if TYPE_CHECKING:
     import keras
 
+SUFFIXES = (".keras", ".tflite")
 
-def load_keras_file(file: Path) -> "keras.Model":
+
+@dataclasses.dataclass(frozen=True)
+class OpenedModel:
+    """A model file that has been opened.
+
+    Attributes:
+        file: the file.
+        size: (height, width) of the images it takes, in pixels.
+        output_shape: of its output for one image.
+        outputs: (N, height, width, 3) uint8 pixels -> (N, ...) float32.
+    """
+
+    file: Path
+    size: tuple[int, int]
+    output_shape: tuple[int | None, ...]
+    outputs: Callable[[np.ndarray], np.ndarray]
+
+
+def model_file(path: str | os.PathLike) -> Path:
+    """Finds the model file that a user means by a path; looks at names only, so it is quick.
+
+    Args:
+        path: a `.keras` or `.tflite` file, or a run folder, which stands for its `model.keras`.
+
+    Raises:
+        FileNotFoundError: there is nothing of that name, or the folder holds no `model.keras`.
+        ValueError: the file has another suffix.
+
+    Example:
+        >>> model_file("runs/slimnet")
+        PosixPath('runs/slimnet/model.keras')
+    """
+    path = Path(path)
+    if path.is_dir():
+        file = path / "model.keras"
+        if not file.is_file():
+            raise FileNotFoundError(f"{path}: this folder holds no model.keras; give a run folder or a model file")
+        return file
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file; give a .keras or .tflite file, or a run folder")
+    if path.suffix not in SUFFIXES:
+        raise ValueError(f"{path}: not a model by its name; expected {' or '.join(SUFFIXES)}")
+    return path
+
+
+def open_model(
+    path: str | os.PathLike,
+    batch_size: int = 64,
+    threads: int | None = None,
+    prepare: Callable[["keras.Model"], "keras.Model"] = lambda model: model,
+) -> OpenedModel:
+    """Opens a model file; a `.tflite` file without loading Keras or TensorFlow.
+
+    Args:
+        path: as for `model_file`.
+        batch_size: images a `.keras` model takes at once; a `.tflite` file takes one after another.
+        threads: CPU threads of a `.tflite` file; None for as many as the machine has cores.
+        prepare: gives what is to be run of a `.keras` model; its ValueErrors get the file's name.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is no model, is damaged or takes no (height, width, 3) image, or `prepare` refuses it.
+
+    Example:
+        >>> open_model("runs/slimnet").output_shape
+        (40,)
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be 1 or more, found {batch_size}")
+    file = model_file(path)
+    if file.suffix == ".tflite":
+        input_shape, output_shape, outputs = open_tflite(file, threads)
+    else:
+        model = load_keras_file(file, prepare)
+        input_shape, output_shape = model.inputs[0].shape[1:], model.outputs[0].shape[1:]
+        outputs = keras_outputs(model, batch_size)
+    check_image_input(file, input_shape)
+    return OpenedModel(file, tuple(input_shape[:2]), tuple(output_shape), outputs)
+
+
+def load_keras_file(
+    file: Path, prepare: Callable[["keras.Model"], "keras.Model"] = lambda model: model
+) -> "keras.Model":
     """Loads a `.keras` file of one input and one output in Keras' safe mode, once its checksums are seen to fit.
 
     Args:
         file: the file.
+        prepare: gives what is wanted of the model; its ValueErrors get the file's name.
 
     Raises:
         ValueError: the file is no model, is damaged or cut short, holds code, or has several inputs or outputs.
@@ -37,7 +122,10 @@ def load_keras_file(file: Path) -> "keras.Model":
     for what, tensors in (("inputs", model.inputs), ("outputs", model.outputs)):
         if len(tensors) != 1:
             raise ValueError(f"{file}: has {len(tensors)} {what}; expected one")
-    return model
+    try:
+        return prepare(model)
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from error
 
 
 def keras_outputs(model: "keras.Model", batch_size: int) -> Callable[[np.ndarray], np.ndarray]:

@@ -61,7 +61,7 @@ def main(
         batch_size: images a model takes at once
         on_error: whether a wrong label row or an image that can't be decoded stops the evaluation or is left out
     """
-    from tfslim.predictor import model_file
+    from tfslim.model_files import model_file
 
     files = [model_file(model) for model in models]
     names = display_names(models, files)

@@ -37,7 +37,7 @@ def evaluate_identity(
     if records.identities is None:
         raise ValueError(f"{celeba.folder}: there are no identities in this data (no identity_CelebA.txt)")
     identifiers = [load_identifier(file, batch_size) for file in files]
-    known = [_known(records, identifier, part) for identifier in identifiers]
+    known = [identifier.people.known(records, part, identifier.path) for identifier in identifiers]
     folders = result_folders(files, out, f"evaluation-{part}")
 
     shown = rich.table.Table("model", title=f"whose face it is: {part} part, %")
@@ -60,19 +60,6 @@ def evaluate_identity(
         print(f"wrote {folder / name}.json and .csv")
 
 
-def _known(records: "Records", identifier: "Identifier", part: str) -> "Records":
-    """The images of people whom the model was trained on; those of others, as of people held out, can't be named."""
-    import numpy as np
-
-    known = records[np.isin(records.identities, identifier.people.identities)]
-    if not len(known):
-        raise ValueError(
-            f"{identifier.path}: none of its {len(identifier.people.identities)} people is in the {part} part: "
-            "give the data it was trained on"
-        )
-    return known
-
-
 def _report(
     name: str,
     identifier: "Identifier",
@@ -83,21 +70,11 @@ def _report(
     batch_size: int,
 ) -> dict:
     """Runs a model on the images, writes its files and gives its figures."""
-    import numpy as np
-
-    from tfslim.identification import identity_table
-    from tfslim.image_outputs import image_outputs
+    from tfslim.identifier import identify
 
     with progress_bar(name) as move:
-        answers = image_outputs(
-            identifier.logits, identifier.size, celeba.source, records.files, identifier.fit, batch_size,
-            celeba.on_error, move,
-        )  # fmt: skip
-    output_of = {person: output for output, person in enumerate(identifier.people.identities)}
-    decoded = records[np.isin(records.files, answers.files)]
-    labels = np.array([output_of[person] for person in decoded.identities.tolist()])
-    table = identity_table(labels, answers.values)
-    skipped = celeba.skipped | answers.skipped
+        table, undecodable = identify(identifier, celeba.source, records, batch_size, celeba.on_error, move)
+    skipped = celeba.skipped | undecodable
     result = {"model": name, "file_bytes": identifier.path.stat().st_size, **settings, **table.to_dict()}
     write_json(folder / f"{name}.json", result | {"skipped": skipped})
     table.to_csv(folder / f"{name}.csv", identifier.people.identities)

@@ -53,7 +53,8 @@ def main(
     Returns:
         The exit code: 1 if photos were skipped.
     """
-    from tfslim.predictor import load_predictor, model_file
+    from tfslim.model_files import model_file
+    from tfslim.predictor import load_predictor
 
     file = model_file(model)
     files = _photo_files(photos)

@@ -5,20 +5,17 @@ import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import rich
 import rich.table
 from progress import progress_bar
 from recipe import Recipe
 from results import write_json, write_rows
-from run_folder import open_data
 from runs import Run
 
 import tfslim
 from tfslim.data.celeba import CelebA
-from tfslim.identification import IdentityTable, identity_table
-from tfslim.identifier import load_identifier
-from tfslim.image_outputs import image_outputs
+from tfslim.identification import IdentityTable
+from tfslim.identifier import identify, load_identifier
 from tfslim.model_files import load_keras_file
 from tfslim.paper_size import paper_bytes
 
@@ -32,7 +29,7 @@ def write(recipe: Recipe, rows: list["Row"], runs: list[Run], folder: Path) -> N
     if not done:
         print("no run is done yet, so there is no table")
         return
-    celeba = open_data(recipe, check_images=False)
+    celeba = CelebA(recipe.data, split=recipe.split, seed=recipe.split_seed, on_error=recipe.on_error)
     judged = {}
     with progress_bar("test part") as move:
         for number, run in enumerate(done, start=1):
@@ -43,24 +40,17 @@ def write(recipe: Recipe, rows: list["Row"], runs: list[Run], folder: Path) -> N
     write_rows(folder / "stage1.csv", lines)
     each = [{"row": run.row, "seed": run.seed, "taught": run.taught} | table.to_dict() for run, table in judged.items()]
     write_json(folder / "stage1.json", {"rows": lines, "runs": each})
-    _print(lines, len(celeba.part("test")), next(iter(judged.values())).majority)
+    first = next(iter(judged.values()))
+    _print(lines, first.images, first.majority)
     _draw(lines, folder / "stage1.png")
     print(f"wrote {folder / 'stage1'}.json, .csv and .png; {len(done)} of {len(runs)} runs are done")
 
 
 def judge(run: Run, celeba: CelebA) -> IdentityTable:
-    """A run's model on the test part."""
+    """A run's model on the test part; the data have CelebA's own identity numbers."""
     identifier = load_identifier(run.folder)
-    records = celeba.part("test")
-    answers = image_outputs(
-        identifier.logits,
-        identifier.size,
-        celeba.source,
-        records.files,
-        identifier.fit,
-        on_error=celeba.on_error,
-    )
-    return identity_table(records.identities[np.isin(records.files, answers.files)], answers.values)
+    records = identifier.people.known(celeba.part("test"), "test", identifier.path)
+    return identify(identifier, celeba.source, records, on_error=celeba.on_error)[0]
 
 
 def _line(row: "Row", judged: dict[Run, IdentityTable]) -> dict:

@@ -22,8 +22,7 @@ from tfslim.distillation import (
     teacher_layers,
     write_teacher_outputs,
 )
-from tfslim.model_files import load_keras_file
-from tfslim.predictor import model_file
+from tfslim.model_files import load_keras_file, model_file
 from tfslim.recast import recast
 
 

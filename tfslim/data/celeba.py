@@ -12,10 +12,9 @@ import numpy as np
 from PIL import Image
 
 from tfslim.data import splits
-from tfslim.data.crop import middle
 from tfslim.data.identities import hold_out as draw_held_out
 from tfslim.data.identities import restrict
-from tfslim.data.images import ImageError, resize
+from tfslim.data.images import ImageError, fit
 from tfslim.data.labels import PARTS
 from tfslim.data.listing import missing_images, read_listing
 from tfslim.data.loading import each_image
@@ -177,7 +176,7 @@ class CelebA:
 
     def fit(self, image: Image.Image, size: tuple[int, int]) -> np.ndarray:
         """Gives an image's pixels, (height, width, 3) uint8: cropped as this data was asked to be, then resized."""
-        return resize(middle(image, self.crop), size)
+        return fit(image, size, self.crop)
 
     def skip(self, file: str, reason: str) -> None:
         """Notes an image as undecodable: it is in `skipped`, and in no part any more."""

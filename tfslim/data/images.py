@@ -47,7 +47,7 @@ def decode(
     Example:
         pixels = decode(open("face.jpg", "rb").read(), "face.jpg", size=(218, 178))
     """
-    return resize(middle(open_rgb(data, name), crop), size)
+    return fit(open_rgb(data, name), size, crop)
 
 
 def open_rgb(data: bytes, name: str) -> Image.Image:
@@ -70,6 +70,24 @@ def open_rgb(data: bytes, name: str) -> Image.Image:
         raise ImageError(f"{name}: not a JPEG, PNG, WebP or BMP image ({len(data)} bytes)") from None
     except _DAMAGE as error:
         raise ImageError(f"{name}: can't be decoded: {error} ({len(data)} bytes)") from error
+
+
+def fit(image: Image.Image, size: tuple[int, int] | None, crop: tuple[int, int] | None = None) -> np.ndarray:
+    """Gives the pixels of an image's middle part at a size.
+
+    Args:
+        image: a Pillow image of mode RGB.
+        size: (height, width) in pixels; None keeps the part's own.
+        crop: (height, width) in pixels of the middle part to take; None takes all.
+
+    Returns:
+        (height, width, 3) uint8.
+
+    Example:
+        >>> fit(Image.new("RGB", (178, 218)), size=(64, 64), crop=(120, 120)).shape
+        (64, 64, 3)
+    """
+    return resize(middle(image, crop), size)
 
 
 def resize(image: Image.Image, size: tuple[int, int] | None) -> np.ndarray:

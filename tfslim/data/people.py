@@ -5,7 +5,10 @@ import json
 import os
 import pathlib
 
+import numpy as np
+
 from tfslim.atomic import replacing
+from tfslim.data.records import Records
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +28,30 @@ class People:
     crop: tuple[int, int] | None = None
     split: str = "official"
     split_seed: int = 0
+
+    def known(self, records: Records, part: str, model: str | os.PathLike) -> Records:
+        """The images of people that the outputs mean; those of others, as of people held out, can't be named.
+
+        Args:
+            records: images with CelebA's own identity numbers.
+            part: what to call these records in an error.
+            model: what to call the model in an error.
+
+        Raises:
+            ValueError: there is none.
+        """
+        known = records[np.isin(records.identities, self.identities)]
+        if not len(known):
+            raise ValueError(
+                f"{model}: none of its {len(self.identities)} people is in the {part} part: give the data it was "
+                "trained on, or another part"
+            )
+        return known
+
+    def outputs_of(self, records: Records) -> np.ndarray:
+        """The number of the right output for each image of known people, (N,) int."""
+        output_of = {person: output for output, person in enumerate(self.identities)}
+        return np.array([output_of[person] for person in records.identities.tolist()])
 
 
 def write_people(path: str | os.PathLike, people: People) -> pathlib.Path:
