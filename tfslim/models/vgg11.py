@@ -18,6 +18,7 @@ def VGG11(
     squeeze_ratio: float = 0.125,
     shrink: bool = False,
     shallow: bool = False,
+    dropout: float = 0.3,
     weights: str | None = None,
 ) -> keras.Model:
     """Builds VGG11 for face identities: 10,735,872 weights by the paper's rule, and 910,568 with Flame modules.
@@ -36,6 +37,7 @@ def VGG11(
         squeeze_ratio: squeeze filters of a Fire or Flame module as a share of its output filters.
         shrink: half as many filters before the last two convolutions.
         shallow: one convolution between the pools, in place of two.
+        dropout: rate before the head, the embedding and the logits.
         weights: path of a weights file to load, or None for random initialisation.
 
     Returns:
@@ -65,16 +67,16 @@ def VGG11(
             x = keras.layers.ReLU(name=f"{name}_relu")(x)
         x = keras.layers.MaxPooling2D(2, name=f"stage{stage}_pool")(x)
 
-    x = keras.layers.Dropout(0.3, name="head_conv_dropout")(x)
+    x = keras.layers.Dropout(dropout, name="head_conv_dropout")(x)
     x = keras.layers.BatchNormalization(name="head_conv_bn")(x)
     x = _head_conv(x, module, squeeze_ratio)
     x = keras.layers.ReLU(name="head_conv_relu")(x)
     x = keras.layers.Flatten(name="flatten")(x)
-    x = keras.layers.Dropout(0.3, name="embedding_dropout")(x)
+    x = keras.layers.Dropout(dropout, name="embedding_dropout")(x)
     x = keras.layers.BatchNormalization(name="embedding_bn")(x)
     x = keras.layers.Dense(128, kernel_initializer=_small_normal(), name="embedding")(x)
     x = keras.layers.ReLU(name="logits_relu")(x)
-    x = keras.layers.Dropout(0.3, name="logits_dropout")(x)
+    x = keras.layers.Dropout(dropout, name="logits_dropout")(x)
     x = keras.layers.BatchNormalization(name="logits_bn")(x)
     outputs = keras.layers.Dense(classes, kernel_initializer=_small_normal(), dtype="float32", name="logits")(x)
     return load_weights(keras.Model(inputs, outputs, name=f"vgg11_{module}"), weights)
