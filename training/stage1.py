@@ -92,7 +92,8 @@ def main(
 
 
 def plan(recipe: Recipe, rows: list[Row], distillation: Distillation, folder: pathlib.Path) -> list[Run]:
-    """The runs in the order in which they can be done: teachers first."""
+    """The runs in the order in which they can be done: teachers first, then the rows that most is asked of."""
+    seeds = {row.name: row.seeds for row in rows}
     runs = []
     for number, row in enumerate(rows):
         for seed in range(recipe.seed, recipe.seed + row.seeds):
@@ -113,7 +114,7 @@ def plan(recipe: Recipe, rows: list[Row], distillation: Distillation, folder: pa
                 asked["teacher_outputs"] = str(folder / f"teacher-outputs-{seed}")
             taught = folder / f"{row.name}-taught-{seed}"
             runs.append(Run(taught, "distill.py", asked, row.name, seed, taught=True, needs=teacher))
-    return sorted(runs, key=lambda run: (run.row != rows[TEACHER].name, run.seed, run.taught))
+    return sorted(runs, key=lambda run: (run.row != rows[TEACHER].name, -seeds[run.row], run.seed, run.taught))
 
 
 if __name__ == "__main__":
