@@ -25,19 +25,20 @@ class Call:
     opaque: bool = False
 
 
-def calls(model: keras.Model, inputs: list[keras.KerasTensor]) -> Iterator[Call]:
-    """Yields the calls of a functional model in an order in which they can be run, nested models and layers opened.
+def calls(model: keras.Model, inputs: list[keras.KerasTensor], opened: bool = True) -> Iterator[Call]:
+    """Yields the calls of a functional model in an order in which they can be run.
 
     Args:
         model: a functional or a built Sequential model, or a `keras.Function`.
         inputs: what the model is called with, one for each of `model.inputs`; the shapes may be more definite than the
             declared ones.
+        opened: whether to yield the calls inside nested models and layers too.
 
     Example:
         >>> [call.path for call in calls(model, model.inputs)]
         ['conv', 'relu', 'logits']
     """
-    return _walk(model.inputs, model.outputs, inputs, "")
+    return _walk(model.inputs, model.outputs, inputs, "", opened=opened)
 
 
 def is_graph(operation: object) -> bool:
@@ -51,7 +52,7 @@ def is_graph(operation: object) -> bool:
     return isinstance(operation, (keras.Model, keras.Function)) and hasattr(operation, "outputs")
 
 
-def _walk(declared_inputs, declared_outputs, inputs, prefix, lasting_names=True) -> Iterator[Call]:
+def _walk(declared_inputs, declared_outputs, inputs, prefix, lasting_names=True, opened=True) -> Iterator[Call]:
     actual = {id(declared): tensor for declared, tensor in zip(declared_inputs, inputs, strict=True)}
     for node in _nodes(declared_inputs, declared_outputs):
         operation = node.operation
@@ -63,7 +64,8 @@ def _walk(declared_inputs, declared_outputs, inputs, prefix, lasting_names=True)
         # What a layer's code does anew at each symbolic call is numbered anew; only layers keep their names there.
         lasting = lasting_names or isinstance(operation, keras.layers.Layer)
         path = prefix + (operation.name if lasting else type(operation).__name__)
-        yield from _open(Call(operation, path, args, kwargs, outputs))
+        call = Call(operation, path, args, kwargs, outputs)
+        yield from _open(call) if opened else (call,)
 
 
 def _open(call: Call) -> Iterator[Call]:
@@ -73,7 +75,7 @@ def _open(call: Call) -> Iterator[Call]:
         inputs = [tensor for tensor in keras.tree.flatten((call.args, call.kwargs)) if _is_symbolic(tensor)]
         yield from _walk(call.operation.inputs, call.operation.outputs, inputs[: len(call.operation.inputs)], prefix)
         yield dataclasses.replace(call, composite=True)
-    elif isinstance(call.operation, keras.layers.Layer) and _has_own_code(call.operation):
+    elif isinstance(call.operation, keras.layers.Layer) and has_own_code(call.operation):
         try:
             inside = _calls_inside(call, prefix)
         except UnreadableLayer:
@@ -89,7 +91,7 @@ class UnreadableLayer(Exception):
     """A layer whose `call` does not work on symbolic tensors, so that what it does is unknown."""
 
 
-def _has_own_code(layer: keras.layers.Layer) -> bool:
+def has_own_code(layer: keras.layers.Layer) -> bool:
     """Whether the layer does something else when called than one of `keras.layers` that it is, or is made from."""
     stock = next(base for base in type(layer).__mro__ if getattr(keras.layers, base.__name__, None) is base)
     return stock in (keras.layers.Layer, keras.layers.Lambda) or type(layer).call is not stock.call

@@ -1,0 +1,179 @@
+"""The channel graph: which filters of a model must be removed together, and what changes when they are."""
+
+import dataclasses
+import difflib
+from collections import defaultdict
+
+import keras
+import numpy as np
+
+from tfslim.calls import calls, is_graph
+from tfslim.flattening import flatten
+from tfslim.layers.composite import Composite
+from tfslim.pruning.rules import follow
+from tfslim.pruning.tracing import Edit, Slice, Tracer
+
+STAYS = -1  # in place of a unit's number, for channels that must stay
+ANSWER = "is the model's output"
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """Units that the same layers make: any number of them can go.
+
+    Args:
+        units: their numbers, (n,).
+        makers: names of the layers that have filters in every unit, in the model's order.
+    """
+
+    units: np.ndarray
+    makers: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{len(self.units)} channels of {' + '.join(self.makers)}"
+
+
+@dataclasses.dataclass(frozen=True)
+class ChannelGraph:
+    """What `channel_graph` found. Units are numbered from 0; `STAYS` stands for channels that must stay.
+
+    Args:
+        model: the model with nested models and tfslim's layers opened, which the slices are of.
+        slices: axes of variables that get shorter with the units.
+        edits: settings of layers that follow.
+        groups: the units by the layers that make them.
+        filters: layer's name -> the unit of each of its filters; layers whose filters are the model's answers are left
+            out.
+        frozen: layer's name -> why filters of it must stay.
+    """
+
+    model: keras.Model
+    slices: list[Slice]
+    edits: list[Edit]
+    groups: list[Group]
+    filters: dict[str, np.ndarray]
+    frozen: dict[str, str]
+
+    @property
+    def filter_count(self) -> int:
+        """Filters of all layers, answers left out."""
+        return sum(len(units) for units in self.filters.values())
+
+    @property
+    def prunable_count(self) -> int:
+        """Filters that may go."""
+        return sum(int((units != STAYS).sum()) for units in self.filters.values())
+
+    @property
+    def unit_count(self) -> int:
+        return sum(len(group.units) for group in self.groups)
+
+    def __str__(self) -> str:
+        lines = [f"{self.model.name}: {self.prunable_count:,} of {self.filter_count:,} filters can be removed"]
+        lines += [str(group) for group in self.groups]
+        lines += [f"{name} stays: {reason}" for name, reason in self.frozen.items()]
+        return "\n".join(lines)
+
+
+def channel_graph(model: keras.Model, prune_outputs: bool = False, keep: tuple[str, ...] = ()) -> ChannelGraph:
+    """Finds the channels of a functional model that must go together; those that can't be followed stay.
+
+    Args:
+        model: a functional or a built Sequential model.
+        prune_outputs: whether the channels of the model's outputs may go, as those of an embedding.
+        keep: names of layers whose filters stay.
+
+    Raises:
+        TypeError: `model` is subclassed, and so has no graph, or is not built.
+        ValueError: `keep` names a layer that is not there, or one without filters.
+
+    Example:
+        >>> print(channel_graph(tfslim.models.SqueezeNet()).groups[0])
+        64 channels of conv1
+    """
+    flat = opened(model)
+    tracer = Tracer()
+    for tensor in flat.inputs:
+        tracer.set(tensor, tracer.staying(tensor, "is the model's input"))
+    for call in calls(flat, flat.inputs, opened=False):
+        follow(call, tracer)
+    if not prune_outputs:
+        tracer.freeze(flat.outputs, ANSWER, told=True)
+    _freeze_kept(flat, tracer, keep)
+    return _graph(flat, tracer)
+
+
+def opened(model: keras.Model) -> keras.Model:
+    """The model itself, or a copy with nested models and tfslim's layers opened if it has any.
+
+    Raises:
+        TypeError: it has no graph.
+    """
+    if not is_graph(model):
+        flatten(model)  # raises, saying what to do
+    holds = any(isinstance(layer, (Composite, keras.Model)) for layer in model.layers)
+    return flatten(model) if holds or isinstance(model, keras.Sequential) else model
+
+
+def _freeze_kept(model: keras.Model, tracer: Tracer, keep: tuple[str, ...]) -> None:
+    makers = defaultdict(list)
+    for part in tracer.slices.values():
+        if part.role == "filters":
+            makers[part.layer.name].append(part.units)
+    for name in keep:
+        if name not in makers:
+            near = difflib.get_close_matches(name, makers, n=3, cutoff=0.5)
+            hint = f"; did you mean {', '.join(near)}?" if near else ""
+            what = "has no filters" if name in {layer.name for layer in model.layers} else "is no layer of the model"
+            raise ValueError(f"keep: {name!r} {what}{hint}")
+        for units in makers[name]:
+            tracer.units.freeze(units, "was asked to be kept")
+
+
+def _graph(model: keras.Model, tracer: Tracer) -> ChannelGraph:
+    """Numbers the units that may go, 0, 1, ..., in the order of the layers that make them."""
+    roots = tracer.units.find(np.arange(len(tracer.units)))
+    free = ~tracer.units.frozen()
+    made = np.zeros(len(roots), bool)
+    order = {layer.name: place for place, layer in enumerate(model.layers)}
+    parts = sorted(tracer.slices.values(), key=lambda part: order[part.layer.name])
+    for part in parts:
+        if part.role == "filters":
+            made[roots[part.units]] = True
+    number_of = np.full(len(roots), STAYS)
+    chosen = np.unique(roots[free & made[roots]])
+    number_of[chosen] = np.arange(len(chosen))
+    renumbered = number_of[roots]
+
+    slices = [dataclasses.replace(part, units=renumbered[part.units]) for part in parts]
+    edits = [dataclasses.replace(edit, units=renumbered[edit.units]) for edit in tracer.edits.values()]
+    filters, frozen = {}, {}
+    for part, old in zip(slices, parts, strict=True):
+        if part.role != "filters" or part.layer.name in filters:
+            continue
+        stays = part.units == STAYS
+        reason = tracer.units.reason(old.units[stays.argmax()]) if stays.any() else None
+        if stays.all() and reason == ANSWER:
+            continue
+        filters[part.layer.name] = part.units
+        if reason:
+            frozen[part.layer.name] = reason
+    return ChannelGraph(
+        model,
+        [part for part in slices if (part.units != STAYS).any()],
+        [edit for edit in edits if (edit.units != STAYS).any()],
+        _groups(filters, len(chosen)),
+        filters,
+        frozen,
+    )
+
+
+def _groups(filters: dict[str, np.ndarray], count: int) -> list[Group]:
+    makers = defaultdict(list)
+    for name, units in filters.items():
+        for unit in np.unique(units[units != STAYS]).tolist():
+            makers[unit].append(name)
+    members = defaultdict(list)
+    for unit in range(count):
+        members[tuple(makers[unit])].append(unit)
+    return [Group(np.array(units), names) for names, units in members.items()]

@@ -1,0 +1,74 @@
+"""Which rule follows the channels through which layer or operation."""
+
+from collections.abc import Callable
+
+import keras
+
+from tfslim.calls import Call, has_own_code
+from tfslim.macs import CONVOLUTIONS, DEPTHWISE, SEPARABLE, TRANSPOSED
+from tfslim.pruning import elementwise, reshaping, weighted
+from tfslim.pruning.tracing import Channels, Tracer, tensors_of
+
+Rule = Callable[[Call, Tracer], list[Channels | None]]
+
+# The first that fits counts; transposed and depthwise convolutions are no subclasses of plain ones.
+LAYER_RULES: tuple[tuple[type | tuple[type, ...], Rule], ...] = (
+    (CONVOLUTIONS, weighted.convolution),
+    (TRANSPOSED, weighted.transposed_convolution),
+    (DEPTHWISE, weighted.depthwise_convolution),
+    (SEPARABLE, weighted.separable_convolution),
+    (keras.layers.Dense, weighted.dense),
+    (keras.layers.BatchNormalization, weighted.batch_normalization),
+    (keras.layers.GroupNormalization, weighted.group_normalization),
+    ((keras.layers.LayerNormalization, keras.layers.RMSNormalization), weighted.layer_normalization),
+    (keras.layers.UnitNormalization, elementwise.same_shape),  # a channel that is 0 adds nothing to the length
+    (keras.layers.PReLU, weighted.prelu),
+    (keras.layers.Normalization, weighted.normalization),
+    (keras.layers.Rescaling, elementwise.rescaling),
+    (keras.layers.Activation, elementwise.activation),
+    (keras.layers.Softmax, elementwise.softmax),
+    (elementwise.SAME_SHAPE_LAYERS, elementwise.same_shape),
+    (elementwise.WINDOW_LAYERS, elementwise.window),
+    (elementwise.MERGING_LAYERS, elementwise.merge),
+    (keras.layers.Concatenate, reshaping.concatenate),
+    (keras.layers.Flatten, reshaping.flatten),
+    (keras.layers.Reshape, reshaping.reshape),
+    (keras.layers.Permute, reshaping.permute),
+    (reshaping.GLOBAL_POOLING, reshaping.global_pooling),
+)
+OPERATION_RULES: tuple[tuple[frozenset[str], Rule], ...] = (
+    (elementwise.UNARY_OPERATIONS, elementwise.same_shape),
+    (elementwise.BINARY_OPERATIONS, elementwise.merge),
+    (elementwise.WINDOW_OPERATIONS, elementwise.window),
+    (frozenset({"Pad"}), elementwise.pad),
+    (frozenset({"Softmax", "LogSoftmax"}), elementwise.softmax),
+    (frozenset({"Concatenate"}), reshaping.concatenate),
+    (frozenset({"Reshape"}), reshaping.reshape),
+    (frozenset({"GetItem"}), reshaping.take),
+    (reshaping.MOVES, reshaping.move),
+    (reshaping.REDUCTIONS, reshaping.reduction),
+)
+
+
+def follow(call: Call, tracer: Tracer) -> None:
+    """Notes what a call makes of the channels; a layer that is not known keeps all that go into it."""
+    found = _rule(call.operation) or _unknown
+    for tensor, channels in zip(call.outputs, found(call, tracer), strict=True):
+        tracer.set(tensor, channels)
+
+
+def _rule(operation: keras.Operation) -> Rule | None:
+    if isinstance(operation, keras.layers.Layer):
+        fused = isinstance(operation, keras.layers.BatchNormalization)  # tfslim.fused_norm's is the same by value
+        if has_own_code(operation) and not fused or getattr(operation, "quantization_mode", None):
+            return None
+        return next((rule for kinds, rule in LAYER_RULES if isinstance(operation, kinds)), None)
+    if not type(operation).__module__.startswith("keras."):
+        return None
+    return next((rule for names, rule in OPERATION_RULES if type(operation).__name__ in names), None)
+
+
+def _unknown(call: Call, tracer: Tracer) -> list[Channels | None]:
+    kind, name = type(call.operation).__name__, call.operation.name
+    tracer.freeze(tensors_of(call), f"goes into {name} ({kind}), which can't be followed")
+    return [tracer.staying(output, f"comes out of {name} ({kind}), which can't be followed") for output in call.outputs]
