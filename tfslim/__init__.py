@@ -19,9 +19,15 @@ _ROOMS = (
     "metrics",
     "models",
     "plots",
+    "pruning",
     "verification",
 )
-_FUNCTIONS = {"flatten": "tfslim.flattening", "measure": "tfslim.cost", "Report": "tfslim.report"}
+_FUNCTIONS = {
+    "flatten": "tfslim.flattening",
+    "measure": "tfslim.cost",
+    "prune_filters": "tfslim.pruning.prune",
+    "Report": "tfslim.report",
+}
 
 __all__ = ["__version__", *_ROOMS, *_FUNCTIONS]
 

@@ -247,11 +247,11 @@ def _bytes(weights: Iterable) -> dict[str, int]:
     bits: dict[str, int] = {}
     for weight in weights:
         dtype = keras.backend.standardize_dtype(weight.dtype)
-        bits[dtype] = bits.get(dtype, 0) + prod(weight.shape) * _bits(dtype)
+        bits[dtype] = bits.get(dtype, 0) + prod(weight.shape) * bits_of(dtype)
     return {dtype: -(-count // 8) for dtype, count in bits.items()}
 
 
-def _bits(dtype: str) -> int:
+def bits_of(dtype: str) -> int:
     """bfloat16 -> 16, float8_e4m3fn -> 8, bool -> 8 (a byte an element, as numpy and the frameworks keep it)."""
     width = re.search(r"\d+", dtype)
     return int(width.group()) if width else 8

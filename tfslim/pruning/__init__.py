@@ -1,1 +1,25 @@
-"""Filter pruning that makes models smaller: the channel graph, importance, surgery, and pruning while training."""
+"""Removing filters for good: the channel graph, how much filters count, surgery, and pruning while training."""
+
+from tfslim.pruning.aggregation import aggregate
+from tfslim.pruning.budget import Budget
+from tfslim.pruning.carrying import carry_optimizer
+from tfslim.pruning.channel_graph import ChannelGraph, Group, channel_graph
+from tfslim.pruning.importance import weight_importance
+from tfslim.pruning.prune import prune_filters
+from tfslim.pruning.selection import select_units
+from tfslim.pruning.silencing import silence
+from tfslim.pruning.surgery import remove_units
+
+__all__ = [
+    "Budget",
+    "ChannelGraph",
+    "Group",
+    "aggregate",
+    "carry_optimizer",
+    "channel_graph",
+    "prune_filters",
+    "remove_units",
+    "select_units",
+    "silence",
+    "weight_importance",
+]

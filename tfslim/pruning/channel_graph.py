@@ -104,7 +104,7 @@ def channel_graph(model: keras.Model, prune_outputs: bool = False, keep: tuple[s
 
 
 def opened(model: keras.Model) -> keras.Model:
-    """The model itself, or a copy with nested models and tfslim's layers opened if it has any.
+    """The model as a functional one of the same layers, or a copy where nested models or tfslim's layers are opened.
 
     Raises:
         TypeError: it has no graph.
@@ -112,7 +112,11 @@ def opened(model: keras.Model) -> keras.Model:
     if not is_graph(model):
         flatten(model)  # raises, saying what to do
     holds = any(isinstance(layer, (Composite, keras.Model)) for layer in model.layers)
-    return flatten(model) if holds or isinstance(model, keras.Sequential) else model
+    if holds:
+        return flatten(model)
+    if isinstance(model, keras.Sequential):
+        return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    return model
 
 
 def _freeze_kept(model: keras.Model, tracer: Tracer, keep: tuple[str, ...]) -> None:

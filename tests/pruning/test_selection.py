@@ -1,0 +1,82 @@
+"""Which units go: worked out by hand on a small model, and within the limit on a large one."""
+
+import numpy as np
+import pytest
+
+import tfslim
+from tests.pruning.branching_model import branching_model
+from tfslim.pruning.budget import Budget
+from tfslim.pruning.channel_graph import channel_graph
+from tfslim.pruning.selection import select_units
+
+
+@pytest.fixture(scope="module")
+def graph():
+    return channel_graph(branching_model())
+
+
+def per_layer(graph, **scores):
+    """Scores (units,) by the name of the first layer that makes them."""
+    result = np.full(graph.unit_count, 100.0)
+    for name, values in scores.items():
+        result[graph.filters[name]] = values
+    return result
+
+
+def test_the_lowest_scores_go_first_whatever_the_layer(graph):
+    scores = per_layer(graph, left=[1, 9, 3, 8], right=[2, 7, 99, 98, 97, 96])
+    budget = Budget(graph)
+    gone = select_units(graph, scores, budget.filters, limit=39 - 3)
+    chosen = np.zeros(graph.unit_count, bool)
+    chosen[[graph.filters["left"][0], graph.filters["left"][2], graph.filters["right"][0]]] = True
+    np.testing.assert_array_equal(gone, chosen)
+
+
+def test_a_tied_unit_counts_as_all_its_filters(graph):
+    scores = per_layer(graph, stem=[0, 100, 100, 100, 100, 100, 100, 100])
+    gone = select_units(graph, scores, Budget(graph).filters, limit=39 - 3)
+    assert np.flatnonzero(gone) == graph.filters["stem"][0]
+
+
+def test_per_layer_takes_an_equal_share_of_each(graph):
+    scores = np.arange(graph.unit_count, dtype=float)
+    gone = select_units(graph, scores, Budget(graph).filters, limit=39 / 2, scope="per-layer")
+    lost = {name: int(gone[graph.filters[name]].sum()) for name in ("stem", "left", "right", "hidden")}
+    assert lost == {"stem": 4, "left": 2, "right": 3, "hidden": 3}
+    assert all(gone[group.units[: gone[group.units].sum()]].all() for group in graph.groups)
+
+
+@pytest.mark.parametrize("round_to", [2, 3, 4])
+def test_what_is_left_is_a_multiple_or_all(graph, round_to):
+    scores = np.random.default_rng(round_to).random(graph.unit_count)
+    for limit in (35, 28, 24):
+        gone = select_units(graph, scores, Budget(graph).filters, limit, round_to=round_to)
+        for group in graph.groups:
+            left = int((~gone[group.units]).sum())
+            assert left == len(group.units) or left % round_to == 0 and left >= round_to
+
+
+def test_no_group_falls_below_the_least(graph):
+    scores = per_layer(graph, left=0, right=1, hidden=2)
+    gone = select_units(graph, scores, Budget(graph).filters, limit=39 - 8, min_filters=2)
+    left = {name: int((~gone[graph.filters[name]]).sum()) for name in ("left", "right", "hidden")}
+    assert left == {"left": 2, "right": 2, "hidden": 3}
+
+
+def test_what_cant_be_met_says_how_little_is_left(graph):
+    with pytest.raises(ValueError, match=r"at most 5 may be left, but 6 are when all goes that may"):
+        select_units(graph, np.ones(graph.unit_count), Budget(graph).filters, limit=5)
+    with pytest.raises(ValueError, match="scope='layer'"):
+        select_units(graph, np.ones(graph.unit_count), Budget(graph).filters, limit=30, scope="layer")
+    with pytest.raises(ValueError, match="round_to=0"):
+        select_units(graph, np.ones(graph.unit_count), Budget(graph).filters, limit=30, round_to=0)
+
+
+@pytest.mark.parametrize("share", [0.8, 0.5, 0.3])
+def test_a_budget_of_macs_is_met_within_two_percent(share):
+    graph = channel_graph(tfslim.models.VGG11((32, 32, 3), classes=5))
+    budget = Budget(graph)
+    limit = share * budget.macs(np.zeros(graph.unit_count, bool))
+    scores = np.random.default_rng(0).random(graph.unit_count)
+    gone = select_units(graph, scores, budget.macs, limit, round_to=8)
+    assert 0.98 * limit <= budget.macs(gone) <= limit

@@ -1,0 +1,127 @@
+"""`tfslim.prune_filters`: a smaller model in one call."""
+
+from collections.abc import Iterable
+from typing import Literal
+
+import keras
+import numpy as np
+
+from tfslim.cost import measure
+from tfslim.pruning.budget import Budget
+from tfslim.pruning.carrying import carry_optimizer
+from tfslim.pruning.channel_graph import ChannelGraph, channel_graph
+from tfslim.pruning.importance import Importance, check_scores, weight_importance
+from tfslim.pruning.selection import select_units
+from tfslim.pruning.surgery import kept, remove_units
+from tfslim.report import Report
+
+
+def prune_filters(
+    model: keras.Model,
+    ratio: float | None = None,
+    *,
+    params: float | None = None,
+    macs: float | None = None,
+    bytes: float | None = None,
+    importance: Importance | np.ndarray = "l2",
+    scope: Literal["global", "per-layer"] = "global",
+    round_to: int = 8,
+    min_filters: int = 1,
+    keep: Iterable[str] = (),
+    prune_outputs: bool = False,
+    normalise: bool | None = None,
+    seed: int = 0,
+    keep_compiled: bool = False,
+) -> tuple[keras.Model, Report]:
+    """Removes the filters of a functional model that count least, and with them all that belongs to them.
+
+    Exactly one of `ratio`, `params`, `macs` and `bytes` says how many. Nested models and tfslim's layers are opened.
+
+    Args:
+        model: a functional or a built Sequential model; it is not changed.
+        ratio: share of the filters to remove, above 0 and below 1.
+        params: parameters to be left: a number, or above 0 and below 1 a share of the model's.
+        macs: likewise multiply-accumulates.
+        bytes: likewise bytes of the weights.
+        importance: "l1", "l2", "bn_scale" or "random", or scores (units,) as `tfslim.pruning.taylor_scores` gives.
+        scope: "global" compares filters of all layers; "per-layer" takes an equal share of every layer.
+        round_to: layers are left with a multiple of so many filters, as phones and accelerators like; 1 for any number.
+        min_filters: the least filters that a layer is left with.
+        keep: names of layers that keep all filters.
+        prune_outputs: whether the model's own outputs may lose channels, as an embedding may; classes may not.
+        normalise: divide the scores of a layer by their mean; by default where `importance` is a norm or a gamma.
+        seed: of "random".
+        keep_compiled: compile the result as `model` was, with what its optimizer has gathered.
+
+    Returns:
+        A new functional model and a report: what each layer lost, what stays and why, and the cost before and after.
+
+    Raises:
+        TypeError: `model` is subclassed or not built.
+        ValueError: no or several targets, one that can't be met, an unknown importance, a layer in `keep` that is not
+            there, or scores that don't fit.
+
+    Example:
+        >>> smaller, report = tfslim.prune_filters(tfslim.models.SlimNet(), ratio=0.3)
+        >>> smaller.count_params() < 400_000
+        True
+    """
+    if keep_compiled and not model.compiled:
+        raise ValueError(f"keep_compiled: {model.name} is not compiled")
+    graph = channel_graph(model, prune_outputs, tuple(keep))
+    left, limit = _target(graph, ratio, params, macs, bytes)
+    if isinstance(importance, str):
+        scores = weight_importance(graph, importance, normalise=normalise is None or normalise, seed=seed)
+    else:
+        scores = check_scores(graph, importance)
+    gone = select_units(graph, scores, left, limit, scope, round_to, min_filters)
+    removed = np.flatnonzero(gone)
+    smaller = remove_units(graph, removed)
+    if keep_compiled:
+        smaller.compile_from_config(model.get_compile_config())
+        carry_optimizer(model.optimizer, graph, removed, smaller)
+    return smaller, prune_report("prune_filters", graph, gone, smaller)
+
+
+def prune_report(step: str, graph: ChannelGraph, gone: np.ndarray, smaller: keras.Model) -> Report:
+    """What removing some units did to a model; `gone` is (graph.unit_count,) bool."""
+    counts = {name: (len(units), int(kept(units, gone).sum())) for name, units in graph.filters.items()}
+    budget = Budget(graph)
+    return Report(
+        step,
+        before=_cost(graph.model),
+        after=_cost(smaller),
+        done=[f"{name}: {before} -> {after} filters" for name, (before, after) in counts.items() if after < before],
+        skipped=dict(graph.frozen),
+        figures={
+            "filters before": graph.filter_count,
+            "filters after": budget.filters(gone),
+            "prunable filters": graph.prunable_count,
+        },
+    )
+
+
+def _cost(model: keras.Model):
+    """None where an open image size leaves the MACs open."""
+    try:
+        return measure(model)
+    except ValueError:
+        return None
+
+
+def _target(graph: ChannelGraph, ratio, params, macs, bytes):
+    """What is counted, and how much of it may be left."""
+    asked = {"ratio": ratio, "params": params, "macs": macs, "bytes": bytes}
+    given = {name: value for name, value in asked.items() if value is not None}
+    if len(given) != 1:
+        raise ValueError(f"give one of ratio, params, macs and bytes; found {', '.join(given) or 'none'}")
+    ((name, value),) = given.items()
+    budget = Budget(graph)
+    if name == "ratio":
+        if not 0 < value < 1:
+            raise ValueError(f"ratio={value}: the share of filters to remove lies above 0 and below 1")
+        return budget.filters, graph.filter_count * (1 - value)
+    left = getattr(budget, name)
+    if value <= 0:
+        raise ValueError(f"{name}={value}: what is to be left is above 0")
+    return left, value * left(np.zeros(graph.unit_count, bool)) if value < 1 else value

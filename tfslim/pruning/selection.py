@@ -1,0 +1,107 @@
+"""Which units go: the least important ones, until a budget is met."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+
+from tfslim.pruning.channel_graph import ChannelGraph
+
+Left = Callable[[np.ndarray], int]
+WASTE = 0.01  # share of the limit by which a choice may fall below it, before smaller steps are looked for
+
+
+def select_units(
+    graph: ChannelGraph,
+    scores: np.ndarray,
+    left: Left,
+    limit: float,
+    scope: Literal["global", "per-layer"] = "global",
+    round_to: int = 1,
+    min_filters: int = 1,
+) -> np.ndarray:
+    """Chooses the units with the lowest scores such that what is left is within a limit, and hardly below it.
+
+    Args:
+        graph: the model's channel graph.
+        scores: (graph.unit_count,), higher for what counts more.
+        left: (graph.unit_count,) bool, which units go -> what is left; less when more go. Such as `Budget.macs`.
+        limit: the most that may be left.
+        scope: "global" compares all units' scores; "per-layer" takes an equal share of every group.
+        round_to: the units left of a group are a multiple of this, or all of them.
+        min_filters: the least units left of a group, or all of them if it has no more.
+
+    Returns:
+        (graph.unit_count,) bool: whether a unit goes.
+
+    Raises:
+        ValueError: the limit can't be met, `scope` is unknown, or `round_to` or `min_filters` is below 1.
+
+    Example:
+        >>> gone = select_units(graph, scores, Budget(graph).macs, limit=50e6, round_to=8)
+    """
+    if scope not in ("global", "per-layer"):
+        raise ValueError(f"scope={scope!r}; expected 'global' or 'per-layer'")
+    if round_to < 1 or min_filters < 1:
+        raise ValueError(f"round_to={round_to} and min_filters={min_filters} must be 1 or more")
+    steps = _steps(graph, scores, scope, round_to, min_filters)
+    none, every = _gone(graph, []), _gone(graph, steps)
+    if left(none) <= limit:
+        return none
+    if left(every) > limit:
+        raise ValueError(
+            f"at most {limit:,.0f} may be left, but {left(every):,} are when all goes that may (round_to={round_to}, "
+            f"min_filters={min_filters}, {len(graph.frozen)} layers stay)"
+        )
+    low, high = 0, len(steps)  # steps that are too few, and enough
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if left(_gone(graph, steps[:middle])) <= limit else (middle, high)
+    enough = _gone(graph, steps[:high])
+    if left(enough) >= limit * (1 - WASTE):
+        return enough
+    return _in_smaller_steps(graph, steps, low, left, limit, enough)
+
+
+def _steps(graph: ChannelGraph, scores, scope: str, round_to: int, min_filters: int) -> list[np.ndarray]:
+    """The units that go together as the group's count must be round, the least important ones first."""
+    steps, keys = [], []
+    for group in graph.groups:
+        count = len(group.units)
+        order = group.units[np.argsort(scores[group.units], kind="stable")]
+        least = min(count, -(-max(min_filters, round_to) // round_to) * round_to)
+        stops = [stop for stop in range(count % round_to, count - least + 1, round_to) if stop]
+        for begin, stop in zip([0, *stops], stops, strict=False):
+            steps.append(order[begin:stop])
+            # A step costs what the last unit of it does, so that a group's own steps stay in order.
+            keys.append(stop / count if scope == "per-layer" else scores[order[stop - 1]])
+    return [steps[place] for place in np.argsort(keys, kind="stable")]
+
+
+def _gone(graph: ChannelGraph, steps: list[np.ndarray]) -> np.ndarray:
+    gone = np.zeros(graph.unit_count, bool)
+    for units in steps:
+        gone[units] = True
+    return gone
+
+
+def _in_smaller_steps(graph, steps, low: int, left: Left, limit: float, otherwise: np.ndarray) -> np.ndarray:
+    """From one step too few, goes on with the next steps that are small enough not to fall far below the limit."""
+    gone = _gone(graph, steps[:low])
+    passed = set()  # groups of which a step was too large: later ones of it would not be its lowest
+    group_of = np.empty(graph.unit_count, int)
+    for number, group in enumerate(graph.groups):
+        group_of[group.units] = number
+    for units in steps[low:]:
+        if group_of[units[0]] in passed:
+            continue
+        more = gone.copy()
+        more[units] = True
+        rest = left(more)
+        if rest < limit * (1 - WASTE):
+            passed.add(group_of[units[0]])
+        elif rest <= limit:
+            return more
+        else:
+            gone = more
+    return otherwise
