@@ -42,6 +42,7 @@ def test_it_is_made_of_stock_layers(trunk):
 
 def test_class_weights_keep_unit_length_and_the_scale_is_learned(trunk):
     model = normalised_classifier(trunk, 3, scale=4.0, learned_scale=True, unit_weights=True)
+    np.testing.assert_allclose(np.linalg.norm(model.get_layer("cosines").get_weights()[0], axis=0), 1, rtol=1e-5)
     model.compile(keras.optimizers.SGD(0.1), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     model.fit(pixels(model, 6), np.arange(6) % 3, verbose=0)
     lengths = np.linalg.norm(model.get_layer("cosines").get_weights()[0], axis=0)

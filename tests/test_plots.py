@@ -7,7 +7,16 @@ import pytest
 from PIL import Image
 
 from tfslim.metrics import attribute_table
-from tfslim.plots import BAR, FLOOR, MARK, WORSE, attribute_bars, prediction_card, size_against_accuracy
+from tfslim.plots import (
+    BAR,
+    FLOOR,
+    MARK,
+    WORSE,
+    attribute_bars,
+    prediction_card,
+    pruning_curve,
+    size_against_accuracy,
+)
 
 
 def share_of(color: str, path) -> float:
@@ -96,3 +105,13 @@ def test_sizes_are_marked_where_asked(tmp_path):
     assert share_of(MARK, tmp_path / "sizes.png") > 0.0001 and share_of(MARK, tmp_path / "none.png") == 0
     with pytest.raises(ValueError, match="each of more than 0 bytes"):
         size_against_accuracy([("nothing", 0, 50.0, False)], tmp_path / "zero.png")
+
+
+def test_each_pruning_curve_has_its_colour(tmp_path):
+    removed = [0.0, 0.2, 0.4]
+    pruning_curve(removed, {"accuracy": [0.9, 0.9, 0.8], "EER": [0.1, 0.1, 0.12]}, tmp_path / "two.png", "SqueezeNet")
+    pruning_curve(removed, {"accuracy": [0.9, 0.9, 0.8]}, tmp_path / "one.png")
+    assert share_of(BAR, tmp_path / "one.png") > 0.0005 and share_of(WORSE, tmp_path / "one.png") == 0
+    assert share_of(WORSE, tmp_path / "two.png") > 0.0005
+    with pytest.raises(ValueError, match=r"each needs 3 values.*found \{'EER': 1\}"):
+        pruning_curve(removed, {"EER": [0.1]}, tmp_path / "short.png")

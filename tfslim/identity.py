@@ -40,9 +40,10 @@ def normalised_classifier(
         features = keras.layers.Activation("linear", name="embedding")(features)
     if unit_weights:
         x = L2Normalization(name="features").flat(features)
-        x = keras.layers.Dense(
-            classes, use_bias=False, kernel_constraint=keras.constraints.UnitNorm(axis=0), name="cosines"
-        )(x)
+        unit_norm = keras.constraints.UnitNorm(axis=0)
+        cosines = keras.layers.Dense(classes, use_bias=False, kernel_constraint=unit_norm, name="cosines")
+        x = cosines(x)
+        cosines.kernel.assign(unit_norm(cosines.kernel))  # constraints hold after a step, not before the first
         outputs = scaled(x, scale, learned_scale, "logits")
     else:
         x = L2Normalization(scale=scale, learned=learned_scale, name="features").flat(features)

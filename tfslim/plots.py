@@ -1,7 +1,8 @@
 """Pictures of what a model answers: its attributes over the majority floor, and one photo's attributes beside it."""
 
+import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -170,5 +171,38 @@ def size_against_accuracy(
     axes.set_ylabel("accuracy, %", fontsize=9, color=INK)
     axes.grid(color=PALE, linewidth=0.8)
     axes.margins(x=0.15, y=0.12)
+    axes.set_title(title, fontsize=12, fontweight="bold", color=INK, loc="left")
+    _write(figure, path)
+
+
+def pruning_curve(
+    removed: Sequence[float], curves: Mapping[str, Sequence[float]], path: str | os.PathLike, title: str = ""
+) -> None:
+    """Draws how figures of a network change as filters go.
+
+    Args:
+        removed: shares of the filters removed, 0..1, ascending.
+        curves: name -> a share in 0..1 for each of `removed`, such as accuracies and EERs.
+        path: the picture to write; written beside and then renamed.
+        title: a line above it.
+
+    Raises:
+        ValueError: there are no curves, or one is not as long as `removed`.
+
+    Example:
+        >>> pruning_curve([0.0, 0.2, 0.4], {"EER": [0.10, 0.10, 0.12]}, "pruning.png")
+    """
+    if not curves or any(len(values) != len(removed) for values in curves.values()):
+        lengths = {name: len(values) for name, values in curves.items()}
+        raise ValueError(f"curves: each needs {len(removed)} values, one for each of removed; found {lengths}")
+    figure, axes = _figure(7.5, 4.6)
+    styles = itertools.cycle(itertools.product(("-o", "--s"), (BAR, WORSE, MARK, INK)))
+    for (name, values), (style, color) in zip(curves.items(), styles, strict=False):
+        axes.plot(100 * np.array(removed), 100 * np.array(values), style, color=color, markersize=4, label=name)
+    axes.set_xlabel("filters removed, %", fontsize=9, color=INK)
+    axes.set_ylabel("%", fontsize=9, color=INK)
+    axes.set_ylim(bottom=0)
+    axes.grid(color=PALE, linewidth=0.8)
+    axes.legend(fontsize=8.5, frameon=False)
     axes.set_title(title, fontsize=12, fontweight="bold", color=INK, loc="left")
     _write(figure, path)

@@ -89,7 +89,8 @@ def main(
         def batches(stage, epochs):
             return taught_batches(lambda views: training.batches(stage, views), kept, epochs)
 
-    session.fit(training, folder, resume, verbose=1 if sys.stdout.isatty() else 2, batches=batches)
+    verbose = 1 if sys.stdout.isatty() else 2
+    session.fit(training, folder, resume, verbose, batches, step="distill")
 
 
 if __name__ == "__main__":

@@ -71,7 +71,8 @@ def main(
         raise ValueError(f"--out {out}: there is a file of this name; give a folder")
     task = _kind(files) if task == "auto" else task
     for option, given, meant_for in (
-        ("thresholds", thresholds != "labels" or save_thresholds, "attributes"),
+        ("thresholds", thresholds != "labels", "attributes"),
+        ("save_thresholds", save_thresholds, "attributes"),
         ("pairs", pairs is not None, "verification"),
         ("template", template != 1, "verification"),
         ("distance", distance != "cosine", "verification"),

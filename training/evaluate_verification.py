@@ -53,7 +53,7 @@ def evaluate_verification(
     settings = {"data": data, "pairs": what, "template": template, "distance": distance, "seed": seed}
     rows, curves, tables, skipped = [], {}, {}, {}
     for name, folder, embedder in zip(names, folders, embedders, strict=True):
-        table, curve, judged, left_out = _judge(name, embedder, source, pairs, distance, seed, batch_size, on_error)
+        table, curve, judged, left_out = judge(name, embedder, source, pairs, distance, seed, batch_size, on_error)
         tables[name], curves[name], skipped = table, curve, skipped | left_out
         file_bytes = embedder.path.stat().st_size
         result = {"model": name, "file_bytes": file_bytes, **settings, "crop": embedder.crop, **table.to_dict()}
@@ -101,7 +101,7 @@ def _pairs(
     if part == HELD_OUT:
         # Held-out people were in no part, so all their images count, and any split has them all.
         celeba = CelebA(folder, split="7:2:1", on_error=on_error)
-        records = _held_out(celeba, _held_out_numbers(files, whom))
+        records = held_out_records(celeba, _held_out_numbers(files, whom))
         return pairs(records, template=template, seed=seed), celeba.source, HELD_OUT_PEOPLE
     celeba = CelebA(folder, split=split, seed=seed, on_error=on_error)
     records = celeba.part(part)
@@ -133,7 +133,7 @@ def _held_out_numbers(files: list[Path], whom: list["People | None"]) -> tuple[i
     return next(iter(said.values()))
 
 
-def _held_out(celeba, numbers: tuple[int, ...]) -> "Records":
+def held_out_records(celeba, numbers: tuple[int, ...]) -> "Records":
     import numpy as np
 
     from tfslim.data.records import Records
@@ -153,7 +153,7 @@ def _held_out(celeba, numbers: tuple[int, ...]) -> "Records":
     return Records(files, None, identities, codes)[np.isin(identities, numbers)]
 
 
-def _judge(
+def judge(
     name: str,
     embedder: "Embedder",
     source: "ImageFolder | ImageArchive",

@@ -127,6 +127,50 @@ class Distillation:
 
 
 @dataclass(frozen=True)
+class Pruning:
+    """How many filters go, which, and how fast.
+
+    Exactly one of `ratio`, `params`, `macs` and `bytes` says how many.
+
+    Args:
+        ratio: share of the original filters to remove, above 0 and below 1.
+        params: parameters to be left: a number, or above 0 and below 1 a share of the original's.
+        macs: likewise multiply-accumulates.
+        bytes: likewise bytes of the weights.
+        importance: "taylor" scores filters while the network trains; the others look at weights alone.
+        step: share of the original filters dropped at once.
+        every: training steps between two drops; 0 for an epoch.
+        cut: share of the original filters after which those dropped are cut out, and the model is saved and measured.
+        round_to: layers are left with a multiple of so many filters.
+        min_filters: the least filters that a layer is left with.
+        keep: names of layers that keep all filters.
+    """
+
+    ratio: float | None = None
+    params: float | None = None
+    macs: float | None = None
+    bytes: float | None = None
+    importance: Literal["taylor", "l1", "l2", "bn_scale", "random"] = "taylor"
+    step: float = 0.01
+    every: int = 0
+    cut: float = 0.05
+    round_to: int = 1
+    min_filters: int = 1
+    keep: list[str] = field(default_factory=list)
+
+    def __post_init__(self):
+        given = [name for name in ("ratio", "params", "macs", "bytes") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"pruning: give one of ratio, params, macs and bytes; found {', '.join(given) or 'none'}")
+        if self.ratio is not None and not 0 < self.ratio < 1:
+            raise ValueError(f"pruning.ratio={self.ratio} must lie above 0 and below 1")
+        if not 0 < self.step <= self.cut < 1:
+            raise ValueError(f"pruning: step={self.step} and cut={self.cut}; expected 0 < step <= cut < 1")
+        if self.every < 0 or self.round_to < 1 or self.min_filters < 1:
+            raise ValueError("pruning: every must be 0 or more, round_to and min_filters 1 or more")
+
+
+@dataclass(frozen=True)
 class Recipe:
     """All that makes a trained model what it is.
 

@@ -87,7 +87,10 @@ def _cached(recipe: Recipe, celeba: CelebA, part: str, size: tuple[int, int]) ->
 
 
 def prepare(
-    recipe: Recipe, celeba: CelebA, teach: Callable[[keras.Model], keras.Model] = lambda student: student
+    recipe: Recipe,
+    celeba: CelebA,
+    teach: Callable[[keras.Model], keras.Model] = lambda student: student,
+    plain: keras.Model | None = None,
 ) -> Training:
     """Builds and compiles the plain model and the copy that is trained.
 
@@ -95,6 +98,7 @@ def prepare(
         recipe: what is asked for.
         celeba: its data.
         teach: makes what `fit` is called on from the copy, such as a Distiller.
+        plain: the model to go on with; a new one of the recipe's network by default.
     """
     stages, optimization = recipe.stages, recipe.optimization
     if not stages:
@@ -109,7 +113,7 @@ def prepare(
     keras.utils.set_random_seed(recipe.seed)
     strategy = recipe.strategy
     with getattr(tf.distribute, STRATEGIES[strategy])().scope() if strategy != "none" else contextlib.nullcontext():
-        plain = task.build(stages[-1].size)
+        plain = plain or task.build(stages[-1].size)
         sizes = {tuple(stage.size) for stage in stages}
         for size in sizes - {tuple(stages[-1].size)}:
             _check_fits(plain, size)
@@ -133,6 +137,7 @@ def fit(
     resume: bool,
     verbose: int,
     batches: Callable[[Stage, range], tf.data.Dataset] | None = None,
+    step: str = "train",
 ) -> Report:
     """Runs or resumes the training and writes the run folder; returns what it also saves as report.json.
 
@@ -142,6 +147,7 @@ def fit(
         resume: go on where `folder` was.
         verbose: as for Keras' `fit`.
         batches: stage and epochs -> their batches; `training.batches` by default.
+        step: what the report calls this.
     """
     recipe, task = training.recipe, training.task
     task.name_outputs(folder, resume)
@@ -174,7 +180,7 @@ def fit(
                 verbose=verbose,
             )
     accuracy = checkpoint.finish_with(training.still_batches("train").take(STATISTICS_BATCHES))
-    return _report(training, checkpoint, folder, accuracy)
+    return _report(training, checkpoint, folder, accuracy, step)
 
 
 @contextlib.contextmanager
@@ -191,10 +197,12 @@ def _naming_broken_images(celeba: CelebA) -> Iterator[None]:
         raise
 
 
-def _report(training: Training, checkpoint: Checkpoint, folder: pathlib.Path, measured: float) -> Report:
+def _report(
+    training: Training, checkpoint: Checkpoint, folder: pathlib.Path, measured: float, step: str
+) -> Report:
     rows = checkpoint.history
     report = Report(
-        step="train",
+        step=step,
         before=None,
         after=tfslim.measure(training.plain),
         done=[f"{len(rows)} epochs in {sum(row['seconds'] for row in rows) / 60:.1f} minutes"],

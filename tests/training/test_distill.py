@@ -102,7 +102,7 @@ def test_the_student_is_a_plain_model_and_the_history_shows_what_was_copied(sett
     written = yaml.safe_load((whole / "recipe.yaml").read_text())
     assert written["distillation"]["features"] == 1.0 and written["teacher"] == str(setting / "teacher")
     assert (whole / "people.json").exists()
-    assert json.loads((whole / "report.json").read_text())["step"] == "train"
+    assert json.loads((whole / "report.json").read_text())["step"] == "distill"
 
 
 def test_kept_outputs_teach_as_the_teacher_does(setting, whole):

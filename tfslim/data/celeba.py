@@ -188,7 +188,7 @@ class CelebA:
         """Decodes a whole part into memory, for small sets and for machines without TensorFlow.
 
         Args:
-            part: "train", "validation" or "test".
+            part: "train", "validation", "test", or "held out" where people were held out.
             size: (height, width) in pixels; other images are resized to it, bilinear with antialiasing, and a warning
                 is logged where the part's images are not all of one size to begin with.
             threads: how many decode; None for one a processor.
@@ -229,7 +229,7 @@ class CelebA:
         """Reads and decodes every image beforehand, keeping none, and tells of all that are bad at once.
 
         Args:
-            part: "train", "validation", "test", or None for all three.
+            part: "train", "validation", "test", "held out" where people were, or None for the first three.
             threads: how many decode; None for one a processor.
             progress: whether to draw a progress bar on stderr.
 
