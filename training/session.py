@@ -197,9 +197,7 @@ def _naming_broken_images(celeba: CelebA) -> Iterator[None]:
         raise
 
 
-def _report(
-    training: Training, checkpoint: Checkpoint, folder: pathlib.Path, measured: float, step: str
-) -> Report:
+def _report(training: Training, checkpoint: Checkpoint, folder: pathlib.Path, measured: float, step: str) -> Report:
     rows = checkpoint.history
     report = Report(
         step=step,
