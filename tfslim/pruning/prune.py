@@ -13,6 +13,7 @@ from tfslim.pruning.channel_graph import ChannelGraph, channel_graph
 from tfslim.pruning.importance import Importance, check_scores, weight_importance
 from tfslim.pruning.selection import select_units
 from tfslim.pruning.surgery import kept, remove_units
+from tfslim.pruning.targets import target
 from tfslim.report import Report
 
 
@@ -69,7 +70,7 @@ def prune_filters(
     if keep_compiled and not model.compiled:
         raise ValueError(f"keep_compiled: {model.name} is not compiled")
     graph = channel_graph(model, prune_outputs, tuple(keep))
-    left, limit = _target(graph, ratio, params, macs, bytes)
+    left, limit = target(graph, ratio, params, macs, bytes)
     if isinstance(importance, str):
         scores = weight_importance(graph, importance, normalise=normalise is None or normalise, seed=seed)
     else:
@@ -107,21 +108,3 @@ def _cost(model: keras.Model):
         return measure(model)
     except ValueError:
         return None
-
-
-def _target(graph: ChannelGraph, ratio, params, macs, bytes):
-    """What is counted, and how much of it may be left."""
-    asked = {"ratio": ratio, "params": params, "macs": macs, "bytes": bytes}
-    given = {name: value for name, value in asked.items() if value is not None}
-    if len(given) != 1:
-        raise ValueError(f"give one of ratio, params, macs and bytes; found {', '.join(given) or 'none'}")
-    ((name, value),) = given.items()
-    budget = Budget(graph)
-    if name == "ratio":
-        if not 0 < value < 1:
-            raise ValueError(f"ratio={value}: the share of filters to remove lies above 0 and below 1")
-        return budget.filters, graph.filter_count * (1 - value)
-    left = getattr(budget, name)
-    if value <= 0:
-        raise ValueError(f"{name}={value}: what is to be left is above 0")
-    return left, value * left(np.zeros(graph.unit_count, bool)) if value < 1 else value

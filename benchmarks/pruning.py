@@ -1,0 +1,133 @@
+"""What pruning costs: cutting MobileNetV2 beside Torch-Pruning, and scoring filters beside a plain training step."""
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "training"))  # what all programs share lies there
+import program  # noqa: E402
+
+DESCRIPTION = """\
+Measures what it takes to find the channel graph of MobileNetV2, score its filters by l2 and cut them, by tfslim and by
+Torch-Pruning in turn, each in a process of its own. And what a training step of SqueezeNet costs while its filters are
+scored, as a share of the plain step. Medians over the rounds, of the time gone by and of the time that all cores
+worked, which other programs on the machine disturb less.
+
+Torch-Pruning is not among tfslim's requirements. Give the interpreter of an environment that has it:
+  python -m venv peer && peer/bin/pip install torch torchvision torch-pruning
+
+Examples:
+  python benchmarks/pruning.py --torch_python peer/bin/python
+  python benchmarks/pruning.py --torch_python peer/bin/python --rounds 11 --out pruning.json
+  python benchmarks/pruning.py
+"""
+
+
+def main(
+    torch_python: str | None = None,
+    ratio: float = 0.3,
+    size: int = 224,
+    rounds: int = 5,
+    threads: int = 2,
+    out: str | None = None,
+) -> None:
+    """Measures and prints the tables.
+
+    Args:
+        torch_python: interpreter that has torch, torchvision and torch-pruning; without it only scoring is measured
+        ratio: share of the filters to cut
+        size: height and width of MobileNetV2's images, in pixels
+        rounds: how often each is measured, after one round that does not count
+        threads: CPU threads of Torch
+        out: JSON file for the results
+    """
+    if rounds < 1 or not 0 < ratio < 1:
+        raise ValueError(f"rounds={rounds}, ratio={ratio}; expected 1 or more, and above 0 and below 1")
+    results = {"scoring": scoring(rounds)}
+    if torch_python:
+        results["cutting"] = cutting(torch_python, ratio, size, rounds, threads)
+    if out:
+        from tfslim.atomic import replacing
+
+        with replacing(out) as beside:
+            Path(beside).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+def cutting(torch_python: str, ratio: float, size: int, rounds: int, threads: int) -> dict:
+    """Both tools' times for cutting, and their ratio round by round."""
+    import keras
+
+    import tfslim
+
+    model = keras.applications.MobileNetV2((size, size, 3), weights=None)
+    command = [torch_python, str(HERE / "torch_pruning_peer.py"), str(ratio), str(size), str(threads)]
+    ours, theirs = [], []
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as peer:
+        versions = json.loads(peer.stdout.readline())
+        for turn in range(rounds + 1):
+            started, worked = time.perf_counter(), time.process_time()
+            smaller, _ = tfslim.prune_filters(model, ratio, importance="l2", round_to=1)
+            own = {"seconds": time.perf_counter() - started, "core_seconds": time.process_time() - worked}
+            print(file=peer.stdin, flush=True)
+            other = json.loads(peer.stdout.readline())
+            if turn:
+                ours.append(own | {"parameters": smaller.count_params()})
+                theirs.append(other)
+        peer.stdin.close()
+    result = {"versions": versions, "tfslim": ours, "torch_pruning": theirs}
+    for kind in ("seconds", "core_seconds"):
+        shares = [one[kind] / two[kind] for one, two in zip(ours, theirs, strict=True)]
+        result[f"share_of_{kind}"] = statistics.median(shares)
+        print(
+            f"cutting {ratio:.0%} of MobileNetV2, {kind.replace('_', ' ')}: tfslim "
+            f"{statistics.median(each[kind] for each in ours):.2f}, Torch-Pruning "
+            f"{statistics.median(each[kind] for each in theirs):.2f}; share {statistics.median(shares):.2f} "
+            f"({min(shares):.2f} to {max(shares):.2f}, {rounds} rounds)"
+        )
+    return result
+
+
+def scoring(rounds: int, size: int = 80, batch_size: int = 32, steps: int = 6) -> dict:
+    """Times of a training step of SqueezeNet, plain and while its filters are scored, and their ratio."""
+    import keras
+    import numpy as np
+
+    from tfslim.models import SqueezeNet
+    from tfslim.pruning import PruningOptimizer, channel_graph
+
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (steps * batch_size, size, size, 3)).astype("uint8")
+    labels = random.integers(0, 160, len(images))
+
+    def fitting(scored: bool):
+        model = SqueezeNet((size, size, 3), classes=160)
+        optimizer = keras.optimizers.AdamW(1e-3)
+        optimizer = PruningOptimizer(optimizer, channel_graph(model)) if scored else optimizer
+        model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        return lambda: model.fit(images, labels, batch_size=batch_size, verbose=0)
+
+    actions = {"plain": fitting(False), "scored": fitting(True)}
+    timings = {name: [] for name in actions}
+    for turn in range(rounds + 1):
+        for name in list(actions) if turn % 2 else reversed(actions):
+            started, worked = time.perf_counter(), time.process_time()
+            actions[name]()
+            if turn:  # the first round traces and compiles
+                timings[name].append((time.perf_counter() - started, time.process_time() - worked))
+    result = {"seconds_and_core_seconds": timings}
+    for place, kind in enumerate(("seconds", "core_seconds")):
+        shares = [two[place] / one[place] for one, two in zip(timings["plain"], timings["scored"], strict=True)]
+        result[f"share_of_{kind}"] = statistics.median(shares)
+        print(
+            f"training step of SqueezeNet, {size}x{size}, {batch_size} images, {kind.replace('_', ' ')}: scored / plain "
+            f"{statistics.median(shares):.3f} ({min(shares):.3f} to {max(shares):.3f}, {rounds} rounds)"
+        )
+    return result
+
+
+if __name__ == "__main__":
+    program.run(main, DESCRIPTION)

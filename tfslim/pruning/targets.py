@@ -1,0 +1,48 @@
+"""What a pruning is asked for, as a number of what may be left."""
+
+import numpy as np
+
+from tfslim.pruning.budget import Budget
+from tfslim.pruning.channel_graph import ChannelGraph
+from tfslim.pruning.selection import Left
+
+
+def target(
+    graph: ChannelGraph,
+    ratio: float | None = None,
+    params: float | None = None,
+    macs: float | None = None,
+    bytes: float | None = None,
+) -> tuple[Left, float]:
+    """What is counted, and how much of it may be left.
+
+    Args:
+        graph: the model's channel graph.
+        ratio: share of the filters to remove, above 0 and below 1.
+        params: parameters to be left: a number, or above 0 and below 1 a share of the model's.
+        macs: likewise multiply-accumulates.
+        bytes: likewise bytes of the weights.
+
+    Returns:
+        A function, which units go -> what is left, and the most that may be left.
+
+    Raises:
+        ValueError: none or several are given, or one is out of its range.
+
+    Example:
+        >>> left, limit = target(graph, macs=0.5)
+    """
+    asked = {"ratio": ratio, "params": params, "macs": macs, "bytes": bytes}
+    given = {name: value for name, value in asked.items() if value is not None}
+    if len(given) != 1:
+        raise ValueError(f"give one of ratio, params, macs and bytes; found {', '.join(given) or 'none'}")
+    ((name, value),) = given.items()
+    budget = Budget(graph)
+    if name == "ratio":
+        if not 0 < value < 1:
+            raise ValueError(f"ratio={value}: the share of filters to remove lies above 0 and below 1")
+        return budget.filters, graph.filter_count * (1 - value)
+    if value <= 0:
+        raise ValueError(f"{name}={value}: what is to be left is above 0")
+    left = getattr(budget, name)
+    return left, value * left(np.zeros(graph.unit_count, bool)) if value < 1 else value

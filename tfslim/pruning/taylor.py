@@ -1,0 +1,54 @@
+"""Taylor scores of a model that is not trained meanwhile."""
+
+from collections.abc import Iterable
+
+import keras
+import numpy as np
+
+from tfslim.pruning.aggregation import Aggregation
+from tfslim.pruning.channel_graph import channel_graph
+from tfslim.pruning.pruning_optimizer import Form, PruningOptimizer
+from tfslim.pruning.surgery import remove_units
+
+
+def taylor_scores(
+    model: keras.Model,
+    batches: Iterable,
+    loss,
+    form: Form = "activation",
+    how: Aggregation = "mean",
+    normalise: bool = False,
+    prune_outputs: bool = False,
+    keep: Iterable[str] = (),
+) -> np.ndarray:
+    """Scores a model's filters on some batches, for `tfslim.prune_filters(model, importance=scores)`.
+
+    The layers run as in training: dropout drops, and batch normalisation takes the batches' own statistics.
+
+    Args:
+        model: a functional or a built Sequential model; it is not changed.
+        batches: (inputs, targets) or (inputs, targets, sample weights), one after another and not for ever.
+        loss: as `compile` takes it.
+        form: "activation" or "weight"; see `PruningOptimizer`.
+        how: how the scores of layers tied together become one: "sum", "mean" or "max".
+        normalise: divide a layer's scores by their mean.
+        prune_outputs: as for `prune_filters`.
+        keep: as for `prune_filters`.
+
+    Returns:
+        (units,) float64 in the order of `channel_graph(model, prune_outputs, keep)`.
+
+    Raises:
+        ValueError: there are no batches, or scores are NaN or all zero.
+
+    Example:
+        >>> scores = taylor_scores(model, batches.take(20), keras.losses.BinaryCrossentropy(from_logits=True))
+        >>> smaller, report = tfslim.prune_filters(model, 0.3, importance=scores)
+    """
+    keep = tuple(keep)
+    copy = remove_units(channel_graph(model), [])
+    optimizer = PruningOptimizer(keras.optimizers.SGD(0.0), channel_graph(copy, prune_outputs, keep), form)
+    copy.compile(optimizer, loss)
+    for x, y, *weights in batches:
+        copy.train_on_batch(x, y, *weights)
+    return optimizer.scores(how, normalise)
