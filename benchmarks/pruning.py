@@ -123,7 +123,7 @@ def scoring(rounds: int, size: int = 80, batch_size: int = 32, steps: int = 6) -
         shares = [two[place] / one[place] for one, two in zip(timings["plain"], timings["scored"], strict=True)]
         result[f"share_of_{kind}"] = statistics.median(shares)
         print(
-            f"training step of SqueezeNet, {size}x{size}, {batch_size} images, {kind.replace('_', ' ')}: scored / plain "
+            f"step of SqueezeNet, {size}x{size}, {batch_size} images, {kind.replace('_', ' ')}: scored / plain "
             f"{statistics.median(shares):.3f} ({min(shares):.3f} to {max(shares):.3f}, {rounds} rounds)"
         )
     return result

@@ -12,17 +12,17 @@ from results import percent, write_json, write_rows
 import tfslim
 from tfslim.data.celeba import CelebA
 from tfslim.model_files import load_keras_file
+from tfslim.pruning import channel_graph
 
 TEMPLATE = 5  # images, in the paper
 
 
-def write(recipe: Recipe, models: dict[str, Path], filters: dict[str, int], folder: Path) -> None:
+def write(recipe: Recipe, models: dict[str, Path], folder: Path) -> None:
     """Prints the table and writes it as JSON and CSV, and the curve as a picture.
 
     Args:
         recipe: whose data and task it was.
-        models: label -> folder of a model, the unpruned one first.
-        filters: label -> filters of that model.
+        models: label -> file of a model, the unpruned one first.
         folder: where to write.
     """
     celeba = CelebA(recipe.data, split=recipe.split, seed=recipe.split_seed, on_error=recipe.on_error)
@@ -30,7 +30,7 @@ def write(recipe: Recipe, models: dict[str, Path], filters: dict[str, int], fold
     lines = []
     with progress_bar("measuring") as move:
         for number, (label, model) in enumerate(models.items(), start=1):
-            lines.append({"model": label, "filters": filters[label], **_cost(model), **judge(model, celeba)})
+            lines.append({"model": label, **_cost(model), **judge(model, celeba)})
             move(number, len(models))
     write_rows(folder / "pruning.csv", lines)
     write_json(folder / "pruning.json", lines)
@@ -84,11 +84,12 @@ def judge_attributes(model: Path, celeba: CelebA) -> dict[str, float | None]:
     }
 
 
-def _cost(model: Path) -> dict[str, int]:
-    file = model / "model.keras"
-    cost = tfslim.measure(load_keras_file(file))
+def _cost(file: Path) -> dict[str, int]:
+    model = load_keras_file(file)
+    cost = tfslim.measure(model)
     content = file.read_bytes()
     return {
+        "filters": channel_graph(model).filter_count,
         "parameters": cost.params,
         "MACs": cost.macs,
         "weight bytes": cost.total_bytes,

@@ -138,9 +138,9 @@ class Pruning:
         macs: likewise multiply-accumulates.
         bytes: likewise bytes of the weights.
         importance: "taylor" scores filters while the network trains; the others look at weights alone.
-        step: share of the original filters dropped at once.
+        step: what goes at once, as a share of the original's filters (or parameters, MACs, bytes).
         every: training steps between two drops; 0 for an epoch.
-        cut: share of the original filters after which those dropped are cut out, and the model is saved and measured.
+        cut: share after which what was dropped is cut out, and the model is saved and measured.
         round_to: layers are left with a multiple of so many filters.
         min_filters: the least filters that a layer is left with.
         keep: names of layers that keep all filters.

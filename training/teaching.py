@@ -28,9 +28,14 @@ from tfslim.recast import recast
 
 def load_teacher(path: str, recipe: Recipe, celeba: CelebA) -> keras.Model:
     """Opens a teacher in the precision of the training, once its outputs are known to mean what the student's will."""
+    return recast(open_trained(path, recipe, celeba), recipe.precision)
+
+
+def open_trained(path: str, recipe: Recipe, celeba: CelebA) -> keras.Model:
+    """Opens a trained model, once its outputs are known to mean what the recipe's will."""
     file = model_file(path)
     if file.suffix != ".keras":
-        raise ValueError(f"{file}: a teacher must be a .keras file or a run folder")
+        raise ValueError(f"{file}: give a .keras file or a run folder")
     model = load_keras_file(file)
     outputs = model.outputs[0].shape[-1]
     if recipe.task == "identity":
@@ -42,7 +47,7 @@ def load_teacher(path: str, recipe: Recipe, celeba: CelebA) -> keras.Model:
         if people.identities != own:
             raise ValueError(
                 f"{file}: knows {len(people.identities)} people, who are not the {len(own)} of {celeba.folder}: "
-                "distil with the teacher's own min_images, hold_out and split_seed"
+                "give the min_images, hold_out and split_seed that it was trained with"
             )
         for option, theirs, ours in (
             ("crop", people.crop, celeba.crop),
@@ -50,10 +55,10 @@ def load_teacher(path: str, recipe: Recipe, celeba: CelebA) -> keras.Model:
             ("split_seed", people.split_seed, celeba.seed),
         ):
             if theirs != ours:
-                raise ValueError(f"{file}: was trained with {option} {theirs}, and the student would be with {ours}")
+                raise ValueError(f"{file}: was trained with {option} {theirs}, which is {ours} here")
     elif read_labels(file, outputs).attributes != celeba.attribute_names:
         raise ValueError(f"{file}: its attributes are not those to learn; give both the same, in the same order")
-    return recast(model, recipe.precision)
+    return model
 
 
 def losses(asked: Distillation, task: str) -> list[DistillationLoss]:
