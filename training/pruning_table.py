@@ -99,13 +99,18 @@ def _cost(file: Path) -> dict[str, int]:
 
 
 def _print(lines: list[dict]) -> None:
-    counts = [name for name, value in lines[0].items() if isinstance(value, int)]
-    shares = [name for name in lines[0] if name not in counts and name not in ("model", "majority")]
-    shown = rich.table.Table("model", title=f"pruning, %; always the commonest: {percent(lines[0]['majority'])}")
-    for name in (*counts, *shares):
-        shown.add_column(name, justify="right")
+    """What fits on a screen; the files have all."""
+    shown = rich.table.Table(
+        "model", title=f"pruning; shares in %, always the commonest: {percent(lines[0]['majority'])}"
+    )
+    shares = [name for name in lines[0] if name.startswith(("accuracy", "balanced", "EER"))]
+    for head in ("filters", "parameters", "M MACs", "kB", *shares):
+        shown.add_column(head, justify="right")
     for line in lines:
-        shown.add_row(line["model"], *(f"{line[name]:,}" for name in counts), *(percent(line[name]) for name in shares))
+        size = (f"{line['filters']:,}", f"{line['parameters']:,}", f"{line['MACs'] / 1e6:.1f}")
+        shown.add_row(
+            line["model"], *size, f"{line['weight bytes'] / 1e3:,.0f}", *(percent(line[name]) for name in shares)
+        )
     rich.print(shown)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import distill
 import program
+import prune
 import pytest
 import run_folder
 import stage1
@@ -22,6 +23,8 @@ def parsed(path: Path):
     main, more = train.main, []
     if "rows" in content:
         main = stage1.main
+    elif "pruning" in content:
+        main, more = prune.main, ["--trained", "runs/trained"]
     elif "distillation" in content:
         main, more = distill.main, ["--teacher", "runs/teacher"]
     flags = stage1.FLAGS if main is stage1.main else run_folder.FLAGS

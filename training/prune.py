@@ -1,0 +1,72 @@
+"""Prunes the filters of a trained network while it trains on; see `python training/prune.py --help`."""
+
+import pathlib
+import sys
+
+import program
+import run_folder
+from recipe import Distillation, Pruning, Recipe
+
+DESCRIPTION = """\
+Prunes a trained network: trains on, scores its filters all the while, drops the least important ones a few at a time,
+cuts out what was dropped, so that training gets faster as the network shrinks, and ends with the recipe's stages to
+fine-tune. Each cut leaves a smaller model in --out (cut-05, cut-10, ...); at the end there is a run folder as train.py
+writes it, and a table of all cuts, a picture, JSON and CSV.
+
+examples:
+  python training/prune.py --config training/recipes/squeezer-80.yaml --data celeba --trained runs/squeezenet \\
+      --out runs/squeezer
+  python training/prune.py --config training/recipes/squeezer-80.yaml --data celeba --trained runs/squeezenet \\
+      --out runs/squeezer --resume
+  python training/prune.py --config training/recipes/slimnet-half.yaml --data celeba --trained runs/slimnet \\
+      --out runs/slimnet-half --dry-run
+  python training/prune.py --config training/recipes/squeezer-80.yaml --data celeba --trained runs/squeezenet \\
+      --teacher runs/teacher --out runs/squeezer-taught
+"""
+
+
+def main(
+    recipe: Recipe,
+    trained: str,
+    pruning: Pruning,
+    teacher: str | None = None,
+    distillation: Distillation = Distillation(),
+    out: str = "runs/pruned",
+    resume: bool = False,
+    check_images: bool = False,
+    dry_run: bool = False,
+) -> None:
+    """Prunes a network.
+
+    Args:
+        recipe: the data, and how to train on: `stages` are the epochs of fine-tuning at the end.
+        trained: the network: a run folder or a .keras file.
+        pruning: how many filters go, which, and how fast.
+        teacher: a trained teacher to learn from meanwhile: a run folder or a .keras file.
+        distillation: what to copy from the teacher.
+        out: the folder to write.
+        resume: see `run_folder.FLAGS`.
+        check_images: see `run_folder.FLAGS`.
+        dry_run: see `run_folder.FLAGS`.
+    """
+    folder = pathlib.Path(out)
+    celeba = run_folder.open_data(recipe, check_images)
+
+    import pruning_run
+
+    run = pruning_run.prepare(recipe, celeba, trained, pruning, teacher, distillation)
+    print(run.summary())
+    if dry_run:
+        return
+    if not resume and any(folder.glob("cut-*")):
+        raise ValueError(f"{folder} holds a run already: go on with --resume, or name another folder with --out")
+    run_folder.check_folder(folder, run.written, resume)
+    run_folder.begin(folder, run.written)
+    verbose = 1 if sys.stdout.isatty() else 2
+    run.prune(folder, verbose)
+    run.fine_tune(folder, resume, verbose)
+    run.write_table(folder)
+
+
+if __name__ == "__main__":
+    program.run(main, DESCRIPTION, flags=run_folder.FLAGS, recipe="recipe")

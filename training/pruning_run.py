@@ -1,0 +1,216 @@
+"""A pruning run: cuts made one after another, each from the model that the last one left, then fine-tuning."""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import pruning_table
+import session
+import teaching
+from recipe import Distillation, Pruning, Recipe, as_plain
+from results import write_json
+
+import tfslim
+from tfslim.atomic import replacing
+from tfslim.batch_statistics import reestimate_statistics
+from tfslim.data.celeba import CelebA
+from tfslim.distillation import Distiller, fingerprint
+from tfslim.model_files import load_keras_file, model_file
+from tfslim.pruning import TaylorPruning, carry_optimizer, channel_graph, remove_units, select_units, target
+from tfslim.recast import recast
+
+
+@dataclasses.dataclass(frozen=True)
+class Cut:
+    """One cut of a run.
+
+    Args:
+        number: from 1.
+        limit: the most that may be left after it, of what the pruning counts.
+        drops: how often filters are dropped before it.
+    """
+
+    number: int
+    limit: float
+    drops: int
+
+    @property
+    def name(self) -> str:
+        return f"cut-{self.number:02}"
+
+
+@dataclasses.dataclass(frozen=True)
+class PruningRun:
+    """What is to be done, made and checked before the first step; `model` is the trained network."""
+
+    recipe: Recipe
+    celeba: CelebA
+    pruning: Pruning
+    model: keras.Model
+    file: pathlib.Path
+    teach: Callable[[keras.Model], keras.Model]
+    written: dict
+    cuts: list[Cut]
+
+    def summary(self) -> str:
+        graph = channel_graph(self.model)
+        cost = tfslim.measure(self.model)
+        counted, drops = _counted(self.pruning), sum(cut.drops for cut in self.cuts)
+        every = f"{self.pruning.every} steps" if self.pruning.every else "epoch"
+        return (
+            f"{self.model.name}: {cost.params:,} parameters, {cost.macs / 1e6:.2f}M MACs; "
+            f"{graph.prunable_count:,} of {graph.filter_count:,} filters can be removed\n"
+            f"by {self.pruning.importance} to at most {self.cuts[-1].limit:,.0f} {counted} in {drops} drops, one every "
+            f"{every}, and {len(self.cuts)} cuts; then {sum(stage.epochs for stage in self.recipe.stages)} epochs"
+        )
+
+    def prune(self, folder: pathlib.Path, verbose: int) -> None:
+        """Makes the cuts that are not there yet."""
+        model, state = self.model, None
+        for cut in self.cuts:
+            path = folder / cut.name
+            if not (path / "cut.json").is_file():
+                self._make(cut, model, state, path, verbose)
+            model, state = load_keras_file(path / "model.keras"), path / "state.npz"
+
+    def fine_tune(self, folder: pathlib.Path, resume: bool, verbose: int) -> None:
+        """Trains what the last cut left; its run folder is `folder`."""
+        model = load_keras_file(folder / self.cuts[-1].name / "model.keras")
+        training = session.prepare(self.recipe, self.celeba, self.teach, recast(model))
+        session.fit(training, folder, resume and (folder / "state.npz").is_file(), verbose, step="prune")
+
+    def write_table(self, folder: pathlib.Path) -> None:
+        """The original, every cut and the result side by side."""
+        models = {"original": self.file}
+        models |= {cut.name: folder / cut.name / "model.keras" for cut in self.cuts}
+        models["fine-tuned"] = folder / "model.keras"
+        pruning_table.write(self.recipe, models, folder)
+
+    def _make(self, cut: Cut, model: keras.Model, state: pathlib.Path | None, path: pathlib.Path, verbose: int) -> None:
+        training = self._training(model)
+        optimizer = training.fitted.optimizer
+        if state is not None:
+            _restore(optimizer, state)
+        counted = _counted(self.pruning)
+        filters = channel_graph(model).filter_count
+        pruning = TaylorPruning(
+            **({"ratio": 1 - cut.limit / filters} if counted == "filters" else {counted: cut.limit}),
+            every=self.pruning.every or training.steps,
+            drops=cut.drops,
+            importance=self.pruning.importance,
+            round_to=self.pruning.round_to,
+            min_filters=self.pruning.min_filters,
+            keep=self.pruning.keep,
+            seed=1000 * self.recipe.seed + cut.number,
+        )
+        epochs = -(-cut.drops * pruning.every // training.steps)
+        begin = sum(each.drops for each in self.cuts[: cut.number - 1]) * pruning.every // training.steps
+        print(f"{cut.name}: to at most {cut.limit:,.0f} {counted}", flush=True)
+        training.fitted.fit(
+            training.batches(self.recipe.stages[0], range(begin, begin + epochs)),
+            steps_per_epoch=pruning.every,
+            epochs=cut.drops,
+            callbacks=[pruning],
+            shuffle=False,  # the stream is shuffled already
+            verbose=verbose,
+        )
+        training.plain.set_weights(training.copy.get_weights())
+        removed = np.flatnonzero(pruning.dropped)
+        smaller = remove_units(channel_graph(training.plain), removed)
+        # Moving statistics are behind the weights, which one drop after another has pushed about.
+        reestimate_statistics(smaller, training.still_batches("train").take(session.STATISTICS_BATCHES))
+        after = self._training(smaller)
+        carry_optimizer(optimizer, pruning.graph, removed, after.fitted)
+        self._save(path, smaller, after, {"cut": cut.number, "limit": cut.limit, "counted": counted})
+
+    def _training(self, model: keras.Model) -> session.Training:
+        """Training at a constant rate, without averages: what is scored is what is trained."""
+        optimization = dataclasses.replace(self.recipe.optimization, warmup_epochs=0.0, final_rate=1.0, average=0.0)
+        recipe = dataclasses.replace(self.recipe, optimization=optimization)
+        return session.prepare(recipe, self.celeba, self.teach, recast(model))
+
+    def _save(self, path: pathlib.Path, model: keras.Model, training: session.Training, record: dict) -> None:
+        """Writes a cut's folder; cut.json comes last and says that all is there."""
+        path.mkdir(parents=True, exist_ok=True)
+        with replacing(path / "model.keras") as beside:
+            model.save(beside)
+        training.task.name_outputs(path, False)
+        values = {f"v{index}": np.asarray(each) for index, each in enumerate(training.fitted.optimizer.variables)}
+        with replacing(path / "state.npz") as beside:
+            np.savez(beside, **values)
+        write_json(path / "cut.json", record)
+
+
+def prepare(
+    recipe: Recipe,
+    celeba: CelebA,
+    trained: str,
+    pruning: Pruning,
+    teacher: str | None,
+    distillation: Distillation,
+) -> PruningRun:
+    """Opens the network and the teacher, and plans the cuts.
+
+    Raises:
+        ValueError: the network's outputs don't fit the data, its images' size is not the stages', or the target can't
+            be met.
+    """
+    if not recipe.stages:
+        raise ValueError("stages: at least one is needed, to fine-tune")
+    file = model_file(trained)
+    model = teaching.open_trained(trained, recipe, celeba)
+    size = tuple(model.inputs[0].shape[1:3])
+    if any(tuple(stage.size) != size for stage in recipe.stages):
+        raise ValueError(f"stages: {file} takes images of {size[0]}x{size[1]}, and so must the stages")
+    asked = {name: getattr(pruning, name) for name in ("ratio", "params", "macs", "bytes")}
+    graph = channel_graph(model, keep=tuple(pruning.keep))
+    left, limit = target(graph, **asked)
+    select_units(  # raises if the limit can't be met
+        graph, np.arange(graph.unit_count), left, limit, round_to=pruning.round_to, min_filters=pruning.min_filters
+    )
+    written = recipe.written() | {"trained": fingerprint(model), "pruning": as_plain(dataclasses.asdict(pruning))}
+
+    def teach(student: keras.Model) -> keras.Model:
+        return student
+
+    if teacher is not None:
+        taught_by = teaching.load_teacher(teacher, recipe, celeba)
+        losses = teaching.losses(distillation, recipe.task)
+        written |= {"teacher": teacher, "teacher_weights": fingerprint(taught_by)}
+        written["distillation"] = as_plain(dataclasses.asdict(distillation))
+
+        def teach(student: keras.Model) -> keras.Model:
+            return Distiller(student, taught_by, losses, distillation.labels)
+
+    cuts = plan_cuts(left(np.zeros(graph.unit_count, bool)), limit, pruning.step, pruning.cut)
+    return PruningRun(recipe, celeba, pruning, model, file, teach, written, cuts)
+
+
+def plan_cuts(whole: float, limit: float, step: float, cut: float) -> list[Cut]:
+    """The cuts from `whole` down to `limit`; `step` and `cut` are shares of `whole`.
+
+    Example:
+        >>> [(each.limit, each.drops) for each in plan_cuts(100, 88, 0.01, 0.05)]
+        [(95.0, 5), (90.0, 5), (88, 2)]
+    """
+    cuts, before = [], whole
+    while before > limit:
+        after = max(limit, whole * (1 - (len(cuts) + 1) * cut))
+        if after - limit < 1e-6 * whole:  # not a last cut of next to nothing, for the sake of rounding
+            after = limit
+        cuts.append(Cut(len(cuts) + 1, after, max(1, round((before - after) / (step * whole)))))
+        before = after
+    return cuts
+
+
+def _counted(pruning: Pruning) -> str:
+    names = ("params", "macs", "bytes")
+    return next((name for name in names if getattr(pruning, name) is not None), "filters")
+
+
+def _restore(optimizer: keras.optimizers.Optimizer, state: pathlib.Path) -> None:
+    with np.load(state, allow_pickle=False) as kept:
+        for index, variable in enumerate(optimizer.variables):
+            variable.assign(kept[f"v{index}"])
