@@ -7,9 +7,9 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from tfslim.calls import calls
 from tfslim.pruning.channel_graph import STAYS, ChannelGraph
-from tfslim.pruning.tracing import Slice, tensors_of
+from tfslim.pruning.following_norms import FollowingNorms
+from tfslim.pruning.tracing import Slice
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,11 +46,15 @@ def gates(graph: ChannelGraph) -> list[Gate]:
     """Finds the gate of every layer that makes units.
 
     It stands after batch normalisation, where its gradient is gamma x dL/dgamma + beta x dL/dbeta, or upon the layer
-    itself, where it is kernel x dL/dkernel + bias x dL/dbias. Batch normalisation without a gamma hides how strong a
-    channel is; there the gate stands where the channel is read, and its gradient is that of the kernels which read it.
+    itself, where it is kernel x dL/dkernel + bias x dL/dbias. Batch normalisation that has no gamma, or comes later
+    on (after a concatenation, say), hides from the loss how strong a channel is, and weights that are not trained have
+    no gradient: then the gate stands where the channel is read, and its gradient is that of the kernels which read it.
 
     Args:
         graph: the model's channel graph.
+
+    Raises:
+        ValueError: a layer's filters have no gate, as the weights which would show it are not trained.
 
     Example:
         >>> gates(channel_graph(tfslim.models.SqueezeNet()))[0].layer
@@ -58,23 +62,25 @@ def gates(graph: ChannelGraph) -> list[Gate]:
 
     Source: Molchanov and others, "Importance Estimation for Neural Network Pruning", arXiv 1906.10771, section 3.
     """
-    after = _batch_norm_after(graph.model)
-    found = []
-    for maker, own, units in _makers(graph):
-        norm = after.get(id(maker))
-        if norm is None:
-            parts = own
-        elif norm.gamma is not None:
-            parts = [part for part in graph.slices if part.layer is norm and part.role == "scale"]
-        else:
-            parts = [part for part in graph.slices if part.role == "inputs" and np.isin(part.units, units).any()]
-        found.append(Gate(maker.name, units, _terms(parts, units)))
-    return found
+    norms = FollowingNorms(graph.model)
+    return [
+        Gate(layer.name, units, _terms(_parts(graph, norms, layer, own, units), units))
+        for layer, own, units in _makers(graph)
+    ]
 
 
 def own_weights(graph: ChannelGraph) -> list[Gate]:
-    """The weights of every layer that makes units, as if a gate stood on the layer itself."""
-    return [Gate(maker.name, units, _terms(own, units)) for maker, own, units in _makers(graph)]
+    """The weights of every layer that makes units, as if a gate stood on the layer itself.
+
+    Raises:
+        ValueError: a layer's weights are not trained.
+    """
+    found = []
+    for layer, own, units in _makers(graph):
+        if not _trained(own):
+            raise _without_gate(layer, "its weights are not trained")
+        found.append(Gate(layer.name, units, _terms(own, units)))
+    return found
 
 
 def along_channels(gate: Gate, gradient_of: Callable[[keras.Variable], object], squared: bool = False):
@@ -84,19 +90,26 @@ def along_channels(gate: Gate, gradient_of: Callable[[keras.Variable], object], 
         gate: the gate.
         gradient_of: variable -> its gradient, or None where it gets none.
         squared: add up the squares of weight x gradient instead.
+
+    Raises:
+        ValueError: a variable gets no gradient.
     """
-    total = keras.ops.zeros((len(gate.units),), "float32")
+    total = None
     for term in gate.terms:
         gradient = gradient_of(term.variable)
         if gradient is None:
-            continue
-        product = keras.ops.cast(term.variable, "float32") * keras.ops.cast(gradient, "float32")
+            raise ValueError(
+                f"the loss gives {term.variable.path} no gradient, so the filters of {gate.layer} have no score; name "
+                f"{gate.layer} in keep"
+            )
+        product = keras.ops.multiply(keras.ops.cast(term.variable, "float32"), keras.ops.cast(gradient, "float32"))
         if squared:
             product = keras.ops.square(product)
-        along = keras.ops.sum(product, [axis for axis in range(len(product.shape)) if axis != term.axis])
+        others = [axis for axis in range(len(product.shape)) if axis != term.axis]
+        along = keras.ops.sum(product, others) if others else product
         if not np.array_equal(term.places, np.arange(len(gate.units))):
             along = keras.ops.segment_sum(along, term.places, num_segments=len(gate.units) + 1)[: len(gate.units)]
-        total = total + along
+        total = along if total is None else total + along
     return total
 
 
@@ -109,6 +122,35 @@ def _makers(graph: ChannelGraph) -> list[tuple[keras.layers.Layer, list[Slice], 
     return [(parts[0].layer, parts, np.unique(parts[0].units[parts[0].units != STAYS])) for parts in own.values()]
 
 
+def _parts(graph: ChannelGraph, norms: FollowingNorms, layer, own: list[Slice], units: np.ndarray) -> list[Slice]:
+    norm = norms.only(layer)
+    if norm is not None:
+        scale = [part for part in graph.slices if part.layer is norm and part.role == "scale"]
+        if _trained(scale) and any(part.variable is norm.gamma for part in scale):
+            return scale
+    elif _trained(own) and not norms.hide(layer):
+        return own
+    readers = {}
+    for part in graph.slices:
+        # A separable convolution reads with two kernels, one after the other: with the first, all is said.
+        if part.role == "inputs" and np.isin(units, part.units).any():
+            readers.setdefault(id(part.layer), part)
+    if not readers:
+        raise _without_gate(layer, "nothing with weights reads its channels, and batch normalisation hides its own")
+    for part in readers.values():
+        if not part.variable.trainable:
+            raise _without_gate(layer, f"{part.layer.name}, which reads its channels, is not trained")
+    return list(readers.values())
+
+
+def _trained(parts: list[Slice]) -> bool:
+    return bool(parts) and all(part.variable.trainable for part in parts)
+
+
+def _without_gate(layer: keras.layers.Layer, why: str) -> ValueError:
+    return ValueError(f"{layer.name}: its filters can have no Taylor score, as {why}; name {layer.name} in keep")
+
+
 def _terms(parts: list[Slice], units: np.ndarray) -> tuple[Term, ...]:
     return tuple(_term(part, units) for part in parts)
 
@@ -117,22 +159,3 @@ def _term(part: Slice, units: np.ndarray) -> Term:
     places = np.searchsorted(units, part.units)
     known = (places < len(units)) & (units[np.minimum(places, len(units) - 1)] == part.units)
     return Term(part.variable, part.axis, np.where(known, places, len(units)).astype("int32"))
-
-
-def _batch_norm_after(model: keras.Model) -> dict[int, keras.layers.BatchNormalization]:
-    """Layer -> the batch normalisation that all its outputs go into, and nothing else does."""
-    every = list(calls(model, model.inputs, opened=False))
-    readers = defaultdict(list)
-    for call in every:
-        for tensor in tensors_of(call):
-            readers[id(tensor)].append(call.operation)
-    for tensor in model.outputs:
-        readers[id(tensor)].append(None)
-    into = defaultdict(list)
-    for call in every:
-        into[id(call.operation)] += [reader for output in call.outputs for reader in readers[id(output)]]
-    return {
-        layer: operations[0]
-        for layer, operations in into.items()
-        if isinstance(operations[0], keras.layers.BatchNormalization) and len(set(map(id, operations))) == 1
-    }

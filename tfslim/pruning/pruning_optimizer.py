@@ -9,26 +9,35 @@ from tfslim.pruning.aggregation import Aggregation, aggregate
 from tfslim.pruning.channel_graph import STAYS, ChannelGraph
 from tfslim.pruning.gates import along_channels, gates, own_weights
 from tfslim.pruning.importance import check_scores
+from tfslim.pruning.silencing import mask, silence
+from tfslim.pruning.tracing import Slice
+from tfslim.pruning.zeros import keeps_zeros
 
 Form = Literal["activation", "weight"]
 HELD = ("filters", "scale", "inputs")
+# Of what Keras' optimizers keep for a weight, what moves it on where its gradient is zero.
+MOVING = ("momentum", "average", "linear", "gradient_accumulator")
 
 
+@keras.saving.register_keras_serializable(package="tfslim")
 class PruningOptimizer(keras.optimizers.Optimizer):
     """Adds up Taylor scores while another optimizer trains a model, and holds dropped units at zero.
 
     The gradients of all filters' gates fall out of the weights' own (`tfslim.pruning.gates`), so a step costs hardly
-    more. After the inner optimizer's step the weights of dropped units are set to zero again: neither momentum nor
-    weight decay nor an average brings them back.
+    more. The weights of dropped units, with their momenta and averages, become zero and are held there. All that it
+    knows is in its `variables`.
 
     Args:
         inner: the optimizer that trains. A LossScaleOptimizer goes around this one, not into it.
         graph: channel graph of the model that is trained, of that model's own variables.
         form: "activation": the square of a gate's gradient, that is of activation x gradient summed over image and
             batch; "weight": the sum of the squares of weight x gradient over a filter's weights.
+        alone: whether nothing but the graph's model takes part in the loss, as a Distiller does. Then most kernels of
+            dropped units rest at zero by themselves, and are not written in each step.
 
     Raises:
-        ValueError: `form` is unknown, or `inner` is a LossScaleOptimizer.
+        ValueError: `form` is unknown, `inner` is a LossScaleOptimizer, no filter can be removed, or filters can't be
+            scored as the weights that would tell are not trained.
 
     Example:
         >>> graph = channel_graph(model)
@@ -41,56 +50,82 @@ class PruningOptimizer(keras.optimizers.Optimizer):
         8, and section 3.2 for gates.
     """
 
-    def __init__(self, inner: keras.optimizers.Optimizer, graph: ChannelGraph, form: Form = "activation"):
+    def __init__(
+        self,
+        inner: keras.optimizers.Optimizer,
+        graph: ChannelGraph,
+        form: Form = "activation",
+        alone: bool = False,
+    ):
         if form not in ("activation", "weight"):
             raise ValueError(f"form={form!r}; expected 'activation' or 'weight'")
         if isinstance(inner, keras.optimizers.LossScaleOptimizer):
             raise ValueError("a LossScaleOptimizer goes around a PruningOptimizer, not into it")
+        if not graph.unit_count:
+            raise ValueError(f"no filter of {graph.model.name} can be removed, so there is nothing to score:\n{graph}")
         super().__init__(learning_rate=0.0)
         self.inner_optimizer = inner
         self.graph = graph
         self.form = form
         self._gates = gates(graph) if form == "activation" else own_weights(graph)
-        self._held = [part for part in graph.slices if part.role in HELD and part.variable.trainable]
+        self._trained = [part for part in graph.slices if part.role in HELD and part.variable.trainable]
+        self._held = _moved(graph, self._trained) if alone and _is_stock(inner) else self._trained
 
     def build(self, variables: list[keras.Variable]) -> None:
         if self.built:
             return
-        count = self.graph.unit_count
-        self.alive = self.add_variable((count + 1,), "ones", "float32", name="alive")  # the last is what always stays
-        self.steps = self.add_variable((), "zeros", "float32", name="steps")
-        self._sums = [
-            self.add_variable((len(gate.units),), "zeros", "float32", name=f"{gate.layer}_score")
-            for gate in self._gates
-        ]
-        self.inner_optimizer.build(variables)
+        own = {id(variable) for variable in variables}
+        for part in self._trained:
+            if id(part.variable) not in own:
+                raise ValueError(
+                    f"{part.variable.path} is not among the {len(own)} variables to be trained; give the channel graph "
+                    "of the model that is compiled, with nested models opened by tfslim.flatten first"
+                )
+        self.alive = self.add_variable((self.graph.unit_count,), "ones", "float32", name="alive")
+        self.sums = self.add_variable((sum(len(gate.units) for gate in self._gates),), "zeros", "float32", name="sums")
+        self.steps = self.add_variable((), "zeros", "int", name="steps")  # since the last drop
+        self.drops = self.add_variable((), "zeros", "int", name="drops")
+        if not self.inner_optimizer.built:
+            self.inner_optimizer.build(variables)
         super().build(variables)
+        self.use_ema = self.inner_optimizer.use_ema  # only now, or Keras would make averages here too
 
     @property
     def variables(self) -> list[keras.Variable]:
         return self._variables + self.inner_optimizer.variables
 
     def apply(self, grads, trainable_variables=None) -> None:
+        grads = list(grads)
         if not self.built:
             self.build(list(trainable_variables))
         variables = self._trainable_variables if trainable_variables is None else list(trainable_variables)
         gradients = {id(variable): gradient for variable, gradient in zip(variables, grads, strict=True)}
         weight = self.form == "weight"
-        for gate, total in zip(self._gates, self._sums, strict=True):
-            score = along_channels(gate, lambda variable: gradients.get(id(variable)), squared=weight)
-            total.assign_add(score if weight else keras.ops.square(score))
-        self.steps.assign_add(1.0)
+        along = [along_channels(gate, lambda variable: gradients.get(id(variable)), weight) for gate in self._gates]
+        scores = keras.ops.concatenate(along)
+        self.assign_add(self.sums, scores if weight else keras.ops.square(scores))
+        self.assign_add(self.steps, 1)
         self.inner_optimizer.apply(grads, trainable_variables)
         self.hold()
 
     def hold(self) -> None:
-        """Sets the weights of dropped units to zero."""
+        """Sets to zero again what the last step may have moved of dropped units."""
+        alive = keras.ops.concatenate([self.alive, keras.ops.ones((1,), "float32")])  # the last is what always stays
+        masks, parts_of = {}, {}
         for part in self._held:
-            shape = [1] * len(part.variable.shape)
-            shape[part.axis] = -1
-            places = np.where(part.units == STAYS, self.graph.unit_count, part.units)
-            mask = keras.ops.cast(keras.ops.take(self.alive, places), part.variable.dtype)
-            part.variable.assign(part.variable * keras.ops.reshape(mask, shape))
+            parts_of.setdefault(id(part.variable), []).append(part)
+        for parts in parts_of.values():
+            variable = value = parts[0].variable
+            for part in parts:
+                key = part.units.tobytes()
+                if key not in masks:
+                    places = np.where(part.units == STAYS, self.graph.unit_count, part.units).astype("int32")
+                    masks[key] = keras.ops.take(alive, places)
+                shape = [1] * len(variable.shape)
+                shape[part.axis] = -1
+                own = keras.ops.cast(masks[key], variable.dtype)
+                value = keras.ops.multiply(value, keras.ops.reshape(own, shape))
+            self.assign(variable, value)
 
     def scores(self, how: Aggregation = "mean", normalise: bool = False) -> np.ndarray:
         """The units' scores since the start or the last drop: means over the steps, (unit_count,) float64.
@@ -102,27 +137,47 @@ class PruningOptimizer(keras.optimizers.Optimizer):
         Raises:
             ValueError: no step was taken since, or scores are NaN or all zero.
         """
-        if not self.built or not float(self.steps):
+        steps = int(self.steps) if self.built else 0
+        if not steps:
             raise ValueError("there are no scores: no training step was taken since the start or the last drop")
-        makers = [
-            (gate.units, np.asarray(total, np.float64) / float(self.steps))
-            for gate, total in zip(self._gates, self._sums, strict=True)
-        ]
+        scale = self.inner_optimizer.loss_scale_factor or 1.0
+        means = np.asarray(self.sums, np.float64) / steps / scale**2
+        ends = np.cumsum([len(gate.units) for gate in self._gates])
+        makers = zip([gate.units for gate in self._gates], np.split(means, ends[:-1]), strict=True)
         return check_scores(self.graph, aggregate(makers, self.graph.unit_count, how, normalise))
 
     @property
     def dropped(self) -> np.ndarray:
         """Which units are held at zero, (unit_count,) bool."""
-        return np.asarray(self.alive)[:-1] == 0
+        return np.asarray(self.alive) == 0
 
     def drop(self, units: np.ndarray) -> None:
         """Holds more units at zero, and begins to score anew: the scores were those of another network."""
         alive = np.array(self.alive)
         alive[np.asarray(units, np.int64)] = 0
         self.alive.assign(alive)
-        self.hold()
-        for variable in (self.steps, *self._sums):
-            variable.assign(keras.ops.zeros_like(variable))
+        self.silence()
+        for variable in (self.steps, self.sums):
+            variable.assign(np.zeros(variable.shape, variable.dtype))
+        self.drops.assign(int(self.drops) + 1)
+
+    def silence(self) -> None:
+        """Sets to zero all there is of dropped units: weights, means, the inner optimizer's momenta and averages."""
+        silence(self.graph, np.flatnonzero(self.dropped))
+        kept = {}
+        for part in self._trained:
+            kept.setdefault(part.variable.path.replace("/", "_"), []).append(part)
+        for slot in self.inner_optimizer.variables:
+            name = slot.path.rpartition("/")[2]  # Keras calls what it keeps for a weight by that weight's path
+            key = max((key for key in kept if name.startswith(f"{key}_")), key=len, default="")
+            for part in kept.get(key, ()):
+                if name.removeprefix(f"{key}_") in MOVING and tuple(slot.shape) == tuple(part.variable.shape):
+                    slot.assign(keras.ops.multiply(slot, mask(part, self.dropped)))
+
+    def take_over(self, other: "PruningOptimizer") -> None:
+        """Goes on with what another one has gathered, which was built for the same graph."""
+        for name in ("alive", "sums", "steps", "drops"):
+            getattr(self, name).assign(getattr(other, name))
 
     @property
     def learning_rate(self):
@@ -136,14 +191,8 @@ class PruningOptimizer(keras.optimizers.Optimizer):
     def iterations(self):
         return self.inner_optimizer.iterations
 
-    @property
-    def use_ema(self) -> bool:
-        return self.inner_optimizer.use_ema
-
-    @use_ema.setter
-    def use_ema(self, value: bool) -> None:
-        # Keras sets it while a base optimizer is made; the average is the inner one's.
-        pass
+    def scale_loss(self, loss):
+        return self.inner_optimizer.scale_loss(loss)
 
     def finalize_variable_values(self, var_list) -> None:
         self.inner_optimizer.finalize_variable_values(var_list)
@@ -156,3 +205,26 @@ class PruningOptimizer(keras.optimizers.Optimizer):
     @classmethod
     def from_config(cls, config: dict, custom_objects=None) -> keras.optimizers.Optimizer:
         return keras.saving.deserialize_keras_object(config["inner"], custom_objects=custom_objects)
+
+
+def _moved(graph: ChannelGraph, trained: list[Slice]) -> list[Slice]:
+    """The slices whose zeros one of Keras' optimizers may move by the next step.
+
+    Where zeros read a channel, no gradient comes back to the kernel that makes it; and a kernel that reads it gets none
+    where the channel is zero. Vectors are held all the same, as it costs nothing.
+    """
+    read = np.zeros(graph.unit_count + 1, bool)
+    for part in trained:
+        if part.role == "inputs":
+            read[part.units] = True
+    read[STAYS] = True
+    rests = keeps_zeros(graph.model)
+    return [
+        part
+        for part in trained
+        if len(part.variable.shape) == 1 or not read[part.units].all() or (part.role == "inputs" and not rests)
+    ]
+
+
+def _is_stock(optimizer: keras.optimizers.Optimizer) -> bool:
+    return type(optimizer).__module__.startswith("keras.")

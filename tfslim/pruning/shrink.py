@@ -1,11 +1,15 @@
 """Cutting out what training with pruning has left dead."""
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 
 from tfslim.pruning.channel_graph import ChannelGraph, channel_graph
 from tfslim.pruning.prune import prune_report
 from tfslim.pruning.surgery import remove_units
+from tfslim.pruning.tracing import Slice
+from tfslim.pruning.zeros import keeps_zeros
 from tfslim.report import Report
 
 
@@ -20,7 +24,6 @@ def shrink(model: keras.Model) -> tuple[keras.Model, Report]:
 
     Raises:
         TypeError: `model` is subclassed or not built.
-        ValueError: all filters of a layer are dead.
 
     Example:
         >>> model.fit(x, y, epochs=20, callbacks=[TaylorPruning(ratio=0.4, every=50, drops=20)])
@@ -28,18 +31,39 @@ def shrink(model: keras.Model) -> tuple[keras.Model, Report]:
     """
     graph = channel_graph(model)
     gone = dead_units(graph)
+    whole = []
+    for name, units in graph.filters.items():
+        if (units >= 0).all() and gone[units].all():
+            gone[units[0]] = False
+            whole.append(name)
     smaller = remove_units(graph, np.flatnonzero(gone))
     report = prune_report("shrink", graph, gone, smaller)
+    report.skipped.update({name: "all its filters are dead; one is kept, as a layer needs one" for name in whole})
     if not gone.any():
         report.done.append("no filter is dead: nothing was removed")
     return smaller, report
 
 
 def dead_units(graph: ChannelGraph) -> np.ndarray:
-    """Which units have nothing but zeros in what makes and scales them, (unit_count,) bool."""
-    alive = np.zeros(graph.unit_count + 1, bool)
+    """Which units do nothing: zeros make and scale them, and either zeros read them or a zero stays one on its way.
+
+    Returns:
+        (graph.unit_count,) bool
+    """
+    made = _any(graph, lambda part: part.role in ("filters", "scale"))
+    read = _any(graph, lambda part: part.role == "inputs")
+    if not keeps_zeros(graph.model):
+        return ~made & ~read
+    # A gamma of zero takes away what the mean has shifted.
+    shifted = _any(graph, lambda part: part.role == "mean" and getattr(part.layer, "gamma", None) is None)
+    return ~made & ~(read & shifted)
+
+
+def _any(graph: ChannelGraph, chosen: Callable[[Slice], bool]) -> np.ndarray:
+    """Whether each unit has something other than zero in the chosen slices."""
+    found = np.zeros(graph.unit_count + 1, bool)
     for part in graph.slices:
-        if part.role in ("filters", "scale"):
+        if chosen(part):
             others = tuple(axis for axis in range(len(part.variable.shape)) if axis != part.axis)
-            alive[part.units[np.any(np.asarray(part.variable) != 0, axis=others)]] = True
-    return ~alive[:-1]
+            found[part.units[np.any(np.asarray(part.variable) != 0, axis=others)]] = True
+    return found[:-1]

@@ -1,5 +1,7 @@
 """Cutting units out of a model: the same graph with shorter variables."""
 
+import inspect
+
 import keras
 import numpy as np
 
@@ -33,11 +35,14 @@ def remove_units(graph: ChannelGraph, removed: np.ndarray) -> keras.Model:
         changes.setdefault(id(edit.operation), []).append(edit)
 
     def copy(operation: keras.Operation) -> keras.Operation:
+        if isinstance(operation, keras.layers.Lambda):
+            return operation  # has no weights, and Keras copies no code that it has not been asked to trust
         try:
             config = operation.get_config()
             for edit in changes.get(id(operation), ()):
                 edit.change(config, kept(edit.units, gone))
-            return type(operation).from_config(config)
+            with keras.saving.custom_object_scope(_own_functions(operation)):
+                return type(operation).from_config(config)
         except (NotImplementedError, TypeError) as error:
             raise ValueError(
                 f"{operation.name} ({type(operation).__name__}) can't be copied, as its class has no get_config() that "
@@ -56,6 +61,12 @@ def remove_units(graph: ChannelGraph, removed: np.ndarray) -> keras.Model:
             value = np.compress(kept(part.units, gone), value, axis=part.axis)
         new.assign(value)
     return smaller
+
+
+def _own_functions(operation: keras.Operation) -> dict:
+    """Functions in the place of Keras' own activations, which need not be registered to be copied."""
+    function = getattr(operation, "activation", None)
+    return {function.__name__: function} if inspect.isfunction(function) else {}
 
 
 def gone_of(graph: ChannelGraph, removed: np.ndarray) -> np.ndarray:

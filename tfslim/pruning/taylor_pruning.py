@@ -1,5 +1,6 @@
 """`TaylorPruning`: a callback that scores and drops filters while a model trains."""
 
+import contextlib
 from collections.abc import Iterable
 from typing import Literal
 
@@ -21,8 +22,9 @@ class TaylorPruning(keras.callbacks.Callback):
 
     Scores are added up in every step by a `PruningOptimizer`, which stands around the model's own optimizer as long as
     `fit` runs and holds dropped filters at zero; `tfslim.pruning.shrink` then removes them. Exactly one of `ratio`,
-    `params`, `macs` and `bytes` is the target. Figures of what is left join the logs at the end of each epoch, so that
-    progress bars, TensorBoard and CSVLogger (if they come after this callback) show them.
+    `params`, `macs` and `bytes` is the target; when it is met, nothing more is dropped, and training goes on to make up
+    for what was. `filters`, `params` and `macs` that are left join the logs at the end of each epoch, so that History,
+    TensorBoard and CSVLogger (if they come after this callback) write them. On a `Distiller`, its student is pruned.
 
     Args:
         ratio: share of the filters to remove, above 0 and below 1.
@@ -46,7 +48,8 @@ class TaylorPruning(keras.callbacks.Callback):
 
     Raises:
         ValueError: an argument is out of its range, or, when training begins, the model has nested models (open it
-            with `tfslim.flatten` first), a target that can't be met, or a layer in `keep` that is not there.
+            with `tfslim.flatten` first), is trained on several devices, has a target that can't be met, or not the
+            layers in `keep`.
 
     Example:
         >>> pruning = TaylorPruning(ratio=0.4, every=98, drops=40)
@@ -92,88 +95,138 @@ class TaylorPruning(keras.callbacks.Callback):
         self.monitor, self.floor, self.seed = monitor, floor, seed
         self.graph: ChannelGraph | None = None
         self._optimizer: PruningOptimizer | None = None
-        self._done, self._steps = 0, 0
+        self._gone = np.zeros(0, bool)
+        self._done = 0
+        self._fits = False
+        # Steps since the last drop, as they were at the batch of that number.
+        self._steps, self._batch = 0, 0
 
     @property
     def dropped(self) -> np.ndarray:
         """Which units of `graph` were dropped, (unit_count,) bool."""
-        return self._optimizer.dropped
+        return self._gone.copy()
 
     @property
     def finished(self) -> bool:
         """Whether nothing more will be dropped."""
         return self._done >= self.drops
 
-    def on_train_begin(self, logs=None):
-        pruned = getattr(self.model, "student", self.model)
-        if self.graph is None:
-            self.graph = _graph(pruned, self.keep)
-            self._left, self._limit = target(self.graph, **self._asked)
-            self._budget = Budget(self.graph)
-            self._whole = self._left(np.zeros(self.graph.unit_count, bool))
-            select_units(  # raises if the target can't be met, before an hour of training and not after it
-                self.graph, np.arange(self.graph.unit_count), self._left, self._limit,
-                round_to=self.round_to, min_filters=self.min_filters,
-            )  # fmt: skip
-        self._install()
+    def install(self, model: keras.Model) -> None:
+        """Puts a `PruningOptimizer` around a compiled model's optimizer, inside of a loss scale.
 
-    def _install(self) -> None:
-        """Puts the pruning optimizer around the model's own, inside of a loss scale."""
-        outer = self.model.optimizer
+        `fit` does so itself. Call it before only where a state is read back into `model.optimizer.variables`, as
+        `tfslim.checkpoint.Checkpoint.restore` does.
+
+        Raises:
+            ValueError: see the class.
+        """
+        self._set_graph(model)
+        outer = model.optimizer
         scaled = isinstance(outer, keras.optimizers.LossScaleOptimizer)
         inner = outer.inner_optimizer if scaled else outer
-        if self._optimizer is None or self._optimizer.inner_optimizer is not inner:
-            dropped = None if self._optimizer is None else np.flatnonzero(self.dropped)
-            self._optimizer = PruningOptimizer(inner, self.graph, self.form)
-            self._optimizer.build(self.model.trainable_variables)
-            if dropped is not None:
-                self._optimizer.drop(dropped)
-        self._inner = inner
+        if isinstance(inner, PruningOptimizer):
+            if inner is not self._optimizer:
+                raise ValueError(f"{model.name} has a PruningOptimizer already; compile it with another optimizer")
+            return
+        known = self._optimizer
+        if known is None or known.inner_optimizer is not inner:
+            # A model with a training step of its own may read its layers' outputs there.
+            alone = not hasattr(model, "student") and type(model).__module__.startswith("keras.")
+            self._optimizer = PruningOptimizer(inner, self.graph, self.form, alone)
+            self._optimizer.build(model.trainable_variables)
+            if known is not None:
+                self._optimizer.take_over(known)
         if scaled:
             outer.inner_optimizer = self._optimizer
         else:
-            self.model.optimizer = self._optimizer
+            model.optimizer = self._optimizer
+
+    def _set_graph(self, model: keras.Model) -> None:
+        if getattr(getattr(model, "distribute_strategy", None), "num_replicas_in_sync", 1) > 1:
+            raise ValueError(f"{model.name} is trained on several devices at once; TaylorPruning works on one")
+        pruned = getattr(model, "student", model)
+        if self.graph is not None:
+            if {id(part.variable) for part in self.graph.slices} - {id(variable) for variable in pruned.variables}:
+                raise ValueError(f"this TaylorPruning is that of another model; make one for {pruned.name}")
+            return
+        graph = channel_graph(pruned, keep=self.keep)
+        if {id(variable) for variable in graph.model.variables} - {id(variable) for variable in pruned.variables}:
+            raise ValueError(
+                f"{pruned.name} has nested models or tfslim's layers in it: open it with tfslim.flatten first"
+            )
+        self._left, self._limit = target(graph, **self._asked)
+        self._budget = Budget(graph)
+        self._gone = np.zeros(graph.unit_count, bool)
+        self._whole = self._left(self._gone)
+        # Raises if the target can't be met, before an hour of training and not after it.
+        self._chosen(graph, np.arange(graph.unit_count), self._limit)
+        self._counts = {"filters": self._budget.filters, "params": self._budget.params}
+        with contextlib.suppress(ValueError):  # where the images' size is open
+            self._budget.macs(self._gone)
+            self._counts["macs"] = self._budget.macs
+        self.graph = graph
+
+    def on_train_begin(self, logs=None):
+        self.install(self.model)
+        self._gone, self._done = self._optimizer.dropped, int(self._optimizer.drops)
+        self._fits = True
         self.model.make_train_function(force=True)
 
-    def on_train_batch_end(self, batch, logs=None):
-        self._steps += 1
-        if self._steps % self.every == 0 and not self.finished:
-            self._drop()
+    def on_epoch_begin(self, epoch, logs=None):
+        self._steps, self._batch = int(self._optimizer.steps), 0
 
-    def _drop(self) -> None:
-        self._done += 1
-        if self.importance == "taylor":
-            scores = self._optimizer.scores(self.how, self.normalise)
-        else:
-            scores = weight_importance(self.graph, self.importance, self.how, seed=self.seed + self._done)
-        scores = np.where(self.dropped, -np.inf, scores)  # what is dropped stays so
-        limit = self._whole - (self._whole - self._limit) * progress(self.schedule, self._done, self.drops)
-        gone = select_units(self.graph, scores, self._left, limit, round_to=self.round_to, min_filters=self.min_filters)
-        self._optimizer.drop(np.flatnonzero(gone | self.dropped))
+    # A hook at a batch's end would keep Keras from going on while logs are on their way; so a drop is made before the
+    # next batch, before a validation, or at the epoch's end.
+    def on_train_batch_begin(self, batch, logs=None):
+        if not self.finished and self._steps + batch - self._batch >= self.every:
+            self._drop_if_due()
+            self._steps, self._batch = int(self._optimizer.steps), batch
+
+    def on_test_begin(self, logs=None):
+        self._drop_if_due()
 
     def on_epoch_end(self, epoch, logs=None):
+        self._drop_if_due()
         if logs is None:
             return
-        logs["filters"] = self._budget.filters(self.dropped)
-        logs["params"] = self._budget.params(self.dropped)
+        logs.update({name: count(self._gone) for name, count in self._counts.items()})
         if self.monitor is None or self.finished:
             return
         if self.monitor not in logs:
             raise ValueError(f"monitor={self.monitor!r} is not in the logs, which have {', '.join(sorted(logs))}")
         if logs[self.monitor] < self.floor:
-            self._done = self.drops
+            self._finish()
 
     def on_train_end(self, logs=None):
-        if isinstance(self.model.optimizer, keras.optimizers.LossScaleOptimizer):
-            self.model.optimizer.inner_optimizer = self._inner
+        self._fits, model = False, self.model
+        if isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):
+            model.optimizer.inner_optimizer = self._optimizer.inner_optimizer
         else:
-            self.model.optimizer = self._inner
-        self.model.make_train_function(force=True)
+            model.optimizer = self._optimizer.inner_optimizer
+        self._optimizer.silence()
+        model.make_train_function(force=True)
 
+    def _drop_if_due(self) -> None:
+        if not self._fits or self.finished:
+            return
+        _ = self.model  # on JAX, asking for it is what brings the weights and the optimizer's variables home
+        if int(self._optimizer.steps) < self.every:
+            return
+        self._done += 1
+        if self.importance == "taylor":
+            scores = self._optimizer.scores(self.how, self.normalise)
+        else:
+            scores = weight_importance(self.graph, self.importance, self.how, seed=self.seed + self._done)
+        scores = np.where(self._gone, -np.inf, scores)  # what is dropped stays so
+        limit = self._whole - (self._whole - self._limit) * progress(self.schedule, self._done, self.drops)
+        self._gone |= self._chosen(self.graph, scores, limit)
+        self._optimizer.drop(np.flatnonzero(self._gone))
+        if self._left(self._gone) <= self._limit:
+            self._finish()
 
-def _graph(model: keras.Model, keep: tuple[str, ...]) -> ChannelGraph:
-    graph = channel_graph(model, keep=keep)
-    own = {id(variable) for variable in model.variables}
-    if not all(id(variable) in own for variable in graph.model.variables):
-        raise ValueError(f"{model.name} has nested models or tfslim's layers in it: open it with tfslim.flatten first")
-    return graph
+    def _chosen(self, graph: ChannelGraph, scores: np.ndarray, limit: float) -> np.ndarray:
+        return select_units(graph, scores, self._left, limit, round_to=self.round_to, min_filters=self.min_filters)
+
+    def _finish(self) -> None:
+        self._done = self.drops
+        self._optimizer.drops.assign(self.drops)
