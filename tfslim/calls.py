@@ -49,7 +49,11 @@ def is_graph(operation: object) -> bool:
             return bool(operation.outputs) and hasattr(operation.outputs[0], "_keras_history")
         except (AttributeError, ValueError):
             return False
-    return isinstance(operation, (keras.Model, keras.Function)) and hasattr(operation, "outputs")
+    if not isinstance(operation, (keras.Model, keras.Function)) or not hasattr(operation, "outputs"):
+        return False
+    # A class of somebody's own may be made from inputs and outputs and do something else when called.
+    own = (kind for kind in type(operation).__mro__ if not kind.__module__.startswith("keras."))
+    return not any("call" in vars(kind) for kind in own)
 
 
 def _walk(declared_inputs, declared_outputs, inputs, prefix, lasting_names=True, opened=True) -> Iterator[Call]:

@@ -5,10 +5,11 @@ import inspect
 import keras
 
 from tfslim.calls import is_graph
+from tfslim.derived_state import renew_derived_state
 from tfslim.layers.composite import Composite
 
 
-def flatten(model: keras.Model) -> keras.Model:
+def flatten(model: keras.Model, keep_unreadable: bool = False) -> keras.Model:
     """Rebuilds a model with every tfslim layer and every nested model opened into the stock layers it is made of.
 
     A saved result loads without tfslim. Shared layers stay shared, frozen ones frozen; layers of other packages are
@@ -16,6 +17,8 @@ def flatten(model: keras.Model) -> keras.Model:
 
     Args:
         model: a functional or a built Sequential model with any number of inputs and outputs.
+        keep_unreadable: whether to keep a subclassed model in it, and what other layers hold, as they are, in place of
+            an error.
 
     Returns:
         A new functional model, not compiled, with the same weights and outputs; `model` is not changed.
@@ -33,18 +36,20 @@ def flatten(model: keras.Model) -> keras.Model:
     if not is_graph(model):
         raise TypeError(_no_graph(model))
     bare = _bare(model)
-    flat = _Opener({id(operation): operation.name for operation in bare.operations}).open(bare, "")
+    flat = _Opener({id(operation): operation.name for operation in bare.operations}, keep_unreadable).open(bare, "")
     # Laying out left calls on the layers that are no part of the model; a clone has none of them.
     clean = keras.models.clone_model(keras.Model(flat.input, flat.output, name=model.name))
     clean.set_weights(flat.get_weights())
+    renew_derived_state(clean)
     return clean
 
 
 class _Opener:
     """Copies layers, once each, and opens what is made of others."""
 
-    def __init__(self, kept_names: dict[int, str]):
+    def __init__(self, kept_names: dict[int, str], keep_unreadable: bool):
         self._kept_names = kept_names
+        self._keep_unreadable = keep_unreadable
         self._taken = set(kept_names.values())
         self._copies = {}
 
@@ -54,7 +59,11 @@ class _Opener:
         )
         for operation in model.operations:
             copy = self._copies.get(id(operation))
-            if isinstance(copy, keras.layers.Layer) and not isinstance(copy, keras.Model):
+            if (
+                isinstance(copy, keras.layers.Layer)
+                and not isinstance(operation, Composite)
+                and not is_graph(operation)
+            ):
                 copy.set_weights(operation.get_weights())
         return flat
 
@@ -66,11 +75,11 @@ class _Opener:
     def _new_copy(self, operation, prefix):
         if isinstance(operation, Composite):
             return self._lay_out(operation, prefix)
-        if isinstance(operation, keras.Model):
-            if not is_graph(operation):
-                raise TypeError(_no_graph(operation))
+        if is_graph(operation):
             return self.open(_bare(operation), f"{prefix}{operation.name}_")
-        if isinstance(operation, keras.layers.Layer):
+        if isinstance(operation, keras.Model) and not self._keep_unreadable:
+            raise TypeError(_no_graph(operation))
+        if isinstance(operation, keras.layers.Layer) and not self._keep_unreadable:
             _refuse_hidden(operation)
         name = self._kept_names.get(id(operation)) or self._free_name(prefix + operation.name)
         return type(operation).from_config({**operation.get_config(), "name": name})
@@ -99,9 +108,9 @@ class _Opener:
 
 def _call(operation, *args, **kwargs):
     """Calls a copied layer, or puts the layers of an opened one in the graph."""
-    if not isinstance(operation, keras.Model):
+    if not is_graph(operation):
         return operation(*args, **kwargs)
-    given = {key: value for key, value in kwargs.items() if value is not None}
+    given = {key: value for key, value in kwargs.items() if _is_given(value)}
     if not given.keys() <= {"training"}:
         raise TypeError(
             f"{operation.name}: called with {', '.join(sorted(given))}; only inputs and training can be opened"
@@ -109,6 +118,11 @@ def _call(operation, *args, **kwargs):
     part = _fixed_training(operation, given["training"]) if given else operation
     tensors = [_cast(x, declared) for x, declared in zip(keras.tree.flatten(args), part.inputs, strict=True)]
     return keras.Function(part.inputs, part.output).call(tensors)
+
+
+def _is_given(value: object) -> bool:
+    # Keras passes None, or the same for each of several inputs, for a mask that is not there.
+    return any(each is not None for each in keras.tree.flatten(value))
 
 
 def _cast(x: keras.KerasTensor, declared: keras.KerasTensor) -> keras.KerasTensor:

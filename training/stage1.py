@@ -35,6 +35,7 @@ class Row:
         arguments: of the network's constructor, beside those of the recipe's model.
         seeds: train it so many times, with the recipe's seed and those after it.
         learning_rate: in place of the recipe's, as small networks take higher ones.
+        epochs: in place of the recipe's, which then has one stage: small networks learn for longer.
         paper_megabytes: the paper's own size, to show beside ours.
         paper_accuracy: the paper's own accuracy in %, to show beside ours.
     """
@@ -43,6 +44,7 @@ class Row:
     arguments: dict[str, Any] = field(default_factory=dict)
     seeds: int = 1
     learning_rate: float | None = None
+    epochs: int | None = None
     paper_megabytes: float | None = None
     paper_accuracy: float | None = None
 
@@ -71,6 +73,8 @@ def main(
         raise ValueError("stage 1 learns identities: the recipe needs task: identity")
     if len(rows) < 2 or min(row.seeds for row in rows) < 1:
         raise ValueError("rows: a teacher and at least one student are needed, each with at least one seed")
+    if any(row.epochs for row in rows) and len(recipe.stages) > 1:
+        raise ValueError("rows: epochs are for recipes of one stage")
     if max(row.seeds for row in rows) > rows[TEACHER].seeds:
         raise ValueError(f"rows: a student has more seeds than its teacher, {rows[TEACHER].name}; give it as many")
     names = [row.name for row in rows]
@@ -100,7 +104,10 @@ def plan(recipe: Recipe, rows: list[Row], distillation: Distillation, folder: pa
             network = dataclasses.replace(recipe.model, arguments={**recipe.model.arguments, **row.arguments})
             rate = row.learning_rate or recipe.optimization.learning_rate
             optimization = dataclasses.replace(recipe.optimization, learning_rate=rate)
-            asked = dataclasses.replace(recipe, model=network, optimization=optimization, seed=seed).written()
+            stages = [dataclasses.replace(stage, epochs=row.epochs or stage.epochs) for stage in recipe.stages]
+            asked = dataclasses.replace(
+                recipe, model=network, stages=stages, optimization=optimization, seed=seed
+            ).written()
             plain = Run(folder / f"{row.name}-{seed}", "train.py", asked, row.name, seed)
             runs.append(plain)
             if number == TEACHER:

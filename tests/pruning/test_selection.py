@@ -32,6 +32,13 @@ def test_the_lowest_scores_go_first_whatever_the_layer(graph):
     np.testing.assert_array_equal(gone, chosen)
 
 
+def test_a_unit_that_saves_more_may_count_for_more(graph):
+    # A unit of stem is three filters, one of left a single one: 2 for three is less than 1 for one.
+    scores = per_layer(graph, stem=[2] + [100] * 7, left=[1, 9, 9, 9])
+    gone = select_units(graph, scores, Budget(graph).filters, limit=39 - 3)
+    assert np.flatnonzero(gone) == graph.filters["stem"][0]
+
+
 def test_a_tied_unit_counts_as_all_its_filters(graph):
     scores = per_layer(graph, stem=[0, 100, 100, 100, 100, 100, 100, 100])
     gone = select_units(graph, scores, Budget(graph).filters, limit=39 - 3)

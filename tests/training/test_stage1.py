@@ -86,6 +86,12 @@ def test_teachers_come_first_and_students_have_the_teacher_of_their_seed():
     assert all(run.shared is None for run in plan([stage1.Row("T"), stage1.Row("S")]))
 
 
+def test_a_row_may_take_longer_and_the_rows_of_most_seeds_come_first():
+    runs = plan([stage1.Row("T", seeds=2), stage1.Row("Q"), stage1.Row("S", seeds=2, epochs=9)], views=3)
+    assert [run.row for run in runs] == ["T", "T", "S", "S", "S", "S", "Q", "Q"]
+    assert [run.options["stages"][0]["epochs"] for run in runs] == [1, 1, 9, 9, 9, 9, 1, 1]
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [

@@ -100,6 +100,7 @@ def channel_graph(model: keras.Model, prune_outputs: bool = False, keep: tuple[s
     if not prune_outputs:
         tracer.freeze(flat.outputs, ANSWER, told=True)
     _freeze_kept(flat, tracer, keep)
+    _freeze_last_filters(tracer)
     return _graph(flat, tracer)
 
 
@@ -111,9 +112,8 @@ def opened(model: keras.Model) -> keras.Model:
     """
     if not is_graph(model):
         flatten(model)  # raises, saying what to do
-    holds = any(isinstance(layer, (Composite, keras.Model)) for layer in model.layers)
-    if holds:
-        return flatten(model)
+    if any(isinstance(layer, Composite) or is_graph(layer) for layer in model.layers):
+        return flatten(model, keep_unreadable=True)
     if isinstance(model, keras.Sequential):
         return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     return model
@@ -132,6 +132,14 @@ def _freeze_kept(model: keras.Model, tracer: Tracer, keep: tuple[str, ...]) -> N
             raise ValueError(f"keep: {name!r} {what}{hint}")
         for units in makers[name]:
             tracer.units.freeze(units, "was asked to be kept")
+
+
+def _freeze_last_filters(tracer: Tracer) -> None:
+    """Keeps the filters of a layer that has but one, or whose filters all go together."""
+    for part in tracer.slices.values():
+        if part.role == "filters" and len(np.unique(tracer.units.find(part.units))) == 1:
+            why = "has one filter" if len(part.units) == 1 else "has filters that all go together"
+            tracer.units.freeze(part.units, f"{part.layer.name} {why}")
 
 
 def _graph(model: keras.Model, tracer: Tracer) -> ChannelGraph:

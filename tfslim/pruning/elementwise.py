@@ -13,10 +13,11 @@ ACTIVATIONS = frozenset({
     "softplus", "softsign", "sparse_plus", "sparse_sigmoid", "squareplus", "swish", "tanh", "tanh_shrink", "threshold",
 })
 SAME_SHAPE_LAYERS = (
-    keras.layers.ReLU, keras.layers.LeakyReLU, keras.layers.ELU, keras.layers.Identity, keras.layers.Dropout,
-    keras.layers.SpatialDropout1D, keras.layers.SpatialDropout2D, keras.layers.SpatialDropout3D,
-    keras.layers.GaussianDropout, keras.layers.GaussianNoise, keras.layers.ActivityRegularization,
+    keras.layers.ReLU, keras.layers.LeakyReLU, keras.layers.ELU, keras.layers.Identity, keras.layers.SpatialDropout1D,
+    keras.layers.SpatialDropout2D, keras.layers.SpatialDropout3D, keras.layers.GaussianDropout,
+    keras.layers.GaussianNoise, keras.layers.ActivityRegularization,
 )
+DROPOUT_LAYERS = (keras.layers.Dropout, keras.layers.AlphaDropout)
 WINDOW_LAYERS = tuple(
     getattr(keras.layers, f"{name}{rank}D")
     for name in ("MaxPooling", "AveragePooling", "AdaptiveMaxPooling", "AdaptiveAveragePooling", "ZeroPadding",
@@ -30,12 +31,17 @@ MERGING_LAYERS = (
 )
 # Operations of keras.ops, by class name; their classes are not public.
 UNARY_OPERATIONS = frozenset({
-    "Abs", "Absolute", "Cast", "Celu", "Clip", "Elu", "Exp", "Expm1", "Gelu", "HardShrink", "HardSigmoid", "HardSilu",
-    "HardTanh", "Identity", "LeakyRelu", "Log1p", "LogSigmoid", "Mish", "Negative", "Relu", "Relu6", "Rsqrt", "Selu",
-    "Sigmoid", "Sign", "Silu", "SoftShrink", "Softplus", "Softsign", "Sqrt", "Square", "Squareplus", "StopGradient",
-    "Tanh", "TanhShrink",
+    "Abs", "Absolute", "Arctan", "Cast", "Ceil", "Celu", "Clip", "Cos", "Elu", "Erf", "Exp", "Expm1", "Floor", "Gelu",
+    "HardShrink", "HardSigmoid", "HardSilu", "HardTanh", "Identity", "LeakyRelu", "Log", "Log1p", "LogSigmoid",
+    "Negative", "OnesLike", "Reciprocal", "Relu", "Relu6", "Round", "Rsqrt", "Selu", "Sigmoid", "Sign", "Silu", "Sin",
+    "SoftShrink", "Softplus", "Softsign", "SparsePlus", "SparseSigmoid", "Sqrt", "Square", "Squareplus",
+    "StopGradient", "Tanh", "TanhShrink", "Threshold", "ZerosLike",
 })
-BINARY_OPERATIONS = frozenset({"Add", "Divide", "Maximum", "Minimum", "Multiply", "Subtract", "TrueDivide"})
+# They broadcast, which is all that counts: a condition has channels as well.
+BINARY_OPERATIONS = frozenset({
+    "Add", "Divide", "DivideNoNan", "Equal", "Greater", "GreaterEqual", "Less", "LessEqual", "LogicalAnd", "LogicalNot",
+    "LogicalOr", "Maximum", "Minimum", "Multiply", "NotEqual", "Power", "Subtract", "TrueDivide", "Where",
+})
 WINDOW_OPERATIONS = frozenset({"AveragePool", "MaxPool", "Resize"})
 # fmt: on
 
@@ -43,6 +49,23 @@ WINDOW_OPERATIONS = frozenset({"AveragePool", "MaxPool", "Resize"})
 def same_shape(call: Call, tracer: Tracer) -> list[Channels | None]:
     """Each output element comes from the input element in its place."""
     return [tracer.channels(tensors_of(call)[0])]
+
+
+def unary(call: Call, tracer: Tracer) -> list[Channels | None]:
+    """An operation of `keras.ops` on one tensor; one that holds numbers for each channel keeps them."""
+    name, settings = call.operation.name, vars(call.operation)
+    if any(np.ndim(value) for key, value in settings.items() if not key.startswith("_")):
+        tracer.freeze(tensors_of(call), f"{name} holds a constant for each channel")
+    return same_shape(call, tracer)
+
+
+def dropout(call: Call, tracer: Tracer) -> list[Channels | None]:
+    """Dropout; a noise that is drawn in a given shape keeps it."""
+    channels = tracer.channels(tensors_of(call)[0])
+    shape = call.operation.noise_shape
+    if channels is not None and shape is not None and shape[channels.axis] not in (None, 1):
+        tracer.units.freeze(channels.units, f"{call.operation.name} has a noise of shape {tuple(shape)}")
+    return [channels]
 
 
 def activation(call: Call, tracer: Tracer) -> list[Channels | None]:
@@ -56,7 +79,7 @@ def freeze_mixing_activation(layer: keras.layers.Layer, channels: Channels | Non
     """Keeps channels that go into an activation which looks at several of them, or may do so."""
     name = getattr(layer.activation, "__name__", type(layer.activation).__name__) if layer.activation else "linear"
     known = name in ACTIVATIONS and getattr(keras.activations, name, None) is not None
-    own = known and not (layer.activation.__module__ if layer.activation else "keras").startswith("keras")
+    own = known and not (layer.activation.__module__ if layer.activation else "keras.").startswith("keras.")
     if (not known or own) and channels is not None:
         tracer.units.freeze(channels.units, f"{layer.name}'s activation {name} may mix channels")
 
@@ -117,27 +140,48 @@ def _cut_list(key: str):
 
 def merge(call: Call, tracer: Tracer) -> list[Channels | None]:
     """Arithmetic of tensors, which broadcasts as numpy does: channels that meet go together."""
-    rank = len(call.outputs[0].shape)
+    name, rank = call.operation.name, len(call.outputs[0].shape)
     tensors = tensors_of(call)
-    each = [(tracer.channels(tensor), rank - len(tensor.shape)) for tensor in tensors]
-    moved = [Channels(channels.axis + shift, channels.units) for channels, shift in each if channels is not None]
-    name = call.operation.name
-    if not moved or len(moved) < len(tensors):
-        tracer.freeze(tensors, f"{name} joins it with a tensor whose channels are not known")
-        return [tracer.staying(call.outputs[0], f"comes out of {name}")]
-    wide = [channels for channels in moved if len(channels.units) > 1] or moved
-    axis = wide[0].axis
-    if any(channels.axis != axis for channels in wide):
+    axis = _meeting_axis(tensors, rank, tracer)
+    met = []
+    for tensor in tensors:
+        place = len(tensor.shape) - rank + (axis or 0)
+        if place >= 0:  # else it is the same for all channels
+            met.append(tracer.along(tensor, place) if axis else None)
+    if None in met:
         tracer.freeze(tensors, f"{name} joins channels of different axes")
         return [tracer.staying(call.outputs[0], f"comes out of {name}")]
-    for other in wide[1:]:
-        tracer.units.unite(wide[0].units, other.units)
-    for narrow in moved:
-        if len(narrow.units) == 1 and len(wide[0].units) > 1:
-            tracer.units.freeze(narrow.units, f"{name} spreads this single channel over others")
-    for value in keras.tree.flatten((call.args, call.kwargs)):
-        shape = () if isinstance(value, (keras.KerasTensor, str)) else np.shape(value)
-        place = len(shape) - (rank - axis)
-        if shape and place >= 0 and shape[place] > 1:
-            tracer.units.freeze(wide[0].units, f"{name} joins it with a constant for each channel")
-    return [Channels(axis, wide[0].units)]
+    widest = max(met, key=lambda channels: len(channels.units))
+    for other in met:
+        if len(other.units) == len(widest.units):
+            tracer.units.unite(widest.units, other.units)
+        else:
+            tracer.units.freeze(other.units, f"{name} spreads this single channel over others")
+    for shape in _constants(call):
+        place = len(shape) - rank + axis
+        if place >= 0 and shape[place] > 1:
+            tracer.units.freeze(widest.units, f"{name} joins it with a constant for each channel")
+    return [Channels(axis, widest.units)]
+
+
+def _meeting_axis(tensors: list[keras.KerasTensor], rank: int, tracer: Tracer) -> int | None:
+    """The axis of the result along which there are channels that may go, or the last one; None if there are several."""
+    wide, single = set(), set()
+    for tensor in tensors:
+        channels = tracer.channels(tensor)
+        if channels is not None and tracer.staying_reason(tensor) is None:
+            (wide if len(channels.units) > 1 else single).add(channels.axis + rank - len(tensor.shape))
+    axes = wide or single or {rank - 1}
+    return axes.pop() if len(axes) == 1 else None
+
+
+def _constants(call: Call) -> list[tuple[int, ...]]:
+    """The shapes of the arguments that are no tensors of the model."""
+    shapes = []
+    for argument in (*call.args, *call.kwargs.values()):
+        inside = keras.tree.flatten(argument)
+        tensors = [isinstance(value, keras.KerasTensor) for value in inside]
+        # A list of numbers is one constant, a list with a tensor in it one of arguments.
+        constants = [value for value, is_tensor in zip(inside, tensors, strict=True) if not is_tensor]
+        shapes += [np.shape(value) for value in (constants if any(tensors) else [argument])]
+    return shapes

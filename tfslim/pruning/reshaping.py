@@ -1,5 +1,6 @@
 """Rules for what moves channels about: flattening, reshaping, transposing, concatenating, taking means."""
 
+import math
 from collections.abc import Callable
 
 import keras
@@ -25,13 +26,23 @@ def flatten(call: Call, tracer: Tracer) -> list[Channels | None]:
 
 def reshape(call: Call, tracer: Tracer) -> list[Channels | None]:
     """`keras.layers.Reshape` and `keras.ops.reshape`, whose target has the number of channels in it."""
-    operation, shape = call.operation, call.outputs[0].shape[1:]
-    (channels,) = _moved(call, tracer, lambda x: x.reshape(shape))
+    operation, tensor, output = call.operation, tensors_of(call)[0], call.outputs[0]
+    channels, shape = tracer.channels(tensor), output.shape[1:]
+    if channels is not None and channels.axis == len(tensor.shape) - 1 and output.shape[-1] == tensor.shape[-1]:
+        channels = Channels(len(shape), channels.units)  # whatever becomes of the other axes
+    elif output.shape[0] != tensor.shape[0] or _size(shape) != _size(tensor.shape[1:]):
+        return _lost(call, tracer, "it joins the batch with other axes")
+    else:
+        (channels,) = _moved(call, tracer, lambda x: x.reshape(shape))
     if channels is not None:
         layer = isinstance(operation, keras.layers.Layer)
         key, place = ("target_shape", channels.axis - 1) if layer else ("newshape", channels.axis)
-        tracer.edit(operation, key, channels.units, _set_target(key, place))
+        tracer.edit(operation, key, channels.units, _set_target(key, place), place)
     return [channels]
+
+
+def _size(shape: tuple[int | None, ...]) -> int | None:
+    return None if None in shape else math.prod(shape)
 
 
 def _set_target(key: str, place: int) -> Callable[[dict, np.ndarray], None]:
@@ -47,7 +58,7 @@ def _set_target(key: str, place: int) -> Callable[[dict, np.ndarray], None]:
 def permute(call: Call, tracer: Tracer) -> list[Channels | None]:
     """`keras.layers.Permute`."""
     axes = [axis - 1 for axis in call.operation.dims]
-    return _moved(call, tracer, lambda x: x.transpose(axes))
+    return _moved(call, tracer, lambda x: x.transpose(axes), any_size=True)
 
 
 def move(call: Call, tracer: Tracer) -> list[Channels | None]:
@@ -62,20 +73,20 @@ def move(call: Call, tracer: Tracer) -> list[Channels | None]:
     }[type(operation).__name__]
     tensor = tensors_of(call)[0]
     # A batch of 2, which no axis is squeezed from, shows whether the batch stays in front.
-    extents = (2, *(extent or 1 for extent in tensor.shape[1:]))
-    places = np.empty(extents, np.int8)
-    if None in tensor.shape[1:] or function(places).shape[0] != 2 or function(places).strides[0] != places.strides[0]:
+    places = np.empty((2, *(extent or 2 for extent in tensor.shape[1:])), np.int8)
+    if function(places).shape[0] != 2 or function(places).strides[0] != places.strides[0]:
         return _lost(call, tracer, "its axes can't be followed")
-    return _moved(call, tracer, lambda x: function(np.broadcast_to(x, (2, *x.shape)))[0])
+    return _moved(call, tracer, lambda x: function(np.broadcast_to(x, (2, *x.shape)))[0], any_size=True)
 
 
 def take(call: Call, tracer: Tracer) -> list[Channels | None]:
     """`tensor[...]` that takes all channels."""
     tensor = tensors_of(call)[0]
     channels = tracer.channels(tensor)
-    index = call.args[1] if isinstance(call.args[1], tuple) else (call.args[1],)
-    if Ellipsis in index:
-        place = index.index(Ellipsis)
+    (key,) = (*call.args[1:], *call.kwargs.values())
+    index = key if isinstance(key, tuple) else (key,)
+    place = next((place for place, part in enumerate(index) if part is Ellipsis), None)
+    if place is not None:
         index = index[:place] + (slice(None),) * (len(tensor.shape) - len(index) + 1) + index[place + 1 :]
     index = index + (slice(None),) * (len(tensor.shape) - len(index))
     plain = all(isinstance(part, (int, slice)) for part in index) and len(index) == len(tensor.shape)
@@ -109,8 +120,9 @@ def concatenate(call: Call, tracer: Tracer) -> list[Channels | None]:
     """Channels side by side, or, along another axis, channels that go together."""
     tensors = tensors_of(call)
     axis = call.operation.axis % len(tensors[0].shape)
-    each = [tracer.channels(tensor) for tensor in tensors]
-    if any(channels is None for channels in each) or len({channels.axis for channels in each}) > 1:
+    free = [tracer.channels(tensor).axis for tensor in tensors if tracer.staying_reason(tensor) is None]
+    each = [tracer.along(tensor, free[0] if free else axis) for tensor in tensors]
+    if None in each:
         return _lost(call, tracer, "it joins channels of different axes")
     if each[0].axis == axis:
         return [Channels(axis, np.concatenate([channels.units for channels in each]))]
@@ -119,16 +131,23 @@ def concatenate(call: Call, tracer: Tracer) -> list[Channels | None]:
     return [each[0]]
 
 
-def _moved(call: Call, tracer: Tracer, function: Callable[[np.ndarray], np.ndarray]) -> list[Channels | None]:
-    """Moves the units of every element of a tensor, batch left out, and looks along which axis they differ then."""
+def _moved(
+    call: Call, tracer: Tracer, function: Callable[[np.ndarray], np.ndarray], any_size: bool = False
+) -> list[Channels | None]:
+    """Moves the units of every element of a tensor, batch left out, and looks along which axis they differ then.
+
+    With `any_size` the function only moves axes, so that sizes that are not known may be any but 1.
+    """
     tensor = tensors_of(call)[0]
     channels = tracer.channels(tensor)
-    shape = tensor.shape[1:]
-    if channels is None or None in shape or None in call.outputs[0].shape[1:]:
+    shape = tuple(2 if any_size and extent is None else extent for extent in tensor.shape[1:])
+    if channels is None or None in shape:
         return _lost(call, tracer, "a size that is not known can't be followed")
     along = [1] * len(shape)
     along[channels.axis - 1] = -1
-    elements = function(np.broadcast_to(channels.units.reshape(along), shape))
+    # Channels that are known to go together count as one: so a shuffle of grouped channels is followed.
+    units = tracer.units.find(channels.units)
+    elements = function(np.broadcast_to(units.reshape(along), shape))
     found = []
     for axis in range(elements.ndim):
         rows = np.moveaxis(elements, axis, -1).reshape(-1, elements.shape[axis])

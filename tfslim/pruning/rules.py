@@ -3,10 +3,12 @@
 from collections.abc import Callable
 
 import keras
+import numpy as np
 
-from tfslim.calls import Call, has_own_code
+from tfslim.calls import Call
 from tfslim.macs import CONVOLUTIONS, DEPTHWISE, SEPARABLE, TRANSPOSED
 from tfslim.pruning import elementwise, reshaping, weighted
+from tfslim.pruning.stock import is_as_stock
 from tfslim.pruning.tracing import Channels, Tracer, tensors_of
 
 Rule = Callable[[Call, Tracer], list[Channels | None]]
@@ -28,6 +30,7 @@ LAYER_RULES: tuple[tuple[type | tuple[type, ...], Rule], ...] = (
     (keras.layers.Activation, elementwise.activation),
     (keras.layers.Softmax, elementwise.softmax),
     (elementwise.SAME_SHAPE_LAYERS, elementwise.same_shape),
+    (elementwise.DROPOUT_LAYERS, elementwise.dropout),
     (elementwise.WINDOW_LAYERS, elementwise.window),
     (elementwise.MERGING_LAYERS, elementwise.merge),
     (keras.layers.Concatenate, reshaping.concatenate),
@@ -37,7 +40,7 @@ LAYER_RULES: tuple[tuple[type | tuple[type, ...], Rule], ...] = (
     (reshaping.GLOBAL_POOLING, reshaping.global_pooling),
 )
 OPERATION_RULES: tuple[tuple[frozenset[str], Rule], ...] = (
-    (elementwise.UNARY_OPERATIONS, elementwise.same_shape),
+    (elementwise.UNARY_OPERATIONS, elementwise.unary),
     (elementwise.BINARY_OPERATIONS, elementwise.merge),
     (elementwise.WINDOW_OPERATIONS, elementwise.window),
     (frozenset({"Pad"}), elementwise.pad),
@@ -54,18 +57,29 @@ def follow(call: Call, tracer: Tracer) -> None:
     """Notes what a call makes of the channels; a layer that is not known keeps all that go into it."""
     found = _rule(call.operation) or _unknown
     for tensor, channels in zip(call.outputs, found(call, tracer), strict=True):
+        if channels is not None and len(channels.units) != tensor.shape[channels.axis]:
+            # One channel was spread over several places that no unit stands for.
+            reason = f"{call.operation.name} makes {tensor.shape[channels.axis]} of {len(channels.units)} channels"
+            tracer.units.freeze(channels.units, reason)
+            channels = tracer.staying(tensor, reason)
         tracer.set(tensor, channels)
 
 
 def _rule(operation: keras.Operation) -> Rule | None:
     if isinstance(operation, keras.layers.Layer):
-        fused = isinstance(operation, keras.layers.BatchNormalization)  # tfslim.fused_norm's is the same by value
-        if has_own_code(operation) and not fused or getattr(operation, "quantization_mode", None):
+        if not is_as_stock(operation) or _is_special(operation):
             return None
         return next((rule for kinds, rule in LAYER_RULES if isinstance(operation, kinds)), None)
     if not type(operation).__module__.startswith("keras."):
         return None
     return next((rule for names, rule in OPERATION_RULES if type(operation).__name__ in names), None)
+
+
+def _is_special(layer: keras.layers.Layer) -> bool:
+    """Whether a layer's variables are not those that its rule expects, or can't be made in another size."""
+    initializers = [value for key, value in vars(layer).items() if key.endswith("_initializer")]
+    fixed = any(isinstance(each, keras.initializers.Constant) and np.ndim(each.value) for each in initializers)
+    return fixed or bool(getattr(layer, "quantization_mode", None)) or getattr(layer, "lora_enabled", False)
 
 
 def _unknown(call: Call, tracer: Tracer) -> list[Channels | None]:

@@ -1,4 +1,4 @@
-"""Which units go: the least important ones, until a budget is met."""
+"""Which units go: those that count least for what they cost, until a budget is met."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -20,14 +20,17 @@ def select_units(
     round_to: int = 1,
     min_filters: int = 1,
 ) -> np.ndarray:
-    """Chooses the units with the lowest scores such that what is left is within a limit, and hardly below it.
+    """Chooses units such that what is left is within a limit, and hardly below it.
+
+    Those go first whose score is lowest for what their going saves, of what is counted: else a limit of MACs would take
+    nearly all filters of the late layers, where few pixels are left, before one of the early layers that cost most.
 
     Args:
         graph: the model's channel graph.
         scores: (graph.unit_count,), higher for what counts more.
         left: (graph.unit_count,) bool, which units go -> what is left; less when more go. Such as `Budget.macs`.
         limit: the most that may be left.
-        scope: "global" compares all units' scores; "per-layer" takes an equal share of every group.
+        scope: "global" compares all units; "per-layer" takes an equal share of every group, lowest scores first.
         round_to: the units left of a group are a multiple of this, or all of them.
         min_filters: the least units left of a group, or all of them if it has no more.
 
@@ -44,7 +47,7 @@ def select_units(
         raise ValueError(f"scope={scope!r}; expected 'global' or 'per-layer'")
     if round_to < 1 or min_filters < 1:
         raise ValueError(f"round_to={round_to} and min_filters={min_filters} must be 1 or more")
-    steps = _steps(graph, scores, scope, round_to, min_filters)
+    steps = _steps(graph, scores, left, scope, round_to, min_filters)
     none, every = _gone(graph, []), _gone(graph, steps)
     if left(none) <= limit:
         return none
@@ -63,18 +66,20 @@ def select_units(
     return _in_smaller_steps(graph, steps, low, left, limit, enough)
 
 
-def _steps(graph: ChannelGraph, scores, scope: str, round_to: int, min_filters: int) -> list[np.ndarray]:
-    """The units that go together as the group's count must be round, the least important ones first."""
+def _steps(graph: ChannelGraph, scores, left: Left, scope: str, round_to: int, min_filters: int) -> list[np.ndarray]:
+    """The units that go together as the group's count must be round, in the order in which they go."""
     steps, keys = [], []
+    whole = left(_gone(graph, []))
     for group in graph.groups:
+        saved = max(1, whole - left(_gone(graph, [group.units[:1]])))  # by any of its units
         count = len(group.units)
         order = group.units[np.argsort(scores[group.units], kind="stable")]
         least = min(count, -(-max(min_filters, round_to) // round_to) * round_to)
         stops = [stop for stop in range(count % round_to, count - least + 1, round_to) if stop]
         for begin, stop in zip([0, *stops], stops, strict=False):
             steps.append(order[begin:stop])
-            # A step costs what the last unit of it does, so that a group's own steps stay in order.
-            keys.append(stop / count if scope == "per-layer" else scores[order[stop - 1]])
+            # A step counts as the last unit of it does, so that a group's own steps stay in order.
+            keys.append(stop / count if scope == "per-layer" else scores[order[stop - 1]] / saved)
     return [steps[place] for place in np.argsort(keys, kind="stable")]
 
 

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from tfslim.derived_state import renew_derived_state
 from tfslim.pruning.channel_graph import ChannelGraph
 from tfslim.pruning.surgery import gone_of
 from tfslim.pruning.tracing import Slice
@@ -27,6 +28,7 @@ def silence(graph: ChannelGraph, units: np.ndarray, roles: tuple[str, ...] = MAK
     for part in graph.slices:
         if part.role in roles:
             part.variable.assign(keras.ops.multiply(part.variable, mask(part, gone)))
+    renew_derived_state(graph.model)
 
 
 def mask(part: Slice, gone: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ import inspect
 import keras
 import numpy as np
 
+from tfslim.derived_state import renew_derived_state
 from tfslim.pruning.channel_graph import STAYS, ChannelGraph
 
 
@@ -44,6 +45,8 @@ def remove_units(graph: ChannelGraph, removed: np.ndarray) -> keras.Model:
             with keras.saving.custom_object_scope(_own_functions(operation)):
                 return type(operation).from_config(config)
         except (NotImplementedError, TypeError) as error:
+            if not isinstance(operation, keras.layers.Layer) and id(operation) not in changes:
+                return operation  # has no weights; it holds an array, which Keras doesn't write in a config
             raise ValueError(
                 f"{operation.name} ({type(operation).__name__}) can't be copied, as its class has no get_config() that "
                 f"from_config() takes: {error}"
@@ -60,6 +63,7 @@ def remove_units(graph: ChannelGraph, removed: np.ndarray) -> keras.Model:
         for part in shorter.get(id(old), ()):
             value = np.compress(kept(part.units, gone), value, axis=part.axis)
         new.assign(value)
+    renew_derived_state(smaller)
     return smaller
 
 

@@ -58,11 +58,13 @@ class Edit:
         operation: whose `get_config()` it is about.
         units: number of the unit of each index that the setting counts.
         change: changes the config, given which of `units` are kept.
+        place: where the setting, if it is a list, has that number.
     """
 
     operation: keras.Operation
     units: np.ndarray
     change: Callable[[dict, np.ndarray], None]
+    place: int = 0
 
 
 class Tracer:
@@ -78,6 +80,26 @@ class Tracer:
     def channels(self, tensor: keras.KerasTensor) -> Channels | None:
         """Where a tensor's channels are; None where it has none that can be told apart."""
         return self._channels.get(id(tensor))
+
+    def along(self, tensor: keras.KerasTensor, axis: int) -> Channels | None:
+        """A tensor's channels if they are along this axis; a tensor of which all stays has staying ones along any."""
+        channels = self.channels(tensor)
+        if channels is not None and channels.axis == axis:
+            return channels
+        reason = self.staying_reason(tensor)
+        if reason is None or not 0 < axis < len(tensor.shape) or tensor.shape[axis] is None:
+            return None
+        units = self.units.new(tensor.shape[axis])
+        self.units.freeze(units, reason)
+        return Channels(axis, units)
+
+    def staying_reason(self, tensor: keras.KerasTensor) -> str | None:
+        """Why all channels of a tensor must stay, or None if some may go."""
+        channels = self.channels(tensor)
+        reasons = [] if channels is None else [self.units.reason(unit) for unit in channels.units]
+        if None in reasons:
+            return None
+        return reasons[0] if reasons else "has no channels that can be told apart"
 
     def set(self, tensor: keras.KerasTensor, channels: Channels | None) -> None:
         self._alive.append(tensor)
@@ -115,10 +137,17 @@ class Tracer:
         self.bind(layer, variable, axis, "filters", units)
         return units
 
-    def edit(self, operation: keras.Operation, key: str, units, change: Callable[[dict, np.ndarray], None]) -> None:
+    def edit(
+        self,
+        operation: keras.Operation,
+        key: str,
+        units: np.ndarray,
+        change: Callable[[dict, np.ndarray], None],
+        place: int = 0,
+    ) -> None:
         """Notes a setting that follows the channels; where a layer is called again, both calls must agree."""
-        known = self.edits.setdefault((id(operation), key), Edit(operation, np.asarray(units), change))
-        if known.units.shape == np.shape(units):
+        known = self.edits.setdefault((id(operation), key), Edit(operation, np.asarray(units), change, place))
+        if known.units.shape == np.shape(units) and known.place == place:
             self.units.unite(known.units, np.asarray(units))
         else:
             reason = f"{operation.name} is called on several shapes"
@@ -133,4 +162,5 @@ def tensors_of(call: Call) -> list[keras.KerasTensor]:
 
 def channel_axis(layer: keras.layers.Layer, rank: int) -> int:
     """The axis that a layer with a `data_format` takes for the channels."""
-    return 1 if getattr(layer, "data_format", None) == "channels_first" else rank - 1
+    kind = getattr(layer, "data_format", "channels_last") or keras.config.image_data_format()
+    return 1 if kind == "channels_first" else rank - 1

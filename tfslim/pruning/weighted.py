@@ -127,7 +127,7 @@ def normalization(call: Call, tracer: Tracer) -> list[Channels | None]:
     for key in ("mean", "variance"):
         value = np.asarray(getattr(layer, f"input_{key}"))
         if value.ndim and value.shape[-1] > 1:
-            if channels.axis != len(tensor.shape) - 1:
+            if channels.axis != len(tensor.shape) - 1 or value.shape[-1] != len(channels.units):
                 return _other_axis(call, tracer)
             tracer.edit(layer, key, channels.units, _cut_last_axis(key))
     return [channels]
@@ -136,8 +136,8 @@ def normalization(call: Call, tracer: Tracer) -> list[Channels | None]:
 def _read(call: Call, tracer: Tracer, axis: int) -> np.ndarray:
     """The units of the channels that a kernel reads along an axis of its input."""
     tensor = tensors_of(call)[0]
-    channels = tracer.channels(tensor)
-    if channels is not None and channels.axis == axis:
+    channels = tracer.along(tensor, axis)
+    if channels is not None:
         return channels.units
     tracer.freeze([tensor], f"{call.operation.name} reads along another axis")
     units = tracer.units.new(tensor.shape[axis])

@@ -1,0 +1,13 @@
+"""What some layers work out from their weights and hold beside them."""
+
+import keras
+
+
+def renew_derived_state(model: keras.Model) -> None:
+    """Works out again what layers hold beside their weights, after these were assigned one by one.
+
+    `keras.layers.Normalization` holds its mean and variance as tensors in the shape of its inputs.
+    """
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()
