@@ -1,6 +1,7 @@
 # make demo: from drawn faces to a trained Slim-Net, the same with half its MACs, and a student that verifies people;
 # tables, pictures and .tflite files, in minutes on a CPU.
-# make test: style and tests. Both make the environment in .venv first; PYTHON is the interpreter to make it with.
+# make test: style and tests, save for the slowest, which are make test-slow. All make the environment in .venv first;
+# PYTHON is the interpreter to make it with.
 PYTHON ?= python3.11
 # On Linux PCs the smaller CPU build of TensorFlow; TENSORFLOW=tensorflow takes the one that knows GPUs.
 TENSORFLOW ?= $(if $(filter Linux-x86_64,$(shell uname -sm | tr ' ' -)),tensorflow-cpu,tensorflow)
@@ -8,7 +9,7 @@ RUN := .venv/bin/python
 FACES := demo/faces
 NET := demo/slimnet
 
-.PHONY: setup demo test clean
+.PHONY: setup demo test test-slow clean
 
 setup: .venv/installed
 
@@ -36,7 +37,10 @@ demo: setup
 test: setup
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	$(RUN) -m pytest --numprocesses auto --dist loadfile
+	$(RUN) -m pytest --numprocesses auto --dist loadfile -m "not slow"
+
+test-slow: setup
+	$(RUN) -m pytest --numprocesses auto --dist loadfile -m slow
 
 clean:
 	rm -rf .venv demo build dist *.egg-info

@@ -33,7 +33,7 @@ QUICK = ("MobileNetV2", "MobileNetV3Small")
 def test_dead_filters_go_without_a_trace_and_what_is_left_trains(name, tmp_path):
     size, may_go, filters = NETWORKS[name]
     keras.utils.clear_session()
-    model = getattr(applications, name)((size, size, 3), weights=None, classifier_activation=None)
+    model = getattr(applications, name)(input_shape=(size, size, 3), weights=None, classifier_activation=None)
     assert prunable(model) == (may_go, filters)
     x = np.random.default_rng(0).integers(0, 256, (2, size, size, 3)).astype("float32")
     smaller = run_pruning_test(model, x)
@@ -51,7 +51,7 @@ def test_dead_filters_go_without_a_trace_and_what_is_left_trains(name, tmp_path)
 @pytest.mark.parametrize("name", ["MobileNetV2", "EfficientNetB0"])
 def test_they_convert_to_tflite(name, tmp_path):
     keras.utils.clear_session()
-    model = getattr(applications, name)((32, 32, 3), weights=None, classes=10, classifier_activation=None)
+    model = getattr(applications, name)(input_shape=(32, 32, 3), weights=None, classes=10, classifier_activation=None)
     smaller, _ = tfslim.prune_filters(model, 0.3, importance="random")
     tfslim.litert.convert(smaller, tmp_path / "smaller.tflite")
     x = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype("float32")

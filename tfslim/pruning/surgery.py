@@ -44,7 +44,7 @@ def remove_units(graph: ChannelGraph, removed: np.ndarray) -> keras.Model:
                 edit.change(config, kept(edit.units, gone))
             with keras.saving.custom_object_scope(_own_functions(operation)):
                 return type(operation).from_config(config)
-        except (NotImplementedError, TypeError) as error:
+        except (RuntimeError, TypeError) as error:  # what Keras says of a class without get_config is a RuntimeError
             if not isinstance(operation, keras.layers.Layer) and id(operation) not in changes:
                 return operation  # has no weights; it holds an array, which Keras doesn't write in a config
             raise ValueError(

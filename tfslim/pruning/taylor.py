@@ -1,6 +1,6 @@
 """Taylor scores of a model that is not trained meanwhile."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import keras
 import numpy as np
@@ -13,8 +13,8 @@ from tfslim.pruning.surgery import remove_units
 
 def taylor_scores(
     model: keras.Model,
-    batches: Iterable,
-    loss,
+    batches: Iterable[tuple],
+    loss: keras.losses.Loss | Callable | str,
     form: Form = "activation",
     how: Aggregation = "mean",
     normalise: bool = False,

@@ -96,10 +96,11 @@ class Tracer:
     def staying_reason(self, tensor: keras.KerasTensor) -> str | None:
         """Why all channels of a tensor must stay, or None if some may go."""
         channels = self.channels(tensor)
-        reasons = [] if channels is None else [self.units.reason(unit) for unit in channels.units]
-        if None in reasons:
+        if channels is None:
+            return "has no channels that can be told apart"
+        if any(self.units.reason(unit) is None for unit in channels.units):
             return None
-        return reasons[0] if reasons else "has no channels that can be told apart"
+        return self.units.reason(channels.units[0])
 
     def set(self, tensor: keras.KerasTensor, channels: Channels | None) -> None:
         self._alive.append(tensor)
