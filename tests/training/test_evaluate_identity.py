@@ -223,7 +223,7 @@ def test_a_face_that_cannot_be_decoded_stops_it_or_is_left_out(run, people_faces
     ("settings", "message"),
     [
         ({"thresholds": "zero"}, "--thresholds is for --task attributes; the task is identity"),
-        ({"save_thresholds": True}, "--thresholds is for --task attributes"),
+        ({"save_thresholds": True}, "--save_thresholds is for --task attributes"),
         ({"template": 5}, "--template is for --task verification; the task is identity"),
         ({"pairs": "pairs.txt"}, "--pairs is for --task verification"),
         ({"distance": "chi_squared"}, "--distance is for --task verification"),
