@@ -3,6 +3,7 @@
 import dataclasses
 from collections import defaultdict
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -83,8 +84,8 @@ def own_weights(graph: ChannelGraph) -> list[Gate]:
     return found
 
 
-def along_channels(gate: Gate, gradient_of: Callable[[keras.Variable], object], squared: bool = False):
-    """The sum of weight x gradient for each unit of a gate, which is the gate's gradient, (n,) float32.
+def along_channels(gate: Gate, gradient_of: Callable[[keras.Variable], Any], squared: bool = False) -> Any:
+    """The sum of weight x gradient for each unit of a gate, which is the gate's gradient: a tensor (n,) of float32.
 
     Args:
         gate: the gate.

@@ -52,7 +52,7 @@ def dead_units(graph: ChannelGraph) -> np.ndarray:
     """
     made = _any(graph, lambda part: part.role in ("filters", "scale"))
     read = _any(graph, lambda part: part.role == "inputs")
-    if not keeps_zeros(graph.model):
+    if not keeps_zeros(graph):
         return ~made & ~read
     # A gamma of zero takes away what the mean has shifted.
     shifted = _any(graph, lambda part: part.role == "mean" and getattr(part.layer, "gamma", None) is None)

@@ -2,7 +2,10 @@
 
 import keras
 
+from tfslim.calls import calls
+from tfslim.pruning.channel_graph import ChannelGraph
 from tfslim.pruning.following_norms import PROPORTIONAL_ACTIVATIONS
+from tfslim.pruning.tracing import tensors_of
 
 ZERO_AT_ZERO = (
     *PROPORTIONAL_ACTIVATIONS,
@@ -20,14 +23,22 @@ OPERATIONS = frozenset({
 })  # fmt: skip
 
 
-def keeps_zeros(model: keras.Model) -> bool:
-    """Whether every operation of a model surely makes zeros of zeros, its own weights for a channel left out.
+def keeps_zeros(graph: ChannelGraph) -> bool:
+    """Whether all that a model makes of its units' channels surely is zero where a channel is.
 
     Example:
-        >>> keeps_zeros(tfslim.models.SqueezeNet())
+        >>> keeps_zeros(channel_graph(tfslim.models.SqueezeNet()))
         True
     """
-    return all(_keeps(operation) for operation in model.operations)
+    makers = {id(part.layer) for part in graph.slices if part.role == "filters"}
+    made = set()
+    every = list(calls(graph.model, graph.model.inputs, opened=False))
+    for call in every:
+        if id(call.operation) in makers or any(id(tensor) in made for tensor in tensors_of(call)):
+            if not _keeps(call.operation):
+                return False
+            made |= {id(output) for output in call.outputs}
+    return True
 
 
 def _keeps(operation: keras.Operation) -> bool:
