@@ -106,7 +106,7 @@ def scoring(rounds: int, size: int = 80, batch_size: int = 32, steps: int = 6) -
     def fitting(scored: bool):
         model = SqueezeNet((size, size, 3), classes=160)
         optimizer = keras.optimizers.AdamW(1e-3)
-        optimizer = PruningOptimizer(optimizer, channel_graph(model)) if scored else optimizer
+        optimizer = PruningOptimizer(optimizer, channel_graph(model), alone=True) if scored else optimizer
         model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
         return lambda: model.fit(images, labels, batch_size=batch_size, verbose=0)
 

@@ -32,7 +32,7 @@ class PruningOptimizer(keras.optimizers.Optimizer):
         graph: channel graph of the model that is trained, of that model's own variables.
         form: "activation": the square of a gate's gradient, that is of activation x gradient summed over image and
             batch; "weight": the sum of the squares of weight x gradient over a filter's weights.
-        alone: whether nothing but the graph's model takes part in the loss, as a Distiller does. Then most weights of
+        alone: whether nothing but the graph's model takes part in the loss, unlike in a Distiller. Then most weights of
             dropped units rest at zero by themselves, and are not written in each step, which costs a few per cent.
 
     Raises:
