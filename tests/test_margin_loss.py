@@ -60,6 +60,7 @@ def test_gradients_are_finite_at_perfect_cosines():
 
 
 def test_a_model_is_compiled_and_trained_with_it():
+    keras.utils.set_random_seed(0)
     inputs = keras.Input((2,))
     unit = keras.layers.UnitNormalization()(inputs)
     cosines = keras.layers.Dense(2, use_bias=False, kernel_constraint=keras.constraints.UnitNorm(axis=0))(unit)

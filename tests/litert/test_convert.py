@@ -37,7 +37,8 @@ def test_file_is_static_typed_and_near_its_model(files, branching, pictures, qua
 
 def test_each_quantisation_is_smaller_than_float32(files):
     sizes = {name: report.figures["bytes"] for name, (_, report) in files.items()}
-    assert sizes["float16"] < sizes["none"] and sizes["int8"] < sizes["none"] and sizes["dynamic"] < sizes["none"]
+    assert sizes["float16"] < sizes["none"] and sizes["int8"] < sizes["none"]
+    assert sizes["dynamic"] <= sizes["none"] - 3 * 3840 + 512  # three bytes less for each weight of the last kernel
 
 
 def test_report_says_sizes_and_parameters(files, branching):
