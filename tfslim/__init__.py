@@ -20,12 +20,14 @@ _ROOMS = (
     "models",
     "plots",
     "pruning",
+    "quantization",
     "verification",
 )
 _FUNCTIONS = {
     "flatten": "tfslim.flattening",
     "measure": "tfslim.cost",
     "prune_filters": "tfslim.pruning.prune",
+    "quantize_weights": "tfslim.quantization.quantize_weights",
     "Report": "tfslim.report",
 }
 

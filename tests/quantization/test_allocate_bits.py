@@ -1,0 +1,89 @@
+"""Bits by budget: the knapsack against brute force, and a model in which one layer matters more."""
+
+import itertools
+import re
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tfslim
+from tfslim.quantization import allocate_bits, output_distance
+from tfslim.quantization.allocate_bits import knapsack
+from tfslim.quantization.byte_size import byte_size
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 4), st.integers(1, 4), st.integers(0, 10**6), st.floats(0, 1))
+def test_knapsack_is_as_good_as_brute_force(rows, columns, seed, share):
+    rng = np.random.default_rng(seed)
+    costs, sizes = rng.uniform(0, 1, (rows, columns)), rng.integers(1, 100, (rows, columns)).astype(float)
+    least, most = sizes.min(axis=1).sum(), sizes.max(axis=1).sum()
+    limit = least + share * (most - least)
+    picked = knapsack(costs, sizes, limit)
+    every = np.arange(rows)
+    assert sizes[every, picked].sum() <= limit + 1e-6
+    choices = [np.array(each) for each in itertools.product(range(columns), repeat=rows)]
+    best = min(costs[every, each].sum() for each in choices if sizes[every, each].sum() <= limit)
+    assert costs[every, picked].sum() == pytest.approx(best, abs=1e-4)
+
+
+def lopsided_model() -> keras.Model:
+    """Two branches of equal size, of which the second hardly counts."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((12,))
+    loud = keras.layers.Dense(6, name="loud")(inputs)
+    quiet = keras.layers.Rescaling(1e-3)(keras.layers.Dense(6, name="quiet")(inputs))
+    return keras.Model(inputs, keras.layers.Add()([loud, quiet]))
+
+
+def test_bits_go_where_the_answers_need_them():
+    model = lopsided_model()
+    inputs = np.random.default_rng(0).normal(size=(64, 12)).astype(np.float32)
+    calls = []
+    equal, equal_report = tfslim.quantize_weights(model, "log_min_max", 5)
+    budget = equal_report.figures["weight bytes"]
+    plan, report = allocate_bits(model, budget, inputs, bits=range(2, 9), progress=lambda *at: calls.append(at))
+    assert plan["loud/kernel"].bits == 8 and plan["quiet/kernel"].bits == 2
+    assert calls == [(number, 14) for number in range(1, 15)]
+    better, better_report = tfslim.quantize_weights(model, plan)
+    assert better_report.figures["weight bytes"] == report.figures["weight bytes"] <= budget
+    distance = output_distance(model, inputs)
+    assert distance(better) < 0.05 * distance(equal)
+    assert distance(model) == 0
+
+
+def test_output_distance_by_hand():
+    model = lopsided_model()
+    inputs = np.random.default_rng(0).normal(size=(32, 12)).astype(np.float32)
+    other = keras.models.clone_model(model)
+    other.set_weights(model.get_weights())
+    other.get_layer("loud").bias.assign(np.full(6, 0.5))
+    outputs = model.predict(inputs, verbose=0)
+    assert output_distance(model, inputs)(other) == pytest.approx(0.25 / outputs.var(axis=0).mean(), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"budget": "10 B"}, "10 bytes are too few for functional"),
+        ({"budget": "many"}, "'many' is no size; write bytes, or a number with B, kB"),
+        ({"budget": 0}, "0 is less than a byte"),
+        ({"budget": 500, "bits": []}, "bits: there are none to choose from"),
+        ({"budget": 500, "distance": len}, "give either images or distance"),
+        ({"budget": 500, "codec": "unifrom"}, "did you mean 'uniform'"),
+    ],
+)
+def test_wrong_arguments_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        allocate_bits(lopsided_model(), images=np.zeros((2, 12), np.float32), **arguments)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("1.13MB", 1_130_000), ("300 kB", 300_000), ("2 MiB", 2_097_152), (250, 250), ("17", 17), (".5 KiB", 512)],
+)
+def test_sizes(text, size):
+    assert byte_size(text) == size

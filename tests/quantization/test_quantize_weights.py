@@ -1,0 +1,142 @@
+"""`tfslim.quantize_weights` and its plans: what is snapped, what is left, and what the report counts."""
+
+import re
+
+import keras
+import numpy as np
+import pytest
+
+import tfslim
+from tfslim.quantization import Float16, Float32, LogMinMax, Ternary, Uniform, plan_codecs
+from tfslim.quantization.tensors import tensors
+
+
+def model_with_everything() -> keras.Model:
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    inputs = keras.Input((16, 16, 3))
+    x = layers.Conv2D(8, 3, name="stem")(layers.Rescaling(1 / 255)(inputs))
+    x = layers.BatchNormalization(name="norm")(x)
+    x = layers.PReLU(shared_axes=[1, 2], name="slopes")(x)
+    x = layers.SeparableConv2D(6, 3, name="separable")(x)
+    x = layers.DepthwiseConv2D(3, depth_multiplier=2, name="depthwise")(x)
+    x = layers.Conv2DTranspose(4, 2, name="up")(x)
+    x = tfslim.layers.Flame(16, name="flame")(x)
+    return keras.Model(inputs, layers.Dense(5, name="answers")(layers.GlobalAveragePooling2D()(x)))
+
+
+def test_tensors_by_path_with_their_roles_and_filters():
+    found = tensors(model_with_everything())
+    assert found["stem/kernel"].role == "convolution" and found["stem/kernel"].filter_axes == (-1,)
+    assert found["stem/bias"].role == "vector" and found["norm/moving_mean"].role == "vector"
+    assert found["separable/depthwise_kernel"].filter_axes == (-2, -1)
+    assert found["separable/pointwise_kernel"].filter_axes == (-1,)
+    assert found["depthwise/kernel"].filter_axes == (-2, -1)
+    assert found["up/kernel"].filter_axes == (-2,)
+    assert found["answers/kernel"].role == "matrix"
+    assert sum(each.role == "convolution" for each in found.values()) == 5 + 4  # the Flame module has four
+    assert sum(each.size for each in found.values()) == model_with_everything().count_params()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        ({}, lambda path: "kernel" in path),
+        ({"scope": "convolutions"}, lambda path: "kernel" in path and "answers" not in path),
+        ({"scope": "all"}, lambda path: True),
+        ({"layers": ["stem"]}, lambda path: path == "stem/kernel"),
+        ({"layers": [keras.layers.Dense]}, lambda path: path == "answers/kernel"),
+        ({"layers": [re.compile("s.*m|up")]}, lambda path: path in ("stem/kernel", "up/kernel")),
+        ({"skip": ["up", keras.layers.Dense]}, lambda path: "kernel" in path and path[:2] not in ("up", "an")),
+        ({"scope": "all", "layers": ["norm", "slopes"]}, lambda path: path.startswith(("norm/", "slopes/"))),
+    ],
+)
+def test_scope_and_names_choose_what_is_snapped(arguments, wanted):
+    model = model_with_everything()
+    plan = plan_codecs(model, "uniform", 3, **arguments)
+    assert plan == {path: Uniform(3) if wanted(path) else Float32() for path in tensors(model)}
+
+
+def test_weights_are_the_codecs_and_the_model_is_left_alone():
+    model = model_with_everything()
+    before = model.get_weights()
+    smaller, report = tfslim.quantize_weights(model, "log_min_max", 5, rest="float16")
+    for weight, kept in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, kept)
+    pairs = zip(tensors(model).items(), tensors(smaller).values(), strict=True)
+    bits = 0
+    for (path, tensor), after in pairs:
+        codec = Float16() if tensor.role == "vector" else LogMinMax(5)
+        values = np.asarray(tensor.variable)
+        encoded = codec.encode(values, tensor.filter_axes)
+        np.testing.assert_array_equal(np.asarray(after.variable), codec.decode(encoded), err_msg=path)
+        bits += encoded.bits
+    assert report.figures["weight bytes"] == -(-bits // 8)
+    assert report.before.total_bytes == 4 * model.count_params()
+    assert abs(report.after.total_bytes - bits / 8) < 2
+    images = np.random.default_rng(0).uniform(0, 255, (4, 16, 16, 3))
+    difference = np.abs(smaller.predict(images, verbose=0) - model.predict(images, verbose=0)).max()
+    assert 0 < difference < 0.2
+
+
+def test_a_plan_says_it_all():
+    model = model_with_everything()
+    plan = plan_codecs(model, Ternary(), scope="convolutions")
+    first = next(path for path, codec in plan.items() if codec == Ternary())
+    smaller, report = tfslim.quantize_weights(model, plan)
+    kernel = np.asarray(tensors(smaller)[first].variable)
+    assert first == "stem/kernel"
+    assert all(len(np.unique(np.abs(kernel[..., number]))) <= 2 for number in range(kernel.shape[-1]))
+    assert f"{first}: ternary" in "\n".join(report.done)
+    again, _ = tfslim.quantize_weights(smaller, plan)
+    for one, other in zip(smaller.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_moving_statistics_of_normalisation_layers_count():
+    inputs = keras.Input((4, 4, 3))
+    norm = keras.layers.Normalization(name="pixels")
+    norm.adapt(np.random.default_rng(0).normal(5, 3, (50, 4, 4, 3)))
+    model = keras.Model(inputs, keras.layers.Conv2D(2, 3, name="conv")(norm(inputs)))
+    smaller, _ = tfslim.quantize_weights(model, Uniform(2), scope="all")
+    mean = np.asarray(tensors(smaller)["pixels/mean"].variable).reshape(-1)
+    expected = keras.layers.Normalization(
+        mean=mean, variance=np.asarray(smaller.get_layer("pixels").variance).reshape(-1)
+    )
+    images = np.ones((1, 4, 4, 3), np.float32)
+    np.testing.assert_allclose(smaller.get_layer("pixels")(images), expected(images), rtol=1e-5)
+
+
+def nested_twice() -> keras.Model:
+    inner = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4, name="same")])
+    inputs = keras.Input((4,))
+    return keras.Model(inputs, keras.layers.Dense(2, name="same")(inner(inputs)))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda m: tfslim.quantize_weights(m, "log_min_max"), ValueError, "codec 'log_min_max' needs bits"),
+        (lambda m: tfslim.quantize_weights(m, LogMinMax(3), 3), ValueError, "bits=3 goes with a codec's name"),
+        (lambda m: tfslim.quantize_weights(m, "uniform", 3, scope="conv"), ValueError, "scope='conv'; expected one of"),
+        (lambda m: tfslim.quantize_weights(m, "uniform", 3, rest="int8"), ValueError, "rest='int8'"),
+        (lambda m: tfslim.quantize_weights(m, "uniform", 3, skip=["stm"]), ValueError, "no layer with weights 'stm'"),
+        (lambda m: tfslim.quantize_weights(m, "uniform", {"stem/kernal": 3}), ValueError, "mean 'stem/kernel'"),
+        (lambda m: tfslim.quantize_weights(m, {"stem/kernel": Uniform(3)}), ValueError, "the plan has no codec for it"),
+        (lambda m: tfslim.quantize_weights(m, plan_codecs(m, Uniform(3)), 3), ValueError, "a plan says all"),
+        (lambda m: tfslim.quantize_weights(nested_twice(), "uniform", 3), ValueError, "use tfslim.flatten"),
+        (lambda m: tfslim.quantize_weights(keras.Model(), "uniform", 3), TypeError, "not a functional"),
+    ],
+)
+def test_wrong_arguments_are_refused(call, error, message):
+    with pytest.raises(error, match=re.escape(message)):
+        call(model_with_everything())
+
+
+def test_a_tensor_that_is_not_finite_is_named():
+    model = model_with_everything()
+    kernel = np.array(model.get_layer("stem").kernel)
+    kernel[0, 0, 0, 0] = np.nan
+    model.get_layer("stem").kernel.assign(kernel)
+    with pytest.raises(ValueError, match="stem/kernel: 1 of 216 values are NaN or infinite, the first at index 0"):
+        tfslim.quantize_weights(model, "uniform", 4)

@@ -1,0 +1,147 @@
+"""Training at few bits: what the codecs do inside a step, against numpy's, and the straight-through step by hand."""
+
+import keras
+import numpy as np
+import pytest
+
+import tfslim
+from tests.distillation import networks
+from tfslim.quantization import (
+    Binary,
+    Float16,
+    Float32,
+    KMeans,
+    LogMinMax,
+    QuantizingOptimizer,
+    Ternary,
+    Uniform,
+    plan_codecs,
+)
+from tfslim.quantization.snapping import fixed, snapping
+
+RNG = np.random.default_rng(0)
+TENSORS = {
+    "normal": RNG.normal(size=(3, 3, 4, 8)),
+    "positive": np.abs(RNG.normal(size=(5, 7))),
+    "zeros": np.zeros((2, 3)),
+    "constant": np.full(4, -2.0),
+    "steep": RNG.normal(size=200) ** 7,
+}
+
+
+@pytest.mark.parametrize("kind", TENSORS)
+def test_in_a_step_the_codecs_do_what_they_do_in_numpy(kind):
+    values = TENSORS[kind].astype(np.float32)
+    codecs = [Ternary(), Ternary(False), Binary(), Binary(False), Float16(), Float32()]
+    for bits in (1, 2, 3, 5, 8, 12):
+        codecs += [LogMinMax(bits), LogMinMax(bits, "nearest"), LogMinMax(bits, "floor"), KMeans(bits)]
+        codecs += [Uniform(bits), Uniform(bits, False), Uniform(bits, per_filter=True)]
+    for codec in codecs:
+        if kind == "zeros" and getattr(codec, "rule", "") in ("nearest", "floor"):
+            continue  # the sign of zero is no level
+        codec = fixed(codec, values)
+        expected = codec.decode(codec.encode(values))
+        found = keras.ops.convert_to_numpy(snapping(codec, values)(keras.ops.convert_to_tensor(values)))
+        far = np.abs(found - expected) > 1e-5 * np.abs(expected) + 1e-6 * np.abs(values).max()
+        assert far.mean() < 0.004, (codec, values[far], expected[far], found[far])  # ties may fall either way
+
+
+def linear_model(kernel: np.ndarray) -> keras.Model:
+    inputs = keras.Input((len(kernel),))
+    model = keras.Model(inputs, keras.layers.Dense(kernel.shape[1], use_bias=False, name="dense")(inputs))
+    model.set_weights([kernel])
+    return model
+
+
+def test_two_steps_by_hand():
+    """The gradient is taken at the snapped weights and moves the float ones."""
+    kernel = np.float32([[0.9], [-0.2]])
+    model = linear_model(kernel)
+    plan = plan_codecs(model, Uniform(2))
+    model.compile(QuantizingOptimizer(keras.optimizers.SGD(0.1), model, plan), "mse")
+    np.testing.assert_allclose(model.get_weights()[0], [[0.9], [0.0]])
+    x, y = np.float32([[1.0, 2.0]]), np.float32([[3.0]])
+    floats = kernel.astype(np.float64)
+    for _ in range(2):
+        model.fit(x, y, verbose=0)
+        peak = np.abs(floats).max()
+        snapped = peak * np.rint(floats / peak)
+        floats -= 0.1 * 2 * (x @ snapped - y) * x.T
+    peak = np.abs(floats).max()
+    np.testing.assert_allclose(model.get_weights()[0], peak * np.rint(floats / peak), rtol=1e-5)
+    np.testing.assert_allclose(model.optimizer.variables[2], floats, rtol=1e-5)
+
+
+@pytest.mark.parametrize("codec", [Ternary(), LogMinMax(3), KMeans(2), Uniform(3, per_filter=True)])
+def test_a_model_learns_with_few_bits_and_comes_out_snapped(codec):
+    keras.utils.set_random_seed(0)
+    model = networks.student()
+    images = np.random.default_rng(0).uniform(0, 255, (48, *model.input_shape[1:])).astype(np.float32)
+    labels = np.arange(48) % 4
+    images[..., 0] += 60 * labels.reshape(-1, 1, 1)
+    plan = plan_codecs(model, codec)
+    optimizer = QuantizingOptimizer(keras.optimizers.Adam(0.01), model, plan)
+    model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    losses = model.fit(images, labels, batch_size=16, epochs=12, verbose=0).history["loss"]
+    assert losses[-1] < 0.75 * losses[0]
+    snapped, _ = tfslim.quantize_weights(model, optimizer.plan)
+    for trained, exact in zip(model.get_weights(), snapped.get_weights(), strict=True):
+        np.testing.assert_allclose(trained, exact, rtol=1e-5, atol=1e-6)
+
+
+def test_a_distilled_student_learns_with_few_bits():
+    keras.utils.set_random_seed(0)
+    teacher, student = networks.teacher(), networks.student()
+    distiller = tfslim.distillation.Distiller(student, teacher, [tfslim.distillation.SoftTargets()])
+    optimizer = QuantizingOptimizer(keras.optimizers.Adam(0.01), student, plan_codecs(student, "ternary"))
+    distiller.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    images = np.random.default_rng(0).uniform(0, 255, (32, *student.input_shape[1:])).astype(np.float32)
+    distiller.fit(images, np.arange(32) % 4, batch_size=16, epochs=2, verbose=0)
+    kernel = next(np.asarray(weight) for weight in student.weights if weight.path.endswith("kernel"))
+    assert all(len(np.unique(np.round(np.abs(kernel[..., k]), 5))) <= 2 for k in range(kernel.shape[-1]))
+
+
+def test_a_killed_training_goes_on_from_the_optimizers_variables():
+    x, y = RNG.normal(size=(32, 4)).astype(np.float32), RNG.normal(size=(32, 3)).astype(np.float32)
+    start = RNG.normal(size=(4, 3)).astype(np.float32)
+
+    def begin(kernel):
+        model = linear_model(kernel)
+        optimizer = QuantizingOptimizer(keras.optimizers.Adam(0.05), model, plan_codecs(model, Uniform(3)))
+        model.compile(optimizer, "mse")
+        optimizer.build(model.trainable_variables)
+        return model
+
+    whole = begin(start)
+    whole.fit(x, y, batch_size=8, epochs=4, shuffle=False, verbose=0)
+    half = begin(start)
+    half.fit(x, y, batch_size=8, epochs=2, shuffle=False, verbose=0)
+    resumed = begin(np.zeros_like(start) + 1)
+    for variable, kept in zip(
+        [*resumed.variables, *resumed.optimizer.variables], [*half.variables, *half.optimizer.variables], strict=True
+    ):
+        variable.assign(kept)
+    resumed.fit(x, y, batch_size=8, epochs=2, shuffle=False, verbose=0)
+    np.testing.assert_array_equal(resumed.get_weights()[0], whole.get_weights()[0])
+
+
+def test_wrong_use_is_refused():
+    model = linear_model(np.ones((2, 2), np.float32))
+    plan = plan_codecs(model, Uniform(3))
+    with pytest.raises(ValueError, match="goes around a QuantizingOptimizer"):
+        QuantizingOptimizer(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD()), model, plan)
+    with pytest.raises(ValueError, match="without use_ema"):
+        QuantizingOptimizer(keras.optimizers.SGD(use_ema=True), model, plan)
+    with pytest.raises(ValueError, match="dense/kernel: is not in both functional.* and the plan"):
+        QuantizingOptimizer(keras.optimizers.SGD(), model, {})
+    other = linear_model(np.ones((2, 2), np.float32))
+    other.compile(QuantizingOptimizer(keras.optimizers.SGD(), model, plan), "mse")
+    with pytest.raises(ValueError, match="1 of the 1 weights to be snapped are not among the variables to be trained"):
+        other.fit(np.ones((2, 2)), np.ones((2, 2)), verbose=0)
+
+
+def test_a_model_saved_in_training_opens_with_the_inner_optimizer(tmp_path):
+    model = linear_model(np.ones((2, 2), np.float32))
+    optimizer = QuantizingOptimizer(keras.optimizers.SGD(0.25), model, plan_codecs(model, Uniform(3)))
+    again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
+    assert type(again) is keras.optimizers.SGD and float(again.learning_rate) == 0.25

@@ -1,0 +1,163 @@
+"""Bits by budget: more of them for the tensors that the answers depend on."""
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import keras
+import numpy as np
+from scipy.optimize import Bounds, LinearConstraint, milp
+
+from tfslim.quantization.byte_size import byte_size
+from tfslim.quantization.codecs import Codec
+from tfslim.quantization.plan import Layers, Scope, plan_codecs
+from tfslim.quantization.quantize_weights import encode, values_of
+from tfslim.quantization.tensors import tensors
+from tfslim.report import Report
+
+Distance = Callable[[keras.Model], float]
+
+
+def allocate_bits(
+    model: keras.Model,
+    budget: str | float,
+    images: np.ndarray | None = None,
+    *,
+    distance: Distance | None = None,
+    codec: str = "log_min_max",
+    bits: Sequence[int] = range(2, 11),
+    scope: Scope = "kernels",
+    layers: Layers | None = None,
+    skip: Layers = (),
+    rest: Literal["float32", "float16"] = "float32",
+    progress: Callable[[int, int], None] = lambda done, count: None,
+) -> tuple[dict[str, Codec], Report]:
+    """Chooses each tensor's bits so that the answers change least while all weights fit the budget.
+
+    Each tensor is quantised alone to each number of bits, and how far that moves the model's outputs is measured. Small
+    changes of different tensors add up in the square, so the best choice under the budget is a knapsack, which is
+    solved exactly.
+
+    Args:
+        model: a functional or a built Sequential model with trained weights; it is not changed.
+        budget: for all weights, codes and codebooks: bytes, or a text such as "1.13MB" or "300 kB". The packed file
+            adds the network's description to them.
+        images: what the model takes, (N, H, W, C): some hundred that it was not trained on. Labels are not needed.
+        distance: in place of images, what a model is judged by: 0 for `model` itself, larger for worse ones.
+        codec: name of one that has bits.
+        bits: the numbers to choose from.
+        scope: see `tfslim.quantize_weights`, as for `layers`, `skip` and `rest`.
+        layers: only of these layers.
+        skip: layers to leave out.
+        rest: how the other tensors are stored.
+        progress: called with measurements done and measurements in all.
+
+    Returns:
+        A plan for `tfslim.quantize_weights`, and a report.
+
+    Raises:
+        ValueError: the budget can't be met, or an argument is out of range.
+
+    Example:
+        >>> plan, report = allocate_bits(model, "300 kB", images)
+        >>> smaller, _ = tfslim.quantize_weights(model, plan)
+
+    Source: for the proxy, Dong and others, "HAWQ", arXiv 1905.03696, whose sensitivities are measured here instead.
+    """
+    limit = 8 * byte_size(budget)
+    if (images is None) == (distance is None):
+        raise ValueError("give either images or distance")
+    bits = sorted(set(bits))
+    if not bits:
+        raise ValueError("bits: there are none to choose from")
+    plans = [plan_codecs(model, codec, width, scope=scope, layers=layers, skip=skip, rest=rest) for width in bits]
+    found = tensors(model)
+    chosen = [path for path in found if getattr(plans[0][path], "bits", None) is not None]
+    sizes = np.empty((len(chosen), len(bits)))
+    distances = np.empty_like(sizes)
+    trial = keras.models.clone_model(model)
+    trial.set_weights(model.get_weights())
+    distance = distance or output_distance(model, images)
+    parts = tensors(trial)
+    fixed_bits = 0
+    for number, plan in enumerate(plans):
+        encoded = encode(found, plan)
+        fixed_bits = sum(each.bits for path, each in encoded.items() if path not in chosen)
+        for row, path in enumerate(chosen):
+            sizes[row, number] = encoded[path].bits
+            kept = values_of(parts[path])
+            parts[path].variable.assign(plan[path].decode(encoded[path]))
+            distances[row, number] = distance(trial)
+            parts[path].variable.assign(kept)
+            progress(number * len(chosen) + row + 1, len(bits) * len(chosen))
+    _check_budget(model, limit, fixed_bits, sizes, bits)
+    picked = knapsack(distances, sizes, limit - fixed_bits)
+    plan = dict(plans[0]) | {path: plans[column][path] for path, column in zip(chosen, picked, strict=True)}
+    every = np.arange(len(chosen))
+    report = Report(
+        "allocate_bits",
+        done=[f"{path}: {bits[column]} bits" for path, column in zip(chosen, picked, strict=True)],
+        figures={
+            "budget bytes": limit // 8,
+            "weight bytes": -(-int(fixed_bits + sizes[every, picked].sum()) // 8),
+            "sum of the tensors' own distances": float(distances[every, picked].sum()),
+        },
+    )
+    return plan, report
+
+
+def output_distance(model: keras.Model, images: np.ndarray, batch_size: int = 64) -> Distance:
+    """How far another model's outputs are from this one's: the squared distance's share of their variance.
+
+    Args:
+        model: with one or several outputs.
+        images: what the model takes.
+        batch_size: images at once.
+    """
+    wanted = _outputs(model, images, batch_size)
+    scale = sum(np.square(each - each.mean(axis=0)).sum(dtype=np.float64) for each in wanted)
+
+    def distance(other: keras.Model) -> float:
+        found = _outputs(other, images, batch_size)
+        squares = sum(np.square(a - b).sum(dtype=np.float64) for a, b in zip(found, wanted, strict=True))
+        return float(squares / scale) if scale else float(squares)
+
+    return distance
+
+
+def knapsack(costs: np.ndarray, sizes: np.ndarray, limit: float) -> np.ndarray:
+    """One column for each row, so that the costs' sum is least and the sizes' sum at most `limit`.
+
+    Args:
+        costs: (rows, columns).
+        sizes: (rows, columns).
+        limit: at least the sum of the smallest sizes.
+
+    Returns:
+        The columns, (rows,).
+    """
+    rows, columns = costs.shape
+    one_each = np.kron(np.eye(rows), np.ones(columns))
+    result = milp(
+        # The solver's tolerances are absolute.
+        costs.ravel() / max(costs.max(), 1e-300),
+        integrality=np.ones(costs.size),
+        bounds=Bounds(0, 1),
+        constraints=[LinearConstraint(one_each, 1, 1), LinearConstraint(sizes.reshape(1, -1) / limit, -np.inf, 1)],
+    )
+    if result.x is None:
+        raise ValueError(f"no choice fits: {result.message}")
+    return result.x.reshape(rows, columns).argmax(axis=1)
+
+
+def _outputs(model: keras.Model, images: np.ndarray, batch_size: int) -> list[np.ndarray]:
+    outputs = model.predict(images, batch_size=batch_size, verbose=0)
+    return [np.asarray(each, np.float32) for each in keras.tree.flatten(outputs)]
+
+
+def _check_budget(model, limit: int, fixed_bits: int, sizes: np.ndarray, bits: list[int]) -> None:
+    least = fixed_bits + sizes.min(axis=1).sum()
+    if limit < least:
+        raise ValueError(
+            f"{limit // 8:,} bytes are too few for {model.name}: at {bits[0]} bits it takes {-(-int(least) // 8):,}, "
+            f"of which {-(-int(fixed_bits) // 8):,} are not in few bits (rest='float16' would halve those)"
+        )

@@ -1,0 +1,111 @@
+"""Which tensor of a model is stored with which codec."""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+import keras
+
+from tfslim.quantization.codecs import Codec, codec_of, takes_bits
+from tfslim.quantization.floats import Float16, Float32
+from tfslim.quantization.tensors import Tensor, tensors
+
+Scope = Literal["kernels", "convolutions", "all"]
+ROLES = {"kernels": ("convolution", "matrix"), "convolutions": ("convolution",), "all": None}
+Layers = Iterable[str | type | re.Pattern]
+
+
+def plan_codecs(
+    model: keras.Model,
+    codec: str | Codec = "log_min_max",
+    bits: int | Mapping[str, int] | None = None,
+    *,
+    scope: Scope = "kernels",
+    layers: Layers | None = None,
+    skip: Layers = (),
+    rest: Literal["float32", "float16"] = "float32",
+) -> dict[str, Codec]:
+    """The codec of every float tensor of a model, by its path.
+
+    Args:
+        model: the model.
+        codec: a codec, or its name.
+        bits: with a name, the bits of every tensor, or each one's by its path.
+        scope: "kernels": of convolutions and dense layers; "convolutions": the paper's "CNN only"; "all": the paper's
+            "whole network", with biases, batch normalisation and its moving statistics.
+        layers: only of these layers: names, types such as `keras.layers.Conv2D`, or compiled regular expressions that
+            match a whole name. By default of all.
+        skip: layers to leave out, said in the same way.
+        rest: how the other tensors are stored.
+
+    Raises:
+        ValueError: the codec, the scope, a name in `layers` or `skip`, or a path in `bits` is unknown.
+
+    Example:
+        >>> plan = plan_codecs(model, "log_min_max", 10, skip=["logits"])
+        >>> plan["conv1/kernel"]
+        LogMinMax(bits=10, rule='exact_zero', floor=None)
+    """
+    if scope not in ROLES:
+        raise ValueError(f"scope={scope!r}; expected one of {', '.join(map(repr, ROLES))}")
+    if rest not in ("float32", "float16"):
+        raise ValueError(f"rest={rest!r}; expected 'float32' or 'float16'")
+    named = _codecs(codec, bits)
+    found = tensors(model)
+    if isinstance(bits, Mapping):
+        _check_names(bits, found, "bits", "tensor")
+    names = {each.layer.name for each in found.values()}
+    chosen = None if layers is None else _matcher(layers, names, "layers")
+    left_out = _matcher(skip, names, "skip")
+    others = Float16() if rest == "float16" else Float32()
+    plan = {}
+    for path, tensor in found.items():
+        inside = ROLES[scope] is None or tensor.role in ROLES[scope]
+        inside = inside and (chosen is None or chosen(tensor)) and not left_out(tensor)
+        plan[path] = named(path) if inside and (not isinstance(bits, Mapping) or path in bits) else others
+    return plan
+
+
+def _codecs(codec, bits):
+    """path -> codec."""
+    if not isinstance(codec, str):
+        if bits is not None:
+            raise ValueError(f"bits={bits!r} goes with a codec's name; {codec!r} has its own")
+        return lambda path: codec
+    if takes_bits(codec) and bits is None:
+        raise ValueError(f"codec {codec!r} needs bits")
+    if isinstance(bits, Mapping):
+        return lambda path: codec_of(codec, {"bits": bits[path]})
+    made = codec_of(codec, {} if bits is None else {"bits": bits})
+    return lambda path: made
+
+
+def _matcher(wanted: Layers, names: set[str], argument: str):
+    wanted = list(wanted)
+    _check_names([each for each in wanted if isinstance(each, str)], names, argument, "layer with weights")
+
+    def matches(tensor: Tensor) -> bool:
+        for each in wanted:
+            if isinstance(each, type):
+                found = isinstance(tensor.layer, each)
+            elif isinstance(each, str):
+                found = tensor.layer.name == each
+            else:
+                found = each.fullmatch(tensor.layer.name)
+            if found:
+                return True
+        return False
+
+    return matches
+
+
+def _check_names(wanted: Iterable[str], known: Iterable[str], argument: str, what: str) -> None:
+    known = list(known)
+    for name in wanted:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=3)
+            raise ValueError(
+                f"{argument}: there is no {what} {name!r}"
+                + (f"; did you mean {', '.join(map(repr, near))}?" if near else "")
+            )

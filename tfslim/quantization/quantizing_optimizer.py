@@ -1,0 +1,116 @@
+"""An optimizer around another: it trains float weights, and gives the model their values in few bits."""
+
+from collections.abc import Mapping
+
+import keras
+
+from tfslim.quantization.codecs import Codec
+from tfslim.quantization.floats import Float32
+from tfslim.quantization.quantize_weights import values_of
+from tfslim.quantization.snapping import fixed, snapping
+from tfslim.quantization.tensors import tensors
+
+
+@keras.saving.register_keras_serializable(package="tfslim")
+class QuantizingOptimizer(keras.optimizers.Optimizer):
+    """Trains a model whose weights are values of codebooks all the while.
+
+    Each weight of the plan has a float twin here. The model runs forwards and backwards on the snapped weight, the
+    inner optimizer moves the twin by that gradient, straight through the rounding, and the weight becomes the twin's
+    new snapped value. So `fit`, a Distiller and any backend train in few bits without a change to the model, which
+    stays plain. When training is done, `tfslim.quantize_weights(model, optimizer.plan)` gives exact codebook values,
+    and those of what is not trained, such as moving statistics.
+
+    Args:
+        inner: the optimizer that trains. A LossScaleOptimizer goes around this one, not into it.
+        model: the model that is trained, with the float weights to start from. Its weights are snapped at once.
+        plan: each tensor's codec by its path, as `plan_codecs` and `allocate_bits` give it. What the plan leaves
+            float32, or the model doesn't train, is trained, or left, as ever.
+
+    Raises:
+        ValueError: `inner` is a LossScaleOptimizer or averages weights, or the plan doesn't fit the model.
+
+    Example:
+        >>> plan = plan_codecs(model, "ternary", scope="convolutions")
+        >>> model.compile(QuantizingOptimizer(keras.optimizers.AdamW(1e-3), model, plan), "mse")
+        >>> model.fit(x, y)
+        >>> model, report = tfslim.quantize_weights(model, model.optimizer.plan)
+
+    Source: Courbariaux, Bengio and David, "BinaryConnect", arXiv 1511.00363, algorithm 1; Bengio, Leonard and
+        Courville, arXiv 1308.3432, for the straight-through estimator.
+    """
+
+    def __init__(self, inner: keras.optimizers.Optimizer, model: keras.Model, plan: Mapping[str, Codec]):
+        if isinstance(inner, keras.optimizers.LossScaleOptimizer):
+            raise ValueError("a LossScaleOptimizer goes around a QuantizingOptimizer, not into it")
+        if inner.use_ema:
+            raise ValueError("an average of weights has no few bits: use an inner optimizer without use_ema")
+        found = tensors(model)
+        astray = sorted(found.keys() ^ plan.keys())
+        if astray:
+            raise ValueError(f"{astray[0]}: is not in both {model.name} and the plan")
+        super().__init__(learning_rate=0.0)
+        self.inner_optimizer = inner
+        self.plan = {path: fixed(codec, values_of(found[path])) for path, codec in plan.items()}
+        self._snaps, self._start, self._twins = {}, {}, {}
+        for path, tensor in found.items():
+            codec, variable = self.plan[path], tensor.variable
+            if not variable.trainable or isinstance(codec, Float32):
+                continue
+            values = values_of(tensor)
+            self._snaps[id(variable)] = snapping(codec, values, tensor.filter_axes)
+            self._start[id(variable)] = values
+            variable.assign(codec.decode(codec.encode(values, tensor.filter_axes)))
+
+    def build(self, variables: list[keras.Variable]) -> None:
+        if self.built:
+            return
+        astray = self._snaps.keys() - {id(variable) for variable in variables}
+        if astray:
+            raise ValueError(
+                f"{len(astray)} of the {len(self._snaps)} weights to be snapped are not among the variables to be "
+                "trained; give the model that is compiled, or that is in it"
+            )
+        for variable in variables:
+            if id(variable) in self._snaps:
+                # Not assigned: TensorFlow may be tracing a step here, which would then assign it every time.
+                start = keras.initializers.Constant(self._start.pop(id(variable)))
+                self._twins[id(variable)] = self.add_variable_from_reference(variable, "float", start)
+        self.inner_optimizer.build([self._twins.get(id(variable), variable) for variable in variables])
+        super().build(variables)
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        return self._variables + self.inner_optimizer.variables
+
+    def apply(self, grads, trainable_variables=None) -> None:
+        if not self.built:
+            self.build(list(trainable_variables))
+        variables = self._trainable_variables if trainable_variables is None else list(trainable_variables)
+        self.inner_optimizer.apply(list(grads), [self._twins.get(id(variable), variable) for variable in variables])
+        for variable in variables:
+            if id(variable) in self._twins:
+                self.assign(variable, self._snaps[id(variable)](self._twins[id(variable)]))
+
+    @property
+    def learning_rate(self):
+        return self.inner_optimizer.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, learning_rate):
+        self.inner_optimizer.learning_rate = learning_rate
+
+    @property
+    def iterations(self):
+        return self.inner_optimizer.iterations
+
+    def scale_loss(self, loss):
+        return self.inner_optimizer.scale_loss(loss)
+
+    def get_config(self) -> dict:
+        """The inner optimizer's: a model that is saved while it is trained opens with that one."""
+        return {"inner": keras.saving.serialize_keras_object(self.inner_optimizer)}
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects=None) -> keras.optimizers.Optimizer:
+        return keras.saving.deserialize_keras_object(config["inner"], custom_objects=custom_objects)
