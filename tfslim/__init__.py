@@ -21,14 +21,17 @@ _ROOMS = (
     "plots",
     "pruning",
     "quantization",
+    "tfmot",
     "verification",
 )
 _FUNCTIONS = {
     "flatten": "tfslim.flattening",
+    "load_packed": "tfslim.quantization.packed_model",
     "measure": "tfslim.cost",
     "prune_filters": "tfslim.pruning.prune",
-    "quantize_weights": "tfslim.quantization.quantize_weights",
+    "quantize_weights": "tfslim.quantization.quantizing",
     "Report": "tfslim.report",
+    "save_packed": "tfslim.quantization.packed_writer",
 }
 
 __all__ = ["__version__", *_ROOMS, *_FUNCTIONS]

@@ -1,36 +1,42 @@
 """Weights in few bits: codecs, codebooks, plans and budgets, training with them, and the packed file.
 
-Importing it loads Keras and numpy.
+Names are resolved on first use, so that `read_packed` and the codecs load numpy alone.
 """
 
-from tfslim.quantization.allocate_bits import allocate_bits, output_distance
-from tfslim.quantization.binary import Binary
-from tfslim.quantization.codecs import CODECS, Codec, codec_of
-from tfslim.quantization.encoded import Encoded
-from tfslim.quantization.floats import Float16, Float32
-from tfslim.quantization.kmeans import KMeans
-from tfslim.quantization.log_min_max import LogMinMax
-from tfslim.quantization.plan import plan_codecs
-from tfslim.quantization.quantize_weights import quantize_weights
-from tfslim.quantization.quantizing_optimizer import QuantizingOptimizer
-from tfslim.quantization.ternary import Ternary
-from tfslim.quantization.uniform import Uniform
+import importlib
 
-__all__ = [
-    "CODECS",
-    "Binary",
-    "Codec",
-    "Encoded",
-    "Float16",
-    "Float32",
-    "KMeans",
-    "LogMinMax",
-    "QuantizingOptimizer",
-    "Ternary",
-    "Uniform",
-    "allocate_bits",
-    "codec_of",
-    "output_distance",
-    "plan_codecs",
-    "quantize_weights",
-]
+_HOMES = {
+    "CODECS": "codecs",
+    "Binary": "binary",
+    "Codec": "codecs",
+    "Encoded": "encoded",
+    "Float16": "floats",
+    "Float32": "floats",
+    "KMeans": "kmeans",
+    "LogMinMax": "log_min_max",
+    "PackedFile": "packed_file",
+    "PackedTensor": "packed_file",
+    "QuantizingOptimizer": "quantizing_optimizer",
+    "Ternary": "ternary",
+    "Uniform": "uniform",
+    "allocate_bits": "bit_allocation",
+    "codec_of": "codecs",
+    "load_packed": "packed_model",
+    "output_distance": "bit_allocation",
+    "plan_codecs": "plan",
+    "quantize_aware": "int8_training",
+    "quantize_weights": "quantizing",
+    "read_packed": "packed_file",
+    "recognise": "recognition",
+    "save_packed": "packed_writer",
+}
+
+__all__ = [*_HOMES]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

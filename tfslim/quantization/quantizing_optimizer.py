@@ -6,7 +6,7 @@ import keras
 
 from tfslim.quantization.codecs import Codec
 from tfslim.quantization.floats import Float32
-from tfslim.quantization.quantize_weights import values_of
+from tfslim.quantization.quantizing import values_of
 from tfslim.quantization.snapping import fixed, snapping
 from tfslim.quantization.tensors import tensors
 

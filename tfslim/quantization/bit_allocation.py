@@ -10,7 +10,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from tfslim.quantization.byte_size import byte_size
 from tfslim.quantization.codecs import Codec
 from tfslim.quantization.plan import Layers, Scope, plan_codecs
-from tfslim.quantization.quantize_weights import encode, values_of
+from tfslim.quantization.quantizing import encode, values_of
 from tfslim.quantization.tensors import tensors
 from tfslim.report import Report
 

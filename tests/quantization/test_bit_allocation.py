@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import tfslim
 from tfslim.quantization import allocate_bits, output_distance
-from tfslim.quantization.allocate_bits import knapsack
+from tfslim.quantization.bit_allocation import knapsack
 from tfslim.quantization.byte_size import byte_size
 
 

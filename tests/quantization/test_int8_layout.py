@@ -1,0 +1,138 @@
+"""A model laid out for int8 computes the same, and the plan puts ranges where TFLite needs them."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from tests.layer_checks import randomize
+from tfslim.quantization.int8_layout import int8_layout
+from tfslim.quantization.int8_plan import Quantised, int8_plan
+
+
+def kinds(model) -> list[str]:
+    return [type(layer).__name__ for layer in model.layers]
+
+
+def laid_out(build, shape=(6, 6, 4), dtype="float32"):
+    inputs = keras.Input(shape, name="image", dtype=dtype)
+    model = keras.Model(inputs, build(inputs))
+    randomize(model)
+    arranged = int8_layout(model)
+    x = np.random.default_rng(0).uniform(0, 255, (3, *shape)).astype(dtype)
+    expected = np.asarray(model(x))
+    np.testing.assert_allclose(np.asarray(arranged(x)), expected, rtol=0, atol=1e-5 * np.abs(expected).max())
+    return arranged
+
+
+CASES = {
+    "rescaling": (lambda x: layers.Rescaling(1 / 127.5, -1.0)(x), ["DepthwiseConv2D"]),
+    "by channel": (lambda x: layers.Rescaling([1.0, 2.0, 3.0, 4.0])(x), ["DepthwiseConv2D"]),
+    "normalization": (lambda x: layers.Normalization(mean=[1.0] * 4, variance=[4.0, 9, 1, 2])(x), ["DepthwiseConv2D"]),
+    "norm first": (lambda x: layers.BatchNormalization()(x), ["DepthwiseConv2D", "BatchNormalization"]),
+    "norm of conv": (lambda x: layers.BatchNormalization()(layers.Conv2D(3, 1)(x)), ["Conv2D", "BatchNormalization"]),
+    "norm of relu": (
+        lambda x: layers.BatchNormalization()(layers.Conv2D(3, 1, activation="relu")(x)),
+        ["Conv2D", "DepthwiseConv2D", "BatchNormalization"],
+    ),
+    "average": (lambda x: layers.Average()([x, layers.ReLU()(x), x]), ["ReLU", "Add", "DepthwiseConv2D"]),
+    "separable": (
+        lambda x: layers.SeparableConv2D(5, 3, depth_multiplier=2, activation="tanh")(x),
+        ["DepthwiseConv2D", "Conv2D", "Activation"],
+    ),
+    "hard sigmoid": (
+        lambda x: layers.Dense(3, activation="hard_sigmoid")(x),
+        ["Dense", "DepthwiseConv2D", "ReLU", "DepthwiseConv2D"],
+    ),
+    "operations": (lambda x: 2.0 * (x - 3.0), ["DepthwiseConv2D", "DepthwiseConv2D"]),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_each_step_becomes_one_that_int8_has(case):
+    build, expected = CASES[case]
+    assert kinds(laid_out(build)) == ["InputLayer", "Activation", *expected]
+
+
+def test_vectors_are_normalised_as_images_of_one_pixel():
+    arranged = laid_out(lambda x: layers.BatchNormalization()(layers.Dense(5)(x)), shape=(7,))
+    assert kinds(arranged)[2:] == ["Dense", "Reshape", "DepthwiseConv2D", "BatchNormalization", "Reshape"]
+
+
+def test_vectors_are_rescaled_in_two_steps():
+    arranged = laid_out(lambda x: layers.Rescaling(2.0, offset=-1.0, name="scaled")(x), shape=(7,))
+    assert [layer.name for layer in arranged.layers][2:] == ["scaled_scale", "scaled"]
+
+
+def test_pixels_of_whole_numbers_come_in_as_floats():
+    arranged = laid_out(lambda x: layers.Conv2D(2, 3)(layers.Rescaling(1 / 255)(x)), dtype="uint8")
+    assert arranged.inputs[0].dtype == "float32"
+
+
+def test_what_is_added_for_int8_is_not_trained():
+    arranged = laid_out(lambda x: layers.BatchNormalization(name="norm")(layers.Rescaling(0.1, name="small")(x)))
+    assert [v.path.split("/")[-2] for v in arranged.trainable_variables] == ["norm", "norm"]
+
+
+def test_shared_layers_stay_shared_and_the_model_unchanged():
+    shared = layers.Conv2D(4, 3, padding="same", name="twice", activation="swish")
+    inputs = keras.Input((6, 6, 4))
+    model = keras.Model(inputs, shared(shared(inputs)))
+    arranged = int8_layout(model)
+    assert kinds(arranged).count("Conv2D") == 1 and model.get_layer("twice").activation.__name__ == "silu"
+    assert arranged.count_params() == model.count_params()
+
+
+def planned(build):
+    plan, skipped = int8_plan(laid_out(build))
+    return plan, skipped
+
+
+def test_a_fused_layer_has_its_range_at_the_end():
+    def build(x):
+        x = layers.BatchNormalization(name="norm")(layers.Conv2D(4, 3, padding="same", name="conv")(x))
+        x = layers.ReLU(6.0, name="relu")(x)
+        return layers.Activation("relu", name="end")(layers.Add(name="sum")([x, x]))
+
+    plan, skipped = planned(build)
+    assert skipped == {}
+    assert plan["image_quantized"] == Quantised(output=True)
+    assert plan["conv"] == Quantised("kernel", "filters", output=False)
+    assert [plan[name].output for name in ("norm", "relu", "sum", "end")] == [False, True, False, True]
+
+
+def test_what_a_concatenation_alone_reads_has_its_range():
+    def build(x):
+        one, other = layers.Conv2D(2, 1, name="one")(x), layers.Conv2D(2, 1, name="other")(x)
+        return layers.Add()([layers.Concatenate(name="both")([one, other]), layers.Conv2D(4, 1)(other)])
+
+    plan, _ = planned(build)
+    assert [plan[name].output for name in ("one", "other", "both")] == [False, True, True]
+
+
+def test_layers_that_hand_on_values_or_have_a_fixed_range_get_none():
+    def build(x):
+        x = layers.Activation("sigmoid", name="fixed")(layers.Dense(4, name="dense")(x))
+        return layers.Flatten(name="flat")(layers.MaxPooling2D(name="pool")(x))
+
+    plan, _ = planned(build)
+    assert plan["dense"] == Quantised("kernel", "tensor", output=True)
+    assert not any(plan[name].output for name in ("fixed", "pool", "flat"))
+
+
+@pytest.mark.parametrize(
+    ("layer", "reason"),
+    [
+        (lambda: layers.ELU(name="odd"), "the converter leaves it in float"),
+        (lambda: layers.GroupNormalization(2, name="odd"), "several steps"),
+        (lambda: layers.Activation("softplus", name="odd"), "leaves softplus in float"),
+        (lambda: layers.Conv2D(4, 1, name="odd", data_format="channels_last"), None),
+        (lambda: layers.Softmax(name="odd"), None),
+        (lambda: layers.UnitNormalization(axis=1, name="odd"), "along the last axis alone"),
+    ],
+)
+def test_what_stays_in_float_has_a_reason_and_a_range(layer, reason):
+    plan, skipped = planned(lambda x: layers.ReLU()(layer()(x)))
+    assert (reason is None) == ("odd" not in skipped)
+    if reason:
+        assert reason in skipped["odd"] and plan["odd"] == Quantised(output=True)

@@ -1,0 +1,91 @@
+"""`tfslim.quantization.quantize_aware`: training with the roundings of int8 on Keras 3, without TF-MOT."""
+
+from collections.abc import Iterable
+
+import keras
+
+from tfslim.calls import Call
+from tfslim.cost import measure
+from tfslim.quantization.fake_quantize import FakeQuantize, QuantizedKernel
+from tfslim.quantization.int8_layout import int8_layout
+from tfslim.quantization.int8_plan import Quantised, int8_plan
+from tfslim.quantization.ranges import measure_ranges
+from tfslim.rebuilding import Copies, model_like, new_inputs, rebuild
+from tfslim.report import Report
+
+RANGE_SUFFIX = "_int8"
+
+
+def quantize_aware(model: keras.Model, representative: Iterable | None = None) -> tuple[keras.Model, Report]:
+    """Makes a Keras 3 model that computes as its int8 file will, and can be trained so, on any backend.
+
+    Every kernel is rounded as it is used, and a layer `FakeQuantize` ("conv_int8" after "conv") rounds each output for
+    which TFLite needs a range. What TFLite has no single int8 operator for is written in ones that it has.
+
+    Args:
+        model: a functional or a built Sequential model, trained; it is not changed.
+        representative: (N, ...) array of inputs, or batches of inputs or (inputs, targets), that the ranges are first
+            measured on; without them the first training batches set the ranges.
+
+    Returns:
+        A functional model to compile, fit and save as any other, and a report: what is quantised, what stays in float
+        and why.
+
+    Raises:
+        TypeError: the model is subclassed.
+        UnsupportedLayer: an operation of `keras.ops` in it can't be written as a layer.
+        ValueError: `representative` holds nothing.
+
+    Example:
+        >>> training, report = tfslim.quantization.quantize_aware(model, images[:200])
+        >>> training.compile("adam", "mse")
+        >>> training.fit(images, targets)
+        >>> report = tfslim.tfmot.convert(training, "face.tflite")
+
+    Source: Jacob and others, "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
+        Inference", CVPR 2018.
+    """
+    arranged = int8_layout(model)
+    plan, skipped = int8_plan(arranged)
+    copies, inputs = Copies(), new_inputs(arranged)
+    ranges: dict[str, FakeQuantize] = {}
+    wrapped: dict[str, QuantizedKernel] = {}
+
+    def place(call: Call, args: tuple, kwargs: dict):
+        name, part = call.operation.name, plan[call.operation.name]
+        if part.weight is None:
+            result = copies.of(call.operation)(*args, **kwargs)
+        else:
+            layer = wrapped.get(name) or QuantizedKernel(
+                copies.of(call.operation), part.scaling, name=name, trainable=call.operation.trainable
+            )
+            wrapped[name] = layer
+            result = layer(*args)
+        if not part.output:
+            return result
+        ranges.setdefault(name, FakeQuantize(name=f"{name}{RANGE_SUFFIX}"))
+        return ranges[name](result)
+
+    training = model_like(arranged, inputs, rebuild(arranged, inputs, place))
+    copies.take_weights(training)
+    if representative is not None:
+        for name, (least, largest) in measure_ranges(arranged, ranges, representative).items():
+            ranges[name].set_range(least, largest)
+    return training, _report(model, training, plan, skipped)
+
+
+def _report(model: keras.Model, training: keras.Model, plan: dict[str, Quantised], skipped: dict[str, str]) -> Report:
+    try:
+        before = measure(model)
+    except ValueError:  # an open image size leaves the MACs open
+        before = None
+    return Report(
+        "quantize_aware",
+        before=before,
+        skipped={name: f"stays in float32: {reason}" for name, reason in skipped.items()},
+        figures={
+            "quantised kernels": sum(isinstance(layer, QuantizedKernel) for layer in training.layers),
+            "quantised outputs": sum(isinstance(layer, FakeQuantize) for layer in training.layers),
+            "layers in float32": len(skipped),
+        },
+    )
