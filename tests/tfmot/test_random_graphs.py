@@ -1,0 +1,38 @@
+"""Random branching models come to tf_keras and back, and their int8 layout computes the same."""
+
+import keras
+import numpy as np
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from tests.layer_checks import randomize
+from tests.pruning.test_random_graphs import KINDS, Builder
+from tfslim.quantization.int8_layout import int8_layout
+from tfslim.quantization.int8_plan import int8_plan
+from tfslim.tfmot import from_tf_keras, to_tf_keras
+
+ACTIVATIONS = ("relu", "tanh", "swish", "sigmoid", "softplus", "hard_sigmoid", "hard_swish", "relu6", "elu", "gelu")
+
+
+# A model takes seconds to build, so that shrinking one would take minutes.
+@settings(
+    max_examples=10,
+    deadline=None,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    suppress_health_check=list(HealthCheck),
+)
+@given(st.data(), st.lists(st.sampled_from(KINDS), min_size=2, max_size=7), st.integers(0, 2**16))
+def test_random_graphs_go_there_and_back(data, kinds, seed):
+    builder = Builder(data.draw, ACTIVATIONS)
+    for kind in kinds:
+        builder.grow(kind)
+    model = builder.model()
+    randomize(model, seed)
+    x = np.random.default_rng(seed).normal(size=(3, 6, 6, 3)).astype("float32")
+    expected = np.asarray(model(x))
+    arranged = int8_layout(model)
+    for other in (from_tf_keras(to_tf_keras(model)), arranged):
+        np.testing.assert_allclose(np.asarray(other(x)), expected, rtol=0, atol=1e-4 * np.abs(expected).max())
+    plan, skipped = int8_plan(arranged)
+    layers = {layer.name for layer in arranged.layers if not isinstance(layer, keras.layers.InputLayer)}
+    assert set(plan) == layers and set(skipped) <= layers

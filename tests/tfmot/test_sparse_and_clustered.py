@@ -1,0 +1,130 @@
+"""Zeros and clusters: made, kept by each other and by int8, and counted in the final file."""
+
+import keras
+import numpy as np
+import pytest
+
+import tfslim
+import tfslim.tfmot
+from tests.tfmot.conftest import accuracy, compiled
+
+KERNELS = {"stem", "left", "deep", "right", "excite", "mix", "last", "logits"}
+FEEDING_CONCATENATE = {"left", "right"}
+
+
+def by_name(contents) -> dict:
+    return {content.name: content for content in contents}
+
+
+def test_every_kernel_has_the_zeros_asked_for_in_a_plain_keras_3_model(sparse, trained, patterns):
+    model, report, wrapping = sparse
+    assert isinstance(model, keras.Model) and [each.name for each in model.layers] == [e.name for e in trained.layers]
+    assert set(wrapping.done) == KERNELS and wrapping.skipped == {}
+    for content in tfslim.tfmot.model_kernels(model):
+        assert abs(content.zeros - 0.7) <= 1 / content.size + 1e-9, content
+    assert report.figures["zeros"] == pytest.approx(0.7, abs=0.005)
+    assert accuracy(model.predict(patterns["test"][0], verbose=0), patterns) > 0.85
+
+
+def test_clusters_keep_the_zeros(clustered, sparse, patterns):
+    model, report = clustered
+    for layer in ("left", "deep", "mix", "logits"):
+        old, new = (m.get_layer(layer).get_weights()[0] for m in (sparse[0], model))
+        assert (new[old == 0] == 0).all()
+    assert all(content.values <= 16 and content.zeros >= 0.69 for content in tfslim.tfmot.model_kernels(model))
+    assert report.figures["most values a kernel"] <= 16
+    assert accuracy(model.predict(patterns["test"][0], verbose=0), patterns) > 0.85
+
+
+def test_int8_keeps_zeros_and_clusters_in_the_file(clustered, patterns, tmp_path):
+    model = clustered[0]
+    training, report = tfslim.tfmot.quantize_aware(model, patterns["train"][0][:128], keep=("zeros", "clusters"))
+    assert len(report.done) == len(KERNELS) and all("zeros" in line for line in report.done)
+    compiled(training).fit(*patterns["train"], batch_size=64, epochs=2, verbose=0)
+    path = tmp_path / "pcqat.tflite"
+    found = tfslim.tfmot.convert(training, path)
+    assert found.skipped == {}
+    contents = by_name(tfslim.tfmot.file_kernels(path, KERNELS))
+    assert contents.keys() >= KERNELS and set(found.done) == {str(contents[name]) for name in KERNELS}
+    for name in KERNELS:
+        kernel = model.get_layer(name).get_weights()[0]
+        assert contents[name].zeros >= (kernel == 0).mean() - 1e-9
+        assert contents[name].zeros >= 0.69 and contents[name].filter_values <= 17
+    simulated = training.predict(patterns["test"][0], verbose=0)
+    assert accuracy(simulated, patterns) > 0.85
+    answers = tfslim.litert.predict(path, patterns["test"][0])
+    assert (answers.argmax(-1) == simulated.argmax(-1)).mean() > 0.97
+    assert found.figures["gzipped"] < 0.5 * found.figures["bytes"]
+
+
+def test_zeros_alone_are_kept_while_the_others_move(sparse, patterns):
+    training, _ = tfslim.tfmot.quantize_aware(sparse[0], patterns["train"][0][:64], keep=("zeros",))
+    compiled(training).fit(*patterns["train"], batch_size=64, epochs=1, verbose=0)
+    for name in FEEDING_CONCATENATE | {"deep"}:
+        before = sparse[0].get_layer(name).get_weights()[0]
+        after = training.get_layer(name).trainable_weights[0].numpy()
+        assert (after[before == 0] == 0).all() and (after[before != 0] != before[before != 0]).mean() > 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", ["linear", "density", "random"])
+def test_every_start_of_clustering_ends_in_so_many_values(trained, patterns, start):
+    keras.utils.set_random_seed(0)
+    training, report = tfslim.tfmot.cluster(trained, 8, start, skip=["logits"])
+    assert report.skipped.keys() == {"deep", "logits"} and "asked" in report.skipped["logits"]
+    compiled(training).fit(*patterns["train"], batch_size=64, epochs=1, verbose=0)
+    model, _ = tfslim.tfmot.strip(training)
+    contents = by_name(tfslim.tfmot.model_kernels(model))
+    assert all(contents[name].values <= 8 for name in KERNELS - {"deep", "logits"})
+    assert contents["logits"].values > 100
+
+
+def two_of_four(kernel: np.ndarray) -> bool:
+    """Whether of each four neighbouring input channels at most two are not zero."""
+    rows = np.moveaxis(kernel, -2, -1).reshape(-1, kernel.shape[-2])
+    return all((row[at : at + 4] != 0).sum() <= 2 for row in rows for at in range(0, len(row) // 4 * 4, 4))
+
+
+@pytest.mark.slow
+def test_two_of_four(trained, patterns):
+    training, _ = tfslim.tfmot.sparsify(trained, 0.5, "constant", pattern="2:4", every=1, depthwise=True)
+    callbacks = tfslim.tfmot.pruning_callbacks()
+    compiled(training).fit(*patterns["train"], batch_size=64, epochs=1, verbose=0, callbacks=callbacks)
+    model, _ = tfslim.tfmot.strip(training)
+    for name in KERNELS - {"deep"}:
+        assert two_of_four(model.get_layer(name).get_weights()[0]), name
+    deep = model.get_layer("deep").get_weights()[0]
+    assert (deep == 0).mean() == 0.5
+
+
+@pytest.mark.slow
+def test_blocks_of_dense_layers(trained, patterns, tmp_path):
+    training, report = tfslim.tfmot.sparsify(trained, 0.5, "constant", pattern=(4, 1), every=1)
+    assert report.done == ["logits"] and "blocks are for dense layers" in report.skipped["mix"]
+    callbacks = tfslim.tfmot.pruning_callbacks(str(tmp_path))
+    compiled(training).fit(*patterns["train"], batch_size=64, epochs=1, verbose=0, callbacks=callbacks)
+    kernel = tfslim.tfmot.strip(training)[0].get_layer("logits").get_weights()[0]
+    blocks = (kernel.reshape(6, 4, 5) != 0).sum(axis=1)
+    assert set(np.unique(blocks)) == {0, 4} and (blocks == 0).mean() == 0.5
+    assert list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda m: tfslim.tfmot.sparsify(m, 1.0), "sparsity=1.0 must lie above 0 and below 1"),
+        (lambda m: tfslim.tfmot.sparsify(m, 0.5, "cubic"), "schedule='cubic'"),
+        (lambda m: tfslim.tfmot.sparsify(m, 0.5, end_step=0), "end_step=0"),
+        (lambda m: tfslim.tfmot.sparsify(m, 0.5, pattern="1:4"), "pattern='1:4'"),
+        (
+            lambda m: tfslim.tfmot.sparsify(m, 0.5, skip=["logit"]),
+            "no layer 'logit' with a kernel; did you mean logits",
+        ),
+        (lambda m: tfslim.tfmot.cluster(m, 1), "clusters=1 must be 2 or more"),
+        (lambda m: tfslim.tfmot.cluster(m, 2, keep_zeros=True), "clusters=2 must be 3 or more"),
+        (lambda m: tfslim.tfmot.cluster(m, 8, "kmeans"), "start='kmeans'"),
+    ],
+)
+def test_wrong_arguments_say_so(trained, make, message):
+    with pytest.raises(ValueError, match=message):
+        make(trained)

@@ -1,0 +1,190 @@
+"""Keras 3 models carried to tf_keras, which TF-MOT needs, and back."""
+
+from typing import Any
+
+import keras
+
+from tfslim.calls import Call
+from tfslim.derived_state import renew_derived_state
+from tfslim.flattening import flatten
+from tfslim.rebuilding import rebuild
+from tfslim.spelled_out import UnsupportedLayer, spelled_out
+from tfslim.tfmot.layer_config import from_legacy_layer, to_legacy_layer
+from tfslim.tfmot.legacy import tf_keras
+from tfslim.tfmot.same_outputs import check_same_outputs, in_float32
+
+# tf_keras' hard_sigmoid is clip(0.2 x + 0.5, 0, 1), that of Keras 3 relu6(x + 3) / 6.
+_LEGACY_HARD_SIGMOID = "hard_sigmoid"
+
+
+def to_tf_keras(model: keras.Model) -> Any:
+    """Makes the same model of legacy tf_keras, with the same weights and names of layers, in float32.
+
+    Nested models and tfslim's layers are opened; operations of `keras.ops` and activations that tf_keras has not, or
+    computes in another way, become layers. Outputs of both on random inputs are compared before it returns.
+
+    Args:
+        model: a functional or a built Sequential model; it is not changed.
+
+    Returns:
+        A `tf_keras.Model`, not compiled.
+
+    Raises:
+        UnsupportedLayer: a layer can't be expressed, named with the reason.
+        TypeError: the model is subclassed, so it has no graph.
+        ValueError: the two models differ by more than 1e-4 of the largest output, naming the first layer that does.
+        ImportError: tf_keras or TF-MOT is not installed, saying what to install.
+
+    Example:
+        >>> legacy = tfslim.tfmot.to_tf_keras(tfslim.models.SlimNet((64, 64, 3)))
+        >>> tfmot.quantization.keras.quantize_annotate_model(legacy)
+    """
+    tk = tf_keras()
+    plain = spelled_out(flatten(model))
+    inputs = [
+        tk.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor._keras_history.operation.name)
+        for tensor in plain.inputs
+    ]
+    layers: dict[int, Any] = {}
+    originals: dict[int, keras.layers.Layer] = {}
+
+    def place(call: Call, args: tuple, kwargs: dict):
+        key = id(call.operation)
+        if key not in layers:
+            layers[key], originals[key] = to_legacy_layer(call.operation), call.operation
+        return layers[key](*args, **_given(kwargs))
+
+    outputs = rebuild(plain, inputs, place)
+    legacy = tk.Model(
+        keras.tree.pack_sequence_as(plain.input, inputs),
+        keras.tree.pack_sequence_as(plain.output, outputs),
+        name=model.name,
+    )
+    for key, original in originals.items():
+        _copy_weights(original, layers[key])
+    check_same_outputs(in_float32(plain), legacy)
+    return legacy
+
+
+def from_tf_keras(model: Any) -> keras.Model:
+    """Makes the same Keras 3 model of one of tf_keras, with the same weights and names of layers, in float32.
+
+    Args:
+        model: a functional or a built Sequential `tf_keras.Model` of stock layers, TF-MOT's wrappers stripped; nested
+            models are opened, their layers named after them.
+
+    Returns:
+        A functional Keras 3 model, not compiled.
+
+    Raises:
+        UnsupportedLayer: a layer can't be expressed, named with the reason.
+        TypeError: this is no functional model of tf_keras.
+        ValueError: the two models differ by more than 1e-4 of the largest output, naming the first layer that does.
+        ImportError: tf_keras or TF-MOT is not installed, saying what to install.
+
+    Example:
+        >>> model = tfslim.tfmot.from_tf_keras(tfmot.sparsity.keras.strip_pruning(pruned))
+    """
+    tk = tf_keras()
+    if not isinstance(model, tk.Model) or not _has_graph(model):
+        raise TypeError(
+            f"{getattr(model, 'name', model)!r} is a {type(model).__name__} and no functional or built Sequential "
+            "model of tf_keras, so it has no graph to translate"
+        )
+    inputs = [
+        keras.Input(batch_shape=tuple(tensor.shape), dtype=tensor.dtype.name, name=tensor.node.layer.name)
+        for tensor in model.inputs
+    ]
+    layers: dict[int, tuple[Any, keras.layers.Layer]] = {}
+    outputs = _legacy_graph(model, inputs, layers, "")
+    modern = keras.Model(
+        keras.tree.pack_sequence_as(_plain_structure(model.input), inputs),
+        keras.tree.pack_sequence_as(_plain_structure(model.output), outputs),
+        name=model.name,
+    )
+    for original, layer in layers.values():
+        _copy_weights(original, layer)
+    renew_derived_state(modern)
+    check_same_outputs(modern, model)
+    return modern
+
+
+def _legacy_graph(model: Any, inputs: list, layers: dict, prefix: str) -> list:
+    """What the outputs of a tf_keras model become where its inputs are those given."""
+    made = {id(old): new for old, new in zip(model.inputs, inputs, strict=True)}
+    for node in _nodes(model):
+        args, kwargs = keras.tree.map_structure(
+            lambda value: made.get(id(value), value), (node.call_args, node.call_kwargs)
+        )
+        if isinstance(node.layer, tf_keras().Model):
+            given = [made[id(tensor)] for tensor in node.keras_inputs]
+            results = _legacy_graph(node.layer, given, layers, f"{prefix}{node.layer.name}_")
+        else:
+            results = keras.tree.flatten(_call_modern(node.layer, args, _given(kwargs), layers, prefix))
+        made.update((id(old), new) for old, new in zip(keras.tree.flatten(node.outputs), results, strict=True))
+    return [made[id(tensor)] for tensor in model.outputs]
+
+
+def _call_modern(layer: Any, args: tuple, kwargs: dict, layers: dict, prefix: str):
+    activation = getattr(layer, "activation", None)
+    hard = getattr(activation, "__name__", "") == _LEGACY_HARD_SIGMOID
+    name = prefix + layer.name
+    if hard and isinstance(layer, tf_keras().layers.Activation):
+        return _legacy_hard_sigmoid(args[0], name)
+    if id(layer) not in layers:
+        modern = from_legacy_layer(layer)
+        config = modern.get_config() | {"name": name} | ({"activation": "linear"} if hard else {})
+        layers[id(layer)] = layer, type(modern).from_config(config)
+    result = layers[id(layer)][1](*args, **kwargs)
+    return _legacy_hard_sigmoid(result, f"{name}_hard_sigmoid") if hard else result
+
+
+def _legacy_hard_sigmoid(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    slope = keras.layers.Rescaling(0.2, offset=0.5, name=f"{name}_slope")(x)
+    return keras.layers.ReLU(1.0, name=name)(slope)
+
+
+def _nodes(model: Any) -> list:
+    """The calls between a tf_keras model's inputs and outputs, each after those that it needs."""
+    known = {id(tensor) for tensor in model.inputs}
+    order, seen = [], set()
+    waiting = [(tensor, False) for tensor in reversed(model.outputs)]
+    while waiting:
+        tensor, parents_done = waiting.pop()
+        if id(tensor) in known:
+            continue
+        node = tensor.node
+        if parents_done:
+            order.append(node)
+        elif id(node) not in seen:
+            seen.add(id(node))
+            waiting.append((tensor, True))
+            waiting.extend((parent, False) for parent in reversed(node.keras_inputs))
+    return order
+
+
+def _copy_weights(source: Any, target: Any) -> None:
+    values = source.get_weights()
+    found, expected = [value.shape for value in values], [tuple(weight.shape) for weight in target.weights]
+    if found != expected:
+        raise UnsupportedLayer(
+            source.name, type(source).__name__, f"its weights have the shapes {found}, its counterpart's {expected}"
+        )
+    target.set_weights(values)
+
+
+def _given(kwargs: dict) -> dict:
+    """The keyword arguments that are there: Keras passes None for masks and training."""
+    return {key: value for key, value in kwargs.items() if any(each is not None for each in keras.tree.flatten(value))}
+
+
+def _plain_structure(structure: Any) -> Any:
+    if isinstance(structure, dict):
+        return {key: _plain_structure(value) for key, value in structure.items()}
+    if isinstance(structure, list | tuple):
+        return [_plain_structure(value) for value in structure]
+    return structure
+
+
+def _has_graph(model: Any) -> bool:
+    return bool(getattr(model, "inputs", None)) and hasattr(model.outputs[0], "node")

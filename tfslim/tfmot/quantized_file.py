@@ -1,0 +1,101 @@
+"""`tfslim.tfmot.convert`: the int8 .tflite file of a quantisation-aware trained model."""
+
+import gzip
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+
+from tfslim.atomic import replacing
+from tfslim.litert.conversion import ConversionError
+from tfslim.litert.flatfile import float_islands
+from tfslim.report import Report
+from tfslim.tfmot.conversion_worker import ERROR_MARK
+from tfslim.tfmot.kernel_contents import file_kernels
+from tfslim.tfmot.trained_model import Trained, legacy_trained, native_trained
+
+
+def convert(model: Any, path: str | Path, io: Literal["int8", "uint8", "float32"] = "int8") -> Report:
+    """Writes the int8 .tflite file, of batch 1, of what `quantize_aware` made and `fit` trained.
+
+    The converter runs in a process of its own, and the file gets its name when it is complete.
+
+    Args:
+        model: the trained model, of `tfslim.tfmot.quantize_aware` or `tfslim.quantization.quantize_aware`, all sizes
+            but the batch fixed.
+        path: the file to write; its folder exists.
+        io: what the file takes and gives.
+
+    Returns:
+        A report: bytes and gzipped bytes; for each kernel in the file its share of zeros and the most different values
+        that a filter has; in `skipped` every operator that stayed in float.
+
+    Raises:
+        ValueError: the ranges were never measured, a size is open, or `io` is unknown.
+        TypeError: the model has no quantisation wrappers.
+        FileNotFoundError: the folder does not exist.
+        ConversionError: the converter refuses the model or crashes.
+
+    Example:
+        >>> report = tfslim.tfmot.convert(training, "face.tflite")
+        >>> report.skipped
+        {}
+    """
+    path = Path(path)
+    if io not in ("int8", "uint8", "float32"):
+        raise ValueError(f"io={io!r}; expected 'int8', 'uint8' or 'float32'")
+    if not path.absolute().parent.is_dir():
+        raise FileNotFoundError(f"{path}: its folder does not exist; make it first")
+    trained = native_trained(model) if isinstance(model, keras.Model) else legacy_trained(model)
+    _check(model, trained)
+    with tempfile.TemporaryDirectory(prefix="tfslim-tfmot-") as folder:
+        trained.export(Path(folder) / "model")
+        content = _converted(Path(folder), io, model.name)
+        with replacing(path) as beside:
+            Path(beside).write_bytes(content)
+    names = trained.kernels
+    kernels = [kernel for kernel in file_kernels(path, names) if kernel.name in names]
+    return Report(
+        f"convert to {path.name}",
+        done=[str(kernel) for kernel in kernels],
+        skipped={tensor: f"{operator} stays in float32" for tensor, operator in float_islands(path).items()},
+        figures={
+            "quantization": "int8, trained",
+            "io": io,
+            "bytes": len(content),
+            "gzipped": len(gzip.compress(content, 9, mtime=0)),
+            "kernels": len(kernels),
+        },
+    )
+
+
+def _check(model: Any, trained: Trained) -> None:
+    if not trained.quantised:
+        raise TypeError(f"{model.name}: no layer of it is quantised; give the model that quantize_aware made")
+    for name in trained.unmeasured:
+        raise ValueError(
+            f"layer {name!r}: its output's range was never measured; train the model, or give quantize_aware "
+            "representative inputs"
+        )
+    for name, shape in trained.inputs.items():
+        if None in shape[1:]:
+            raise ValueError(
+                f"input {name!r} of {model.name} has the open shape {shape}; an int8 file needs all sizes but the batch"
+            )
+
+
+def _converted(folder: Path, io: str, name: str) -> bytes:
+    command = [sys.executable, "-P", str(Path(__file__).with_name("conversion_worker.py")), str(folder), io]
+    quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+    outcome = subprocess.run(
+        command, env=quiet, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace"
+    )
+    if outcome.returncode:
+        how = f"crashed with signal {-outcome.returncode}" if outcome.returncode < 0 else "refuses"
+        last = (outcome.stderr.strip().splitlines() or ["no message"])[-1].removeprefix(ERROR_MARK)
+        raise ConversionError(f"TensorFlow's converter {how} on the quantised {name!r}; no file was written: {last}")
+    return (folder / "result.tflite").read_bytes()

@@ -1,0 +1,158 @@
+"""`tfslim.tfmot.sparsify`: a model of tf_keras whose small weights become zeros while it trains."""
+
+import difflib
+from collections.abc import Callable, Iterable
+from typing import Any, Literal
+
+import keras
+
+from tfslim.report import Report
+from tfslim.tfmot.bridge import to_tf_keras
+from tfslim.tfmot.legacy import tf_keras, tfmot
+
+_ATTRIBUTES = {
+    "Conv1D": ("kernel",),
+    "Conv2D": ("kernel",),
+    "Conv2DTranspose": ("kernel",),
+    "Dense": ("kernel",),
+    "DepthwiseConv2D": ("depthwise_kernel",),
+    "SeparableConv2D": ("depthwise_kernel", "pointwise_kernel"),
+}
+
+
+def sparsify(
+    model: keras.Model,
+    sparsity: float = 0.7,
+    schedule: Literal["constant", "polynomial"] = "polynomial",
+    *,
+    begin_step: int = 0,
+    end_step: int = 1000,
+    every: int = 100,
+    pattern: Literal["unstructured", "2:4"] | tuple[int, int] = "unstructured",
+    depthwise: bool = False,
+    skip: Iterable[str] = (),
+) -> tuple[Any, Report]:
+    """Makes a model of tf_keras that trains its smallest weights to zero, with TF-MOT's wrappers.
+
+    Fit it with `pruning_callbacks()`; `strip` then gives the Keras 3 model.
+
+    Args:
+        model: a functional or a built Sequential Keras 3 model, trained; it is not changed.
+        sparsity: share of each kernel's weights that are 0 in the end, above 0 and below 1; "2:4" makes it a half.
+        schedule: all at once at `begin_step`, or from nothing at `begin_step` to all at `end_step`, ever more slowly.
+        begin_step: training steps before the first zeros.
+        end_step: the last step that makes new zeros.
+        every: steps between two rounds.
+        pattern: "unstructured"; "2:4", two zeros in each four neighbouring input channels; or (height, width) of blocks
+            that go together, in dense layers.
+        depthwise: whether depthwise kernels lose weights as well.
+        skip: names of layers that keep all weights.
+
+    Returns:
+        A `tf_keras.Model` to compile and fit, and a report: which kernels, and which not and why.
+
+    Raises:
+        ValueError: an argument is out of range, or `skip` names no layer with a kernel.
+        UnsupportedLayer: a layer can't be expressed in tf_keras.
+
+    Example:
+        >>> training, _ = tfslim.tfmot.sparsify(model, 0.7, end_step=2000)
+        >>> training.compile("adam", tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        >>> training.fit(images, labels, callbacks=tfslim.tfmot.pruning_callbacks())
+        >>> sparse, report = tfslim.tfmot.strip(training)
+
+    Source: Zhu and Gupta, "To prune, or not to prune", arXiv 1710.01878.
+    """
+    _check(sparsity, schedule, begin_step, end_step, every, pattern)
+    pruning = tfmot().sparsity.keras
+    if schedule == "constant":
+        plan = pruning.ConstantSparsity(sparsity, begin_step, end_step, every)
+    else:
+        plan = pruning.PolynomialDecay(0.0, sparsity, begin_step, end_step, frequency=every)
+    structure = {"sparsity_m_by_n": (2, 4)} if pattern == "2:4" else {}
+    if isinstance(pattern, tuple):
+        structure["block_size"] = pattern
+
+    def reason_to_skip(layer: Any) -> str | None:
+        kernels = [getattr(layer, attribute) for attribute in chosen_kernels(layer, depthwise)]
+        if not kernels:
+            return "depthwise kernels were not asked for"
+        if isinstance(pattern, tuple) and any(len(kernel.shape) != 2 for kernel in kernels):
+            return "blocks are for dense layers"
+        if pattern == "2:4" and any(len(kernel.shape) not in (2, 4) for kernel in kernels):
+            return "2:4 is for kernels of two or four axes"
+        return None
+
+    def wrapped(layer: Any) -> Any:
+        attributes = chosen_kernels(layer, depthwise)
+        wrapper = pruning.prune_low_magnitude(layer, pruning_schedule=plan, **structure)
+        # TF-MOT asks the layer, and itself answers nothing for depthwise kernels.
+        layer.get_prunable_weights = lambda: [getattr(layer, attribute) for attribute in attributes]
+        return wrapper
+
+    return wrap_kernels(model, "sparsify", wrapped, reason_to_skip, skip)
+
+
+def pruning_callbacks(log_dir: str | None = None) -> list:
+    """What `fit` of a model from `sparsify` needs: the step that makes the zeros, and TensorBoard's log of them."""
+    pruning = tfmot().sparsity.keras
+    return [pruning.UpdatePruningStep(), *([pruning.PruningSummaries(log_dir)] if log_dir else [])]
+
+
+def wrap_kernels(
+    model: keras.Model,
+    step: str,
+    wrapped: Callable[[Any], Any],
+    reason_to_skip: Callable[[Any], str | None],
+    skip: Iterable[str],
+) -> tuple[Any, Report]:
+    """Carries a model to tf_keras and wraps its layers that have kernels.
+
+    Args:
+        model: the Keras 3 model.
+        step: what the report is called.
+        wrapped: gives the wrapper of a layer.
+        reason_to_skip: says why a layer is not wrapped, or None.
+        skip: names of layers that are not.
+    """
+    legacy = to_tf_keras(model)
+    with_kernels = [layer for layer in legacy.layers if type(layer).__name__ in _ATTRIBUTES]
+    skip = set(skip)
+    for name in sorted(skip - {layer.name for layer in with_kernels}):
+        near = difflib.get_close_matches(name, [layer.name for layer in with_kernels], n=3, cutoff=0.5)
+        hint = f"; did you mean {', '.join(near)}?" if near else ""
+        raise ValueError(f"skip: {model.name} has no layer {name!r} with a kernel{hint}")
+    skipped, done = {}, []
+    for layer in with_kernels:
+        reason = "was asked to be left" if layer.name in skip else reason_to_skip(layer)
+        if reason:
+            skipped[layer.name] = reason
+        else:
+            done.append(layer.name)
+    if not done:
+        raise ValueError(f"{step}: no kernel of {model.name} is left: {skipped}")
+    training = tf_keras().models.clone_model(
+        legacy, clone_function=lambda layer: wrapped(layer) if layer.name in done else layer
+    )
+    return training, Report(step, done=done, skipped=skipped, figures={"kernels": len(done)})
+
+
+def chosen_kernels(layer: Any, depthwise: bool) -> tuple[str, ...]:
+    """Attributes of a tf_keras layer's kernels, depthwise ones if they are asked for."""
+    names = _ATTRIBUTES[type(layer).__name__]
+    return names if depthwise else tuple(name for name in names if name != "depthwise_kernel")
+
+
+def _check(sparsity, schedule, begin_step, end_step, every, pattern) -> None:
+    if not 0 < sparsity < 1:
+        raise ValueError(f"sparsity={sparsity} must lie above 0 and below 1")
+    if schedule not in ("constant", "polynomial"):
+        raise ValueError(f"schedule={schedule!r}; expected 'constant' or 'polynomial'")
+    if not 0 <= begin_step < end_step or every < 1:
+        raise ValueError(
+            f"begin_step={begin_step}, end_step={end_step}, every={every}; expected 0 <= begin_step < end_step and "
+            "every 1 or more"
+        )
+    block = isinstance(pattern, tuple) and len(pattern) == 2 and all(isinstance(n, int) and n > 0 for n in pattern)
+    if pattern not in ("unstructured", "2:4") and not block:
+        raise ValueError(f"pattern={pattern!r}; expected 'unstructured', '2:4' or (height, width) of a block")

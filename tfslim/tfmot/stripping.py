@@ -1,0 +1,58 @@
+"""`tfslim.tfmot.strip`: the plain Keras 3 model in what `sparsify` or `cluster` made."""
+
+from typing import Any
+
+import keras
+
+from tfslim.cost import measure
+from tfslim.report import Report
+from tfslim.tfmot.bridge import from_tf_keras
+from tfslim.tfmot.kernel_contents import model_kernels
+from tfslim.tfmot.legacy import tfmot
+
+
+def strip(training: Any) -> tuple[keras.Model, Report]:
+    """Takes the model out of its sparse or clustered training.
+
+    Args:
+        training: what `sparsify` or `cluster` made and `fit` trained.
+
+    Returns:
+        A functional Keras 3 model, not compiled, and a report: each kernel's share of zeros and number of values.
+
+    Raises:
+        TypeError: the model is quantised, or has none of the wrappers.
+
+    Example:
+        >>> sparse, report = tfslim.tfmot.strip(training)
+        >>> report.figures["zeros"]
+        0.7
+    """
+    kinds = {type(layer).__name__ for layer in training.layers}
+    if "Int8Wrapper" in kinds:
+        raise TypeError(f"{training.name} is quantised; tfslim.tfmot.convert makes its .tflite file")
+    if not kinds & {"PruneLowMagnitude", "ClusterWeights"}:
+        raise TypeError(f"{training.name}: nothing to strip; give the model that sparsify or cluster made")
+    for layer in training.layers:
+        if type(layer).__name__ == "PruneLowMagnitude":
+            # The last step moved zeros as well, where the callback did not run after it.
+            for weight, mask, _ in layer.pruning_vars:
+                weight.assign(weight * mask)
+    plain = tfmot().clustering.keras.strip_clustering(tfmot().sparsity.keras.strip_pruning(training))
+    model = from_tf_keras(plain)
+    kernels = model_kernels(model)
+    size = sum(kernel.size for kernel in kernels)
+    try:
+        after = measure(model)
+    except ValueError:  # an open image size leaves the MACs open
+        after = None
+    report = Report(
+        "sparsify" if "PruneLowMagnitude" in kinds else "cluster",
+        after=after,
+        done=[str(kernel) for kernel in kernels],
+        figures={
+            "zeros": sum(kernel.zeros * kernel.size for kernel in kernels) / size,
+            "most values a kernel": max(kernel.values for kernel in kernels),
+        },
+    )
+    return model, report
