@@ -13,6 +13,7 @@ from tfslim.plots import (
     MARK,
     WORSE,
     attribute_bars,
+    bits_curve,
     prediction_card,
     pruning_curve,
     size_against_accuracy,
@@ -115,3 +116,10 @@ def test_each_pruning_curve_has_its_colour(tmp_path):
     assert share_of(WORSE, tmp_path / "two.png") > 0.0005
     with pytest.raises(ValueError, match=r"each needs 3 values.*found \{'EER': 1\}"):
         pruning_curve(removed, {"EER": [0.1]}, tmp_path / "short.png")
+
+
+def test_each_codec_has_its_colour_over_the_bits(tmp_path):
+    bits_curve([2, 4, 8], {"log min-max": [0.1, 0.8, 0.9], "uniform": [0.1, 0.5, 0.9]}, tmp_path / "two.png", "Flame")
+    assert share_of(BAR, tmp_path / "two.png") > 0.0005 and share_of(WORSE, tmp_path / "two.png") > 0.0005
+    with pytest.raises(ValueError, match=r"each needs 2 values, one for each of bits; found \{'uniform': 1\}"):
+        bits_curve([2, 4], {"uniform": [0.1]}, tmp_path / "short.png")

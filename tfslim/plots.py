@@ -192,14 +192,38 @@ def pruning_curve(
     Example:
         >>> pruning_curve([0.0, 0.2, 0.4], {"EER": [0.10, 0.10, 0.12]}, "pruning.png")
     """
-    if not curves or any(len(values) != len(removed) for values in curves.values()):
+    _curves([100 * share for share in removed], curves, path, title, "filters removed, %", "removed")
+
+
+def bits_curve(
+    bits: Sequence[int], curves: Mapping[str, Sequence[float]], path: str | os.PathLike, title: str = ""
+) -> None:
+    """Draws a network's accuracy against the bits of its weights.
+
+    Args:
+        bits: bits of a weight, ascending.
+        curves: name -> a share in 0..1 for each of `bits`.
+        path: the picture to write; written beside and then renamed.
+        title: a line above it.
+
+    Raises:
+        ValueError: there are no curves, or one is not as long as `bits`.
+
+    Example:
+        >>> bits_curve([2, 4, 8], {"log min-max": [0.1, 0.8, 0.9], "float": [0.9] * 3}, "bits.png")
+    """
+    _curves(bits, curves, path, title, "bits of a weight", "bits")
+
+
+def _curves(places, curves, path, title: str, label: str, argument: str) -> None:
+    if not curves or any(len(values) != len(places) for values in curves.values()):
         lengths = {name: len(values) for name, values in curves.items()}
-        raise ValueError(f"curves: each needs {len(removed)} values, one for each of removed; found {lengths}")
+        raise ValueError(f"curves: each needs {len(places)} values, one for each of {argument}; found {lengths}")
     figure, axes = _figure(7.5, 4.6)
     styles = itertools.cycle(itertools.product(("-o", "--s"), (BAR, WORSE, MARK, INK)))
     for (name, values), (style, color) in zip(curves.items(), styles, strict=False):
-        axes.plot(100 * np.array(removed), 100 * np.array(values), style, color=color, markersize=4, label=name)
-    axes.set_xlabel("filters removed, %", fontsize=9, color=INK)
+        axes.plot(places, 100 * np.array(values), style, color=color, markersize=4, label=name)
+    axes.set_xlabel(label, fontsize=9, color=INK)
     axes.set_ylabel("%", fontsize=9, color=INK)
     axes.set_ylim(bottom=0)
     axes.grid(color=PALE, linewidth=0.8)

@@ -171,6 +171,39 @@ class Pruning:
 
 
 @dataclass(frozen=True)
+class Quantization:
+    """In how many bits weights are stored, and which.
+
+    Args:
+        codec: "log_min_max", "uniform", "kmeans", "ternary", "binary" or "float16".
+        bits: of every tensor that is stored in few; none for codecs that have no choice.
+        budget: in place of `bits`, the bytes of all weights, such as 300 kB: each tensor gets the bits that it needs.
+        choices: the numbers of bits to choose from under a budget.
+        images: validation images that a budget's bits are chosen by.
+        scope: "kernels" of convolutions and dense layers, "convolutions", or "all".
+        skip: names of layers to leave out.
+        rest: how the other tensors are stored.
+        entropy_coding: whether the packed file's codes are entropy-coded.
+    """
+
+    codec: Literal["log_min_max", "uniform", "kmeans", "ternary", "binary", "float16"] = "log_min_max"
+    bits: int | None = None
+    budget: str | None = None
+    choices: list[int] = field(default_factory=lambda: list(range(2, 9)))
+    images: int = 256
+    scope: Literal["kernels", "convolutions", "all"] = "kernels"
+    skip: list[str] = field(default_factory=list)
+    rest: Literal["float32", "float16"] = "float32"
+    entropy_coding: bool = False
+
+    def __post_init__(self):
+        if self.bits is not None and self.budget is not None:
+            raise ValueError("quantization: give bits or a budget, not both")
+        if self.images < 1:
+            raise ValueError(f"quantization.images={self.images}; expected 1 or more")
+
+
+@dataclass(frozen=True)
 class Recipe:
     """All that makes a trained model what it is.
 

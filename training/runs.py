@@ -22,12 +22,13 @@ class Run:
 
     Args:
         folder: its run folder.
-        program: train.py or distill.py.
+        program: train.py, distill.py or quantize.py.
         options: what its `--config` says.
         row: what it is a run of.
         seed: of the training.
         taught: whether a teacher takes part.
         needs: the run that must be done before.
+        last: the file that it writes last, by which it is known to be done.
     """
 
     folder: Path
@@ -37,10 +38,11 @@ class Run:
     seed: int
     taught: bool = False
     needs: "Run | None" = None
+    last: str = "report.json"
 
     @property
     def done(self) -> bool:
-        return (self.folder / "report.json").is_file()
+        return (self.folder / self.last).is_file()
 
     def check(self) -> None:
         """Raises a ValueError if the folder holds a run of another recipe."""

@@ -91,6 +91,7 @@ def prepare(
     celeba: CelebA,
     teach: Callable[[keras.Model], keras.Model] = lambda student: student,
     plain: keras.Model | None = None,
+    around: Callable[[keras.optimizers.Optimizer, keras.Model], keras.optimizers.Optimizer] | None = None,
 ) -> Training:
     """Builds and compiles the plain model and the copy that is trained.
 
@@ -99,6 +100,7 @@ def prepare(
         celeba: its data.
         teach: makes what `fit` is called on from the copy, such as a Distiller.
         plain: the model to go on with; a new one of the recipe's network by default.
+        around: puts an optimizer around the recipe's own, for the copy that is trained.
     """
     stages, optimization = recipe.stages, recipe.optimization
     if not stages:
@@ -125,6 +127,8 @@ def prepare(
         )
         training = Training(recipe, celeba, task, plain, copy, teach(copy))
         optimizer = make_optimizer(optimization, training.steps, training.epochs, recipe.precision)
+        if around:
+            optimizer = around(optimizer, copy)
         training.fitted.compile(optimizer, task.loss(), metrics=[task.metric()])
         plain.compile(loss=task.loss(), metrics=[task.metric()])
         optimizer.build(training.fitted.trainable_variables)

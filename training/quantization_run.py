@@ -1,0 +1,163 @@
+"""A run that ends with a network in few bits: snapped, trained on, snapped exactly, packed and compared."""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable
+
+import keras
+import pruning_table
+import rich
+import rich.table
+import session
+import teaching
+from progress import progress_bar
+from recipe import Distillation, Quantization, Recipe, as_plain
+from results import percent, write_json, write_rows
+
+import tfslim
+from tfslim.atomic import replacing
+from tfslim.batch_statistics import reestimate_statistics
+from tfslim.data.celeba import CelebA
+from tfslim.distillation import Distiller, fingerprint
+from tfslim.model_files import load_keras_file, model_file
+from tfslim.quantization import Codec, QuantizingOptimizer, allocate_bits, plan_codecs
+from tfslim.recast import recast
+from tfslim.report import Report
+
+
+@dataclasses.dataclass(frozen=True)
+class QuantizationRun:
+    """What is to be done, made and checked before the first step; `model` is the trained network."""
+
+    recipe: Recipe
+    celeba: CelebA
+    quantization: Quantization
+    model: keras.Model
+    file: pathlib.Path
+    teach: Callable[[keras.Model], keras.Model]
+    written: dict
+    plan: dict[str, Codec]
+    snapped: keras.Model
+    report: Report
+
+    def summary(self) -> str:
+        figures, asked = self.report.figures, self.quantization
+        return (
+            f"{self.model.name}: {4 * self.model.count_params():,} bytes of weights; "
+            f"{figures['weight bytes']:,} as {asked.codec}, "
+            f"{asked.bits or ('in ' + asked.budget if asked.budget else 'its own')} bits, {asked.scope}\n"
+            f"then {sum(stage.epochs for stage in self.recipe.stages)} epochs"
+        )
+
+    def quantize(self, folder: pathlib.Path, resume: bool, verbose: int) -> None:
+        """Trains on with the plan; writes the network after snapping alone, after training, and packed."""
+        plans = []
+
+        def around(inner: keras.optimizers.Optimizer, copy: keras.Model) -> keras.optimizers.Optimizer:
+            optimizer = QuantizingOptimizer(inner, copy, self.plan)
+            plans.append(optimizer.plan)
+            return optimizer
+
+        training = session.prepare(self.recipe, self.celeba, self.teach, recast(self.model), around)
+        training.task.name_outputs(folder, resume)
+        # Snapped weights shift what batch normalisation sees.
+        reestimate_statistics(self.snapped, training.still_batches("train").take(session.STATISTICS_BATCHES))
+        _save(tfslim.quantize_weights(self.snapped, self.plan)[0], folder / "post-training.keras")
+        session.fit(training, folder, resume and (folder / "state.npz").is_file(), verbose, step="quantize")
+        exact, report = tfslim.quantize_weights(load_keras_file(folder / "model.keras"), plans[0])
+        _save(exact, folder / "model.keras")
+        print(report)
+        packed = tfslim.save_packed(exact, folder / "model.tfslim", entropy_coding=self.quantization.entropy_coding)
+        print(packed)
+
+    def write_table(self, folder: pathlib.Path) -> None:
+        """The original, the snapped and the trained network side by side."""
+        celeba = CelebA(
+            self.recipe.data, split=self.recipe.split, seed=self.recipe.split_seed, on_error=self.recipe.on_error
+        )
+        judge = pruning_table.judge_identity if self.recipe.task == "identity" else pruning_table.judge_attributes
+        models = {"original": self.file, "post-training": folder / "post-training.keras"}
+        models["trained in few bits"] = folder / "model.keras"
+        whole = 4 * self.model.count_params()
+        lines = []
+        for label, file in models.items():
+            size = whole if label == "original" else self.report.figures["weight bytes"]
+            lines.append({"model": label, "weight bytes": size, "share": size / whole, **judge(file, celeba)})
+        lines[-1]["packed file bytes"] = (folder / "model.tfslim").stat().st_size
+        write_rows(folder / "quantization.csv", [dict.fromkeys(lines[-1]) | line for line in lines])
+        write_json(folder / "quantization.json", lines)
+        _print(lines)
+        print(f"wrote {folder / 'quantization'}.json and .csv, {folder / 'model.tfslim'}")
+
+
+def prepare(
+    recipe: Recipe,
+    celeba: CelebA,
+    trained: str,
+    quantization: Quantization,
+    teacher: str | None,
+    distillation: Distillation,
+) -> QuantizationRun:
+    """Opens the network and the teacher, and chooses the bits.
+
+    Raises:
+        ValueError: the network's outputs don't fit the data, its images' size is not the stages', weights are averaged,
+            or the budget can't be met.
+    """
+    if not recipe.stages:
+        raise ValueError("stages: at least one is needed, to train in few bits")
+    if recipe.optimization.average:
+        raise ValueError("optimization.average: averages of weights have no few bits: set it to 0")
+    file = model_file(trained)
+    model = teaching.open_trained(trained, recipe, celeba)
+    size = tuple(model.inputs[0].shape[1:3])
+    if any(tuple(stage.size) != size for stage in recipe.stages):
+        raise ValueError(f"stages: {file} takes images of {size[0]}x{size[1]}, and so must the stages")
+    written = recipe.written() | {"trained": fingerprint(model), "quantization": dataclasses.asdict(quantization)}
+
+    def teach(student: keras.Model) -> keras.Model:
+        return student
+
+    if teacher is not None:
+        taught_by = teaching.load_teacher(teacher, recipe, celeba)
+        losses = teaching.losses(distillation, recipe.task)
+        written |= {"teacher": teacher, "teacher_weights": fingerprint(taught_by)}
+        written["distillation"] = as_plain(dataclasses.asdict(distillation))
+
+        def teach(student: keras.Model) -> keras.Model:
+            return Distiller(student, taught_by, losses, distillation.labels)
+
+    plan = _plan(model, quantization, celeba, size)
+    snapped, report = tfslim.quantize_weights(model, plan)
+    return QuantizationRun(recipe, celeba, quantization, model, file, teach, written, plan, snapped, report)
+
+
+def _plan(model: keras.Model, asked: Quantization, celeba: CelebA, size: tuple[int, int]) -> dict[str, Codec]:
+    common = {"scope": asked.scope, "skip": asked.skip, "rest": asked.rest}
+    if asked.budget is None:
+        return plan_codecs(model, asked.codec, asked.bits, **common)
+    images = celeba.arrays("validation", size)[0][: asked.images]
+    with progress_bar("bits by budget") as move:
+        plan, report = allocate_bits(
+            model, asked.budget, images, codec=asked.codec, bits=asked.choices, progress=move, **common
+        )
+    print(report)
+    return plan
+
+
+def _save(model: keras.Model, path: pathlib.Path) -> None:
+    with replacing(path) as beside:
+        model.save(beside)
+
+
+def _print(lines: list[dict]) -> None:
+    shown = rich.table.Table(
+        "network", title=f"quantisation; shares in %, the commonest: {percent(lines[0]['majority'])}"
+    )
+    shares = [name for name in lines[0] if name.startswith(("accuracy", "balanced", "EER"))]
+    for head in ("weight bytes", "of the original", *shares):
+        shown.add_column(head, justify="right")
+    for line in lines:
+        size = (f"{line['weight bytes']:,}", f"{100 * line['share']:.2f} %")
+        shown.add_row(line["model"], *size, *(percent(line[name]) for name in shares))
+    rich.print(shown)
