@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import keras
 
     from tfslim.data import CelebA, Records
+    from tfslim.litert import Metadata
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +62,24 @@ class ExportedModel:
         if self.task == "identities" and records.identities is not None:
             return self.people.outputs_of(records)
         return None
+
+    def metadata(self, licence: str, training_data: str) -> "Metadata":
+        """What its files say of themselves; they name attributes, and do not name people."""
+        from tfslim.litert import Metadata
+
+        meaning = {
+            "attributes": "One logit an attribute of a face; above its threshold, 0 by default, the answer is yes.",
+            "identities": "One logit a person; the largest answers whose face it is.",
+            "embeddings": "The features of a face, to be compared by their cosine.",
+        }
+        labels = self.labels.attributes if self.labels else ()
+        return Metadata(
+            self.network.name,
+            description=f"{meaning[self.task]} Takes pixels of 0 to 255 and normalises them itself.",
+            labels=labels,
+            licence=licence,
+            training_data=training_data,
+        )
 
     def check_folder(self, folder: Path) -> None:
         """Raises a ValueError if a `people.json` in this folder would give its files another meaning or crop."""

@@ -11,13 +11,15 @@ if TYPE_CHECKING:
     from exported_model import ExportedModel
 
 DESCRIPTION = """\
-Makes the .tflite files of a model (float32, float16, dynamic range, full int8) and compares each with it.
+Makes the .tflite files of a model (float32, float16, dynamic range, full int8, int16x8) and compares each with it.
 
 Attribute models and identity models (with a people.json beside them, by which images are cropped) are told apart by
 themselves. Images of the train part set the ranges of the int8 file; those of another part are given to the Keras model
 and to each file. Answers: largest and mean logit error, answers that flip, accuracy of both, on people that the model
 knows. Embeddings, from the model cut at its layer "embedding" or before its last dense layer: largest and mean error,
 lowest and mean cosine of the two.
+
+Each file says in its metadata, as Android's tools read it, what it takes and what its outputs mean.
 
 Writes model-float32.tflite and so on and tflite.json, or embedding-float32.tflite and so on and tflite-embedding.json,
 and beside them, where there is none, the model's labels.json or people.json. The exit code is 1 if a file could not be
@@ -30,8 +32,9 @@ Examples:
   python export/tflite.py runs/flame --data celeba --outputs embedding --kinds '[float32, int8]'
 """
 FAILED = 1  # exit code
-KINDS = {"float32": "none", "float16": "float16", "dynamic": "dynamic", "int8": "int8"}
-Kind = Literal["float32", "float16", "dynamic", "int8"]
+KINDS = {"float32": "none", "float16": "float16", "dynamic": "dynamic", "int8": "int8", "int16x8": "int16x8"}
+Kind = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
+QUANTISED = ("int8", "int16x8")  # need representative images
 # outputs -> what the names of its files begin with, and the file of figures
 NAMES = {"answers": ("model", "tflite.json"), "embedding": ("embedding", "tflite-embedding.json")}
 
@@ -41,7 +44,7 @@ def main(
     data: str,
     out: str | None = None,
     outputs: Literal["answers", "embedding"] = "answers",
-    kinds: tuple[Kind, ...] = tuple(KINDS),
+    kinds: tuple[Kind, ...] = ("float32", "float16", "dynamic", "int8"),
     target: Literal["mobile", "edgetpu"] = "mobile",
     io: Literal["float32", "int8", "uint8"] = "int8",
     representative: int = 200,
@@ -50,6 +53,8 @@ def main(
     split: Literal["auto", "official", "7:2:1", "random"] = "auto",
     seed: int = 0,
     threads: int = 1,
+    licence: str = "",
+    training_data: str = "",
     on_error: Literal["raise", "skip"] = "raise",
     max_drop: float | None = None,
     dry_run: bool = False,
@@ -61,16 +66,18 @@ def main(
         data: folder with CelebA's label files and images
         out: folder for the files; by default where the model lies
         outputs: what the files give: the model's answers, or the embedding that it makes them from
-        kinds: the files to make
+        kinds: the files to make; int16x8 has activations of 16 bits and weights of 8
         target: what the int8 file is for; edgetpu makes only that kind
         io: inputs and outputs of the int8 file
-        representative: images of the train part that set the ranges of the int8 file, 20 to 500
+        representative: images of the train part that set the ranges of the integer files, 20 to 500
         part: the part to compare on
         limit: at most so many images of that part, drawn by the seed
         split: how the images are parted: by CelebA's file, 7:2:1 in file order, or 7:2:1 at random; auto is as in the
             training by a people.json beside the model, else official
         seed: of the drawing of images and of the random split
         threads: CPU threads a file runs on
+        licence: of the files, written in their metadata
+        training_data: what the model was trained on and under which terms, written in their metadata
         on_error: whether a wrong label row or an image that can't be decoded stops the program or is left out
         max_drop: points (hundredths) of accuracy that a file may lose before the exit code says so
         dry_run: check everything and say what would be made.
@@ -112,12 +119,15 @@ def main(
         return 0
 
     folder.mkdir(parents=True, exist_ok=True)
-    representatives = decoded(celeba, chosen, exported.size)[0] if "int8" in kinds else None
+    representatives = decoded(celeba, chosen, exported.size)[0] if {*QUANTISED} & {*kinds} else None
+    metadata = exported.metadata(licence, training_data)
     images, rows = decoded(celeba, compared, exported.size)
     truth = None if truth is None else truth[rows]
     results = {}
     for kind, path in paths.items():
-        options = {"target": target, "io": io, "representative": representatives} if kind == "int8" else {}
+        options = {"metadata": metadata}
+        options |= {"representative": representatives} if kind in QUANTISED else {}
+        options |= {"target": target, "io": io} if kind == "int8" else {}
         results[kind] = _made(exported, path, KINDS[kind], options, (images, truth), threads)
     exported.write_beside(folder)
 

@@ -1,5 +1,10 @@
 """One small model with every kind of branch, and its four files: converted once for all tests of this folder."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -55,3 +60,15 @@ def files(branching, pictures, tmp_path_factory) -> dict:
         representative = pictures if quantization == "int8" else None
         made[quantization] = path, tfslim.litert.convert(model, path, quantization, representative=representative)
     return made
+
+
+@pytest.fixture(scope="session")
+def edge_files(tmp_path_factory) -> Path:
+    """The folder of all files of tests/litert/edge_models.py, NAME.tflite each, converted in one process."""
+    folder = tmp_path_factory.mktemp("edge")
+    command = [sys.executable, "-m", "tests.litert.edge_models", str(folder)]
+    quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+    root = Path(__file__).resolve().parents[2]
+    outcome = subprocess.run(command, cwd=root, env=quiet, capture_output=True, text=True, errors="replace")
+    assert outcome.returncode == 0, outcome.stderr[-2000:]
+    return folder

@@ -65,14 +65,16 @@ def test_int8_kernels_have_one_scale_a_filter(files):
     assert len(dense.quantization.scale) == 5
 
 
-def test_slimnet_for_the_edge_tpu_has_one_scale_a_dense_layer_and_uint8_ends(tmp_path):
+def test_slimnet_for_the_edge_tpu_ends_in_a_convolution_and_has_uint8_ends(tmp_path):
     keras.utils.set_random_seed(1)
     model = with_statistics(SlimNet((64, 64, 3), classes=6))
     images = np.random.default_rng(0).integers(0, 256, (24, 64, 64, 3), dtype="uint8")
     path = tmp_path / "slimnet.tflite"
     report = tfslim.litert.convert(model, path, "int8", representative=iter(images), target="edgetpu", io="uint8")
-    (dense,) = weights_of(path, "FULLY_CONNECTED")
-    assert len(dense.quantization.scale) == 1
+    assert weights_of(path, "FULLY_CONNECTED") == [] and report.done[1:] == [
+        "logits (Dense): after a global pooling as a 1x1 convolution"
+    ]
+    assert tfslim.litert.lint(path).ok
     runner = tfslim.litert.Runner(path)
     assert (runner.input_dtype, runner.output_dtype, runner.input_shape) == ("uint8", "uint8", (64, 64, 3))
     assert report.skipped == {} and report.figures["representative_images"] == 24

@@ -12,6 +12,7 @@ import pytest
 
 import tfslim.litert
 from tfslim.litert import ConversionError
+from tfslim.litert.worker import ERROR_MARK
 
 convert_module = importlib.import_module("tfslim.litert.conversion")
 
@@ -27,7 +28,7 @@ def worker_ends_with(monkeypatch, returncode: int, stderr: str = "") -> None:
     def run(command, **_):
         return subprocess.CompletedProcess(command, returncode, "", stderr)
 
-    monkeypatch.setattr(convert_module.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
 
 
 def test_crash_of_the_converter_names_the_signal_and_the_model(path):
@@ -59,7 +60,7 @@ def test_worker_that_does_not_start_shows_its_last_words(path, branching, monkey
 
 def test_full_disk_in_the_worker(path, branching, monkeypatch):
     message = '{"type": "OSError", "message": "[Errno 28] No space left on device"}'
-    worker_ends_with(monkeypatch, 1, convert_module.ERROR_MARK + message)
+    worker_ends_with(monkeypatch, 1, ERROR_MARK + message)
     with pytest.raises(OSError, match=r"no space left to write .*model\.tflite \([\d,]+ bytes free") as caught:
         tfslim.litert.convert(branching, path)
     assert caught.value.errno == errno.ENOSPC
@@ -69,7 +70,7 @@ def test_full_disk_while_the_file_is_renamed(path, branching, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(convert_module, "_run_worker", lambda *_: b"TFL3" * 100)
+    monkeypatch.setattr(convert_module, "run_converter", lambda *_: b"TFL3" * 100)
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OSError, match=r"no space left to write .*model\.tflite"):
         tfslim.litert.convert(branching, path)
@@ -87,16 +88,22 @@ def test_file_of_an_earlier_conversion_survives_a_failed_one(tmp_path, branching
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"quantization": "int4"}, "quantization='int4'; expected one of 'none', 'float16', 'dynamic', 'int8'"),
+        (
+            {"quantization": "int4"},
+            "quantization='int4'; expected one of 'none', 'float16', 'dynamic', 'int8', 'int16x8'",
+        ),
         ({"target": "tpu"}, "target='tpu'; expected one of 'mobile', 'edgetpu'"),
-        ({"io": "int16"}, "io='int16'; expected one of"),
+        ({"io": "int4"}, "io='int4'; expected one of"),
+        ({"io": "int16"}, "io='int16' needs quantization=\"int16x8\", got 'none'"),
+        ({"io": "int8", "quantization": "int16x8"}, "io='int8' needs quantization=\"int8\", got 'int16x8'"),
+        ({"quantization": "int16x8"}, "needs representative images"),
         ({"target": "edgetpu"}, "runs int8 only, got quantization='none'"),
         ({"quantization": "dynamic", "io": "int8"}, "io='int8' needs quantization=\"int8\", got 'dynamic'"),
         ({"quantization": "int8"}, "needs representative images"),
     ],
 )
 def test_arguments_are_checked_before_work(path, branching, monkeypatch, arguments, message):
-    monkeypatch.setattr(convert_module, "_run_worker", lambda *_: pytest.fail("work began"))
+    monkeypatch.setattr(convert_module, "run_converter", lambda *_: pytest.fail("work began"))
     with pytest.raises(ValueError, match=message):
         tfslim.litert.convert(branching, path, **arguments)
 
@@ -114,8 +121,18 @@ def test_folder_that_does_not_exist_is_named(tmp_path, branching):
         tfslim.litert.convert(branching, tmp_path)
 
 
-def test_two_inputs_have_no_int8(path, pictures):
+def test_representative_values_of_two_inputs_go_by_name(path, pictures):
     inputs = [keras.Input((4,), name="left"), keras.Input((4,), name="right")]
     model = keras.Model(inputs, keras.layers.Add()(inputs), name="pair")
-    with pytest.raises(ValueError, match="'pair' has 2 inputs"):
-        tfslim.litert.convert(model, path, "int8", representative=pictures)
+    values = np.random.default_rng(0).normal(size=(24, 4))
+    for given, message in {
+        "images": (pictures, r"'pair' has 2 inputs \(left, right\); give representative values as a dictionary"),
+        "rows": ([values], "each representative value must be a dictionary"),
+        "names": ({"left": values, "wrong": values}, "representative values are named left, wrong"),
+        "shape": ({"left": values, "right": values[:, :3]}, r"right: representative values have shape \(24, 3\)"),
+        "number": ({"left": values, "right": values[:22]}, "found 22 and 24 representative values"),
+        "few": ({"left": values[:5], "right": values[:5]}, "5 of them different"),
+        "nan": ({"left": values, "right": values * np.nan}, "right: representative values hold NaN"),
+    }.values():
+        with pytest.raises(ValueError, match=message):
+            tfslim.litert.convert(model, path, "int8", representative=given)

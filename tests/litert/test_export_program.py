@@ -4,6 +4,7 @@ import json
 import re
 import runpy
 import sys
+import zipfile
 from pathlib import Path
 
 import keras
@@ -60,6 +61,7 @@ def run(monkeypatch, *arguments) -> int:
 def test_files_labels_table_and_json(run_folder, data, tmp_path, monkeypatch, capsys):
     out = tmp_path / "files"
     arguments = (run_folder, "--data", data, "--out", out, "--representative", "30", "--kinds", "[float32, int8]")
+    arguments += ("--licence", "Apache-2.0", "--training_data", "drawn faces")
     assert run(monkeypatch, *arguments, "--max_drop", "50") == 0
     assert {path.name for path in out.iterdir()} == {
         "labels.json",
@@ -80,6 +82,10 @@ def test_files_labels_table_and_json(run_folder, data, tmp_path, monkeypatch, ca
         found = tfslim.litert.predict(out / f"model-{kind}.tflite", images)
         assert row["max_abs_logit_error"] == pytest.approx(np.abs(found - logits).max(), abs=1e-5)
         assert list(row["per_attribute"]) == list(NAMES)
+        with zipfile.ZipFile(out / f"model-{kind}.tflite") as files:
+            assert files.read("labels.txt").decode().splitlines() == list(NAMES)
+        content = (out / f"model-{kind}.tflite").read_bytes()
+        assert b"Apache-2.0" in content and b"Trained on: drawn faces" in content
     assert result["files"]["float32"]["flips"] == 0
     assert result["files"]["int8"]["representative_images"] == 30
     assert "int8" in capsys.readouterr().out

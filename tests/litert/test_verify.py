@@ -115,7 +115,10 @@ def test_float32_file_flips_nothing(files, branching, pictures):
         ({"names": ["Bald"]}, "1 names for 5 outputs"),
         ({"task": "faces"}, "task='faces'; expected one of 'attributes', 'identities', 'embeddings'"),
         ({"task": "embeddings", "labels": np.zeros(48)}, "labels are for attributes or identities; the task is emb"),
-        ({"task": "embeddings", "names": list("abcde")}, "names are for attributes; the task is embeddings"),
+        (
+            {"task": "embeddings", "names": list("abcde")},
+            "names are for attributes or identities; the task is embeddings",
+        ),
         ({"task": "identities", "thresholds": [0.0] * 5}, "thresholds are for attributes; the task is identities"),
     ],
 )
@@ -137,3 +140,24 @@ def test_empty_set_and_probabilities_are_refused(files, branching, pictures):
     likely = keras.Model(branching.inputs, keras.layers.Activation("sigmoid")(branching.outputs[0]), name="likely")
     with pytest.raises(ValueError, match="'likely' ends in a sigmoid"):
         tfslim.litert.verify(likely, files["none"][0], pictures)
+
+
+def test_each_class_has_its_own_figures(files, branching, pictures):
+    labels = np.arange(48) % 3
+    names = list("abcde")
+    found = tfslim.litert.verify(branching, files["int8"][0], pictures, labels, names=names)
+    assert list(found.per_label) == ["a", "b", "c"] and found.to_dict()["per_label"] == found.per_label
+    assert [figures["images"] for figures in found.per_label.values()] == [16, 16, 16]
+    assert sum(figures["flips"] for figures in found.per_label.values()) == found.figures["flips"]
+    answers = branching.predict(pictures, verbose=0).argmax(1)
+    assert found.per_label["b"]["accuracy_keras"] == (answers[labels == 1] == 1).mean()
+
+
+def test_outputs_are_compared_as_numbers(monkeypatch):
+    from tfslim.litert.output_changes import output_changes
+
+    expected = np.array([[3.0, 4.0], [0.0, 0.0]])
+    figures = output_changes(expected, np.array([[3.0, 4.0], [0.0, 0.5]]))
+    assert figures == {"max_abs_error": 0.5, "mean_abs_error": 0.125, "snr_db": 20.0, "top1_agreement": 0.5}
+    assert output_changes(expected, expected)["snr_db"] == np.inf
+    assert output_changes(expected[:, 0], expected[:, 0]).keys() == {"max_abs_error", "mean_abs_error", "snr_db"}

@@ -6,11 +6,23 @@ import importlib
 _HOMES = {
     "convert": "tfslim.litert.conversion",
     "ConversionError": "tfslim.litert.conversion",
+    "FileSummary": "tfslim.litert.file_summary",
+    "lint": "tfslim.litert.linting",
+    "LintResult": "tfslim.litert.linting",
     "ModelFileError": "tfslim.litert.flatfile",
+    "read": "tfslim.litert.file_summary",
+    "slim_file": "tfslim.litert.slimming",
     "Runner": "tfslim.litert.runner",
     "predict": "tfslim.litert.runner",
     "verify": "tfslim.litert.verification",
     "Verification": "tfslim.litert.verification",
+    "diagnose": "tfslim.litert.doctor",
+    "Diagnosis": "tfslim.litert.doctor",
+    "prepare_for_edgetpu": "tfslim.litert.preparing",
+    "Metadata": "tfslim.litert.metadata",
+    "with_metadata": "tfslim.litert.metadata",
+    "benchmark": "tfslim.litert.timing",
+    "Timing": "tfslim.litert.timing",
 }
 __all__ = sorted(_HOMES)
 

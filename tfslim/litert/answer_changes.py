@@ -74,6 +74,42 @@ def identity_changes(expected: np.ndarray, found: np.ndarray, labels: np.ndarray
     return figures | {"top1_agreement": float((before == after).mean())}
 
 
+def label_changes(
+    expected: np.ndarray, found: np.ndarray, labels: np.ndarray | None, names: Sequence[str] | None = None
+) -> dict[str, dict[str, float]]:
+    """Compares the answers on the images of each class.
+
+    Args:
+        expected: (N, A) logits of the Keras model.
+        found: (N, A) logits of the file.
+        labels: (N,) class numbers in 0..A-1; None gives {}.
+        names: A class names; by default "output 0", "output 1" and so on.
+
+    Returns:
+        Class name -> images, flips and their share, accuracy of both, for each class that has an image.
+
+    Raises:
+        ValueError: If the labels or names do not fit the logits.
+
+    Example:
+        >>> label_changes(np.array([[3.0, 1.0]]), np.array([[1.0, 2.0]]), np.array([0]))["output 0"]["flips"]
+        1
+    """
+    outputs = expected.shape[1]
+    names = [f"output {number}" for number in range(outputs)] if names is None else list(names)
+    if len(names) != outputs:
+        raise ValueError(f"{len(names)} names for {outputs} outputs")
+    if labels is None:
+        return {}
+    labels = _checked(np.asarray(labels), expected.shape[:1], outputs - 1, "identities")
+    before, after = expected.argmax(1), found.argmax(1)
+    return {
+        names[label]: {"images": int(own.sum()), **_changes(before[own], after[own], labels[own])}
+        for label in np.unique(labels)
+        for own in [labels == label]
+    }
+
+
 def _checked(labels: np.ndarray, shape: tuple[int, ...], highest: int, task: str) -> np.ndarray:
     if labels.shape != shape:
         raise ValueError(f"labels of shape {labels.shape}; expected {shape} for {task}")

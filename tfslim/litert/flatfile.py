@@ -1,75 +1,77 @@
 """A .tflite file opened as the flatbuffer it is, with checks that come before the C++ interpreter sees it."""
 
-import struct
+import dataclasses
+import stat
 from pathlib import Path
 
 from ai_edge_litert import schema_py_generated as schema
 
-_NAMES = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
-_FLOATS = {schema.TensorType.FLOAT32, schema.TensorType.FLOAT16, schema.TensorType.FLOAT64, schema.TensorType.BFLOAT16}
+from tfslim.litert.flat_reader import Region, Table, read_tables
+from tfslim.litert.tflite_graph import Graph, read_graphs
+
+_FLOATS = {"FLOAT32", "FLOAT16", "FLOAT64", "BFLOAT16"}
+# Offsets of a flatbuffer have 32 bits with a sign.
+_LARGEST = 2**31 - 1
 
 
 class ModelFileError(ValueError):
     """A .tflite file that is missing, truncated, or not one."""
 
 
-def open_flatfile(path: str | Path) -> schema.ModelT:
-    """Reads a whole .tflite file into Python objects, and so finds out whether all of it is there.
+@dataclasses.dataclass(frozen=True, eq=False)
+class OpenFile:
+    """A whole file, checked: its bytes, its tables, the graphs in them, and which bytes are what.
+
+    `regions` is what `tfslim.litert.flat_reader.read_tables` gives.
+    """
+
+    path: Path
+    data: bytes = dataclasses.field(repr=False)
+    model: Table = dataclasses.field(repr=False)
+    graphs: tuple[Graph, ...] = dataclasses.field(repr=False)
+    regions: list[Region] = dataclasses.field(repr=False)
+
+
+def open_file(path: str | Path) -> OpenFile:
+    """Reads and checks a whole .tflite file: every offset, length and reference in it leads to what is there.
 
     Args:
         path: The file.
 
-    Returns:
-        The model as the classes of `ai_edge_litert.schema_py_generated`.
-
     Raises:
-        ModelFileError: If the file is missing, cut short, is no .tflite file, or refers to parts that it does not have.
+        ModelFileError: If the file is missing, no file, over 2 GiB, cut short, no .tflite file, or refers to parts that
+            it does not have.
+
+    Example:
+        >>> [operator.name for operator in open_file("face.tflite").graphs[0].operators]  # doctest: +SKIP
+        ['CONV_2D', 'MEAN', 'FULLY_CONNECTED']
     """
     path = Path(path)
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise ModelFileError(f"{path}: no such file") from None
-    except OSError as error:
-        raise ModelFileError(f"{path}: cannot be read ({error.strerror})") from error
+    data = _content(path)
     if len(data) < 8 or data[4:8] != b"TFL3":
         raise ModelFileError(
             f"{path}: {len(data)} bytes that do not begin as a .tflite file does "
             f"(bytes 4 to 8 are {data[4:8]!r}, expected b'TFL3'); convert the model again"
         )
     try:
-        model = schema.ModelT.InitFromPackedBuf(data)
-        problem = _dangling(model)
-    except (struct.error, ValueError, IndexError, TypeError, AttributeError, OverflowError, MemoryError) as error:
-        raise ModelFileError(f"{path}: a .tflite file of {len(data)} bytes cut short or damaged ({error})") from error
-    if problem:
-        raise ModelFileError(f"{path}: a damaged .tflite file: {problem}")
-    return model
+        model, regions = read_tables(data)
+        graphs = read_graphs(model, data)
+        _check_other_references(model)
+    except ValueError as error:
+        raise ModelFileError(f"{path}: a .tflite file of {len(data)} bytes cut short or damaged: {error}") from None
+    return OpenFile(path, data, model, graphs, regions)
 
 
-def _dangling(model: schema.ModelT) -> str | None:
-    """Says which reference of the model leads nowhere; the interpreter would follow it out of its memory."""
-    if not model.subgraphs or not model.buffers:
-        return "it holds no graph or no buffers"
-    for graph in model.subgraphs:
-        tensors = len(graph.tensors or ())
-        for tensor in graph.tensors or ():
-            if not 0 <= tensor.buffer < len(model.buffers):
-                return f"tensor {tensor.name!r} refers to buffer {tensor.buffer} of {len(model.buffers)}"
-        for operator in graph.operators or ():
-            if not 0 <= operator.opcodeIndex < len(model.operatorCodes or ()):
-                return f"an operator refers to operator code {operator.opcodeIndex} of {len(model.operatorCodes or ())}"
-        ends = [_indices(graph.inputs), _indices(graph.outputs)]
-        for used in ends + [_indices(op.inputs) + _indices(op.outputs) for op in graph.operators or ()]:
-            for index in used:
-                # -1 marks an operand that is left out, such as the bias of a convolution.
-                if not -1 <= index < tensors:
-                    return f"an operator refers to tensor {index} of {tensors}"
-    return None
+def open_flatfile(path: str | Path) -> schema.ModelT:
+    """Reads a .tflite file into the classes of `ai_edge_litert.schema_py_generated`, after the checks of `open_file`.
 
+    Args:
+        path: The file.
 
-def _indices(values) -> list[int]:
-    return [] if values is None else [int(value) for value in values]
+    Raises:
+        ModelFileError: If the file is missing, cut short, is no .tflite file, or refers to parts that it does not have.
+    """
+    return schema.ModelT.InitFromPackedBuf(open_file(path).data)
 
 
 def float_islands(path: str | Path) -> dict[str, str]:
@@ -86,12 +88,43 @@ def float_islands(path: str | Path) -> dict[str, str]:
     Raises:
         ModelFileError: If the file is damaged.
     """
-    model, islands = open_flatfile(path), {}
-    for graph in model.subgraphs:
-        for operator in graph.operators or ():
-            code = model.operatorCodes[operator.opcodeIndex]
-            name = _NAMES.get(max(code.builtinCode, code.deprecatedBuiltinCode), "UNKNOWN")
-            used = [index for index in _indices(operator.inputs) + _indices(operator.outputs) if index >= 0]
-            if name not in ("QUANTIZE", "DEQUANTIZE") and any(graph.tensors[index].type in _FLOATS for index in used):
-                islands[graph.tensors[_indices(operator.outputs)[0]].name.decode()] = name
+    islands = {}
+    for graph in open_file(path).graphs:
+        for operator in graph.operators:
+            results = graph.results(operator)
+            used = [tensor for tensor in graph.operands(operator) if tensor is not None] + results
+            if operator.name not in ("QUANTIZE", "DEQUANTIZE") and any(tensor.dtype in _FLOATS for tensor in used):
+                name = (results[0].name if results else "") or f"operator {operator.index}"
+                islands[name] = operator.name
     return islands
+
+
+def _content(path: Path) -> bytes:
+    try:
+        status = path.stat()
+        # A pipe or a device may give bytes without end.
+        if not stat.S_ISREG(status.st_mode):
+            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
+            raise ModelFileError(f"{path}: cannot be read (it is {kind}); expected a .tflite file")
+        if status.st_size > _LARGEST:
+            raise ModelFileError(f"{path}: cannot be read ({status.st_size:,} bytes; a flatbuffer has at most 2 GiB)")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise ModelFileError(f"{path}: no such file") from None
+    except OSError as error:
+        raise ModelFileError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _check_other_references(model: Table) -> None:
+    """Raises a ValueError where metadata or a signature refers to what is not there."""
+    buffers, graphs = len(model["buffers"]), model["subgraphs"]
+    for entry in model["metadata"] or ():
+        if entry["buffer"] >= buffers:
+            raise ValueError(f"metadata {entry['name']!r} refers to buffer {entry['buffer']} of {buffers}")
+    for signature in model["signature_defs"] or ():
+        if signature["subgraph_index"] >= len(graphs):
+            raise ValueError(f"a signature refers to graph {signature['subgraph_index']} of {len(graphs)}")
+        tensors = len(graphs[signature["subgraph_index"]]["tensors"] or ())
+        for end in (*(signature["inputs"] or ()), *(signature["outputs"] or ())):
+            if end["tensor_index"] >= tensors:
+                raise ValueError(f"a signature refers to tensor {end['tensor_index']} of {tensors}")

@@ -35,7 +35,7 @@ def static_float32(model: keras.Model) -> keras.Model:
         copy = keras.models.clone_model(
             model,
             input_tensors=inputs,
-            clone_function=lambda layer: type(layer).from_config(_in_float32(layer.get_config())),
+            clone_function=_copy,
             recursive=True,
         )
     finally:
@@ -79,6 +79,12 @@ def _check(model: keras.Model) -> None:
                 f"({layer.dtype_policy.name}); convert the model as it was before model.quantize() and choose the "
                 "quantization here"
             )
+
+
+def _copy(layer: keras.layers.Layer) -> keras.layers.Layer:
+    if isinstance(layer, keras.layers.Lambda):
+        return layer  # has no weights, and Keras copies no code that it has not been asked to trust
+    return type(layer).from_config(_in_float32(layer.get_config()))
 
 
 def _input_dtype(dtype: str) -> str:

@@ -1,0 +1,259 @@
+"""A .tflite file without what only takes room: names, repeated zero points and scales, empty and double buffers."""
+
+import dataclasses
+import gzip
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tfslim.atomic import replacing
+from tfslim.litert.file_bytes import KINDS
+from tfslim.litert.file_summary import FileSummary, associated_files, read, summarise
+from tfslim.litert.flat_reader import Table
+from tfslim.litert.flat_writer import write_tables
+from tfslim.litert.flatfile import ModelFileError, OpenFile, open_file
+from tfslim.litert.isolated import CannotRun, compare_files
+from tfslim.litert.tflite_graph import Graph, Operator, buffer_content
+from tfslim.litert.tflite_tensor import Tensor
+from tfslim.report import Report
+from tfslim.text_table import text_table
+
+# What apps and interpreters read; how the file came about (CONVERSION_METADATA) is not among it.
+KEPT_METADATA = ("TFLITE_METADATA", "min_runtime_version")
+_RUNS = 3
+_MOST_UNPACKED = 2**28
+
+
+@dataclasses.dataclass
+class Slimming(Report):
+    """The report of `slim_file`; `kinds` has bytes before and after by what they are for."""
+
+    kinds: dict[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
+
+    def __str__(self) -> str:
+        rows = [[kind, f"{old:,}", f"{new:,}"] for kind, (old, new) in self.kinds.items() if old or new]
+        total = ["in all", *(f"{sum(column):,}" for column in zip(*self.kinds.values(), strict=True))]
+        return super().__str__() + "\n" + text_table(rows, align="<>>", head=["bytes", "before", "after"], total=total)
+
+    def to_dict(self) -> dict:
+        """Returns the report as plain values for JSON."""
+        kinds = {kind: {"before": old, "after": new} for kind, (old, new) in self.kinds.items()}
+        return {**super().to_dict(), "bytes_by_kind": kinds}
+
+
+def slim_file(
+    path: str | Path, out: str | Path, keep_names: bool = False, keep_metadata: Sequence[str] = KEPT_METADATA
+) -> Slimming:
+    """Writes a .tflite file again without overhead; its outputs stay the same to the last bit.
+
+    Equal scales, zero points, shapes and options are stored once; tensors without values share the empty buffer, and
+    equal constants one buffer; names of tensors between inputs and outputs, operator codes that nobody uses and
+    buffers that nobody reads are left out. Buffers outside the flatbuffer are brought inside. Before the file gets its
+    name every tensor and operator in it is compared with the original's, and both are run on random inputs.
+
+    Args:
+        path: The file.
+        out: The file to write; its folder exists. It may be `path`.
+        keep_names: Whether to keep the names of all tensors.
+        keep_metadata: Names of the metadata to keep, where the file has them. An appended zip of files is always kept.
+
+    Returns:
+        A report: bytes and gzipped bytes before and after, and by what they are for.
+
+    Raises:
+        ModelFileError: If the file is damaged, has fields that are newer than the schema known here, keeps weights in
+            other files, or the written file would answer otherwise.
+
+    Example:
+        >>> report = tfslim.litert.slim_file("face-int8.tflite", "face-slim.tflite")  # doctest: +SKIP
+        >>> report.figures["bytes"]  # doctest: +SKIP
+        651284
+    """
+    opened, out = open_file(path), Path(out)
+    _check_known(opened)
+    before = summarise(opened)
+    content = _with_files(write_tables(_slimmed(opened, keep_names, keep_metadata)), opened)
+    skipped = {}
+    with replacing(out) as beside:
+        Path(beside).write_bytes(content)
+        after = read(beside)
+        _check_same(opened.graphs, after.graphs, path)
+        try:
+            difference = compare_files(path, beside, runs=_RUNS)
+        except CannotRun as error:
+            skipped["running both files"] = f"{error}; their tensors and operators are the same"
+        else:
+            if difference:
+                raise ModelFileError(
+                    f"{path}: the smaller file answers otherwise (by {difference}); it was not written"
+                )
+    return _report(before, after, out, opened.data, content, skipped)
+
+
+def _slimmed(opened: OpenFile, keep_names: bool, keep_metadata: Sequence[str]) -> Table:
+    model = Table("Model", opened.model)
+    wanted = {name.encode() for name in keep_metadata}
+    entries = [entry for entry in model["metadata"] or () if entry["name"] in wanted]
+    buffers = _Buffers(opened)
+    # Old writers list their metadata here as well.
+    model["metadata_buffer"] = None
+    model["metadata"] = [Table("Metadata", entry | {"buffer": buffers.place(entry["buffer"])}) for entry in entries]
+    model["metadata"] = model["metadata"] or None
+    codes = _Codes(model["operator_codes"] or [])
+    model["subgraphs"] = [_graph(graph, buffers, codes, keep_names) for graph in model["subgraphs"]]
+    model["operator_codes"] = codes.used
+    model["buffers"] = buffers.tables
+    return model
+
+
+def _graph(graph: Table, buffers: "_Buffers", codes: "_Codes", keep_names: bool) -> Table:
+    ends = {int(index) for end in ("inputs", "outputs") if graph[end] is not None for index in graph[end]}
+    tensors = [
+        Table(
+            "Tensor",
+            tensor
+            | {
+                "buffer": buffers.place(tensor["buffer"]),
+                "name": tensor["name"] if keep_names or index in ends else None,
+            },
+        )
+        for index, tensor in enumerate(graph["tensors"] or ())
+    ]
+    operators = [
+        Table("Operator", operator | {"opcode_index": codes.place(operator["opcode_index"])})
+        for operator in graph["operators"] or ()
+    ]
+    return Table("SubGraph", graph | {"tensors": tensors, "operators": operators})
+
+
+class _Buffers:
+    """The buffers of the new file: the empty one, and one for each content that somebody refers to."""
+
+    def __init__(self, opened: OpenFile):
+        self.old = [
+            buffer_content(buffer, opened.data, number)[0] for number, buffer in enumerate(opened.model["buffers"])
+        ]
+        # By convention buffer 0 is the empty one.
+        self.tables = [Table("Buffer")]
+        self.by_content: dict[bytes, int] = {b"": 0}
+        self.by_number: dict[int, int] = {}
+
+    def place(self, number: int) -> int:
+        if number not in self.by_number:
+            content = b"" if self.old[number] is None else self.old[number].tobytes()
+            if content not in self.by_content:
+                self.by_content[content] = len(self.tables)
+                self.tables.append(Table("Buffer", {"data": self.old[number]}))
+            self.by_number[number] = self.by_content[content]
+        return self.by_number[number]
+
+
+class _Codes:
+    """The operator codes of the new file: those that somebody uses, each once."""
+
+    def __init__(self, old: list[Table]):
+        self.old = old
+        self.used: list[Table] = []
+
+    def place(self, number: int) -> int:
+        if self.old[number] not in self.used:
+            self.used.append(self.old[number])
+        return self.used.index(self.old[number])
+
+
+def _check_known(opened: OpenFile) -> None:
+    for table in _tables(opened.model):
+        if table.more:
+            raise ModelFileError(
+                f"{opened.path}: a {table.kind} of it has fields that are newer than what is known here; left as it is"
+            )
+        if table.kind == "Operator" and table["large_custom_options_offset"] > 1:
+            raise ModelFileError(
+                f"{opened.path}: options of a custom operator lie outside the flatbuffer; left as it is"
+            )
+    if opened.model["external_buffers"]:
+        raise ModelFileError(f"{opened.path}: its weights lie in other files; left as it is")
+
+
+def _tables(value) -> Iterator[Table]:
+    if isinstance(value, Table):
+        yield value
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _tables(item)
+
+
+def _with_files(content: bytes, opened: OpenFile) -> bytes:
+    """The new flatbuffer with the old file's appended zip, whose offsets count from the file's beginning."""
+    files, _ = associated_files(opened.data)
+    if not files:
+        return content
+    if sum(files.values()) > _MOST_UNPACKED:
+        raise ModelFileError(
+            f"{opened.path}: the zip at its end unpacks to {sum(files.values()):,} bytes; left as it is"
+        )
+    new = io.BytesIO(content)
+    try:
+        with zipfile.ZipFile(io.BytesIO(opened.data)) as source, zipfile.ZipFile(new, "a") as target:
+            for entry in source.infolist():
+                target.writestr(entry, source.read(entry))
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError, OSError) as error:
+        raise ModelFileError(f"{opened.path}: the zip at its end is damaged ({error}); left as it is") from error
+    return new.getvalue()
+
+
+def _check_same(old: Sequence[Graph], new: Sequence[Graph], path: str | Path) -> None:
+    """Raises a ModelFileError unless all that is computed is the same: a fault of the writer here, if ever."""
+    compared: set[tuple[int, int]] = set()
+    for before, after in zip(old, new, strict=True):
+        same = (before.inputs, before.outputs) == (after.inputs, after.outputs)
+        same &= [_computed(operator) for operator in before.operators] == [
+            _computed(operator) for operator in after.operators
+        ]
+        pairs = zip(before.tensors, after.tensors, strict=True)
+        if not same or not all(_same_tensor(*pair, compared) for pair in pairs):
+            raise ModelFileError(
+                f"{path}: graph {before.index} did not survive being written again; nothing was written"
+            )
+
+
+def _computed(operator: Operator) -> str:
+    return repr(operator)
+
+
+def _same_tensor(old: Tensor, new: Tensor, compared: set[tuple[int, int]]) -> bool:
+    """Whether all but name and buffer number is the same; `compared` are the pairs of buffers known to be equal."""
+    fields = ("dtype", "shape", "shape_signature", "quantised_dimension", "variable", "sparse", "constant")
+    arrays = ("scales", "zero_points") if (old.buffer, new.buffer) in compared else ("scales", "zero_points", "data")
+    compared.add((old.buffer, new.buffer))
+    return all(getattr(old, name) == getattr(new, name) for name in fields) and all(
+        _equal(getattr(old, name), getattr(new, name)) for name in arrays
+    )
+
+
+def _equal(old: np.ndarray | None, new: np.ndarray | None) -> bool:
+    # Bit by bit: a scale that is NaN is no other than it was.
+    return old is new or (old is not None and new is not None and old.tobytes() == new.tobytes())
+
+
+def _report(before: FileSummary, after: FileSummary, out: Path, old: bytes, new: bytes, skipped: dict) -> Slimming:
+    done = [f"{before.path.name} -> {out.name}, every tensor and operator the same"]
+    if not skipped:
+        done.append(f"outputs bit-equal on {_RUNS} random inputs")
+    return Slimming(
+        step=f"slim {before.path.name}",
+        done=done,
+        skipped=skipped,
+        figures={
+            "bytes_before": before.bytes,
+            "bytes": after.bytes,
+            "gzipped_before": len(gzip.compress(old, 9, mtime=0)),
+            "gzipped": len(gzip.compress(new, 9, mtime=0)),
+        },
+        kinds={kind: (before.bytes_by_kind[kind], after.bytes_by_kind[kind]) for kind in KINDS},
+    )
