@@ -1,12 +1,13 @@
 """The tables of stage 2: each network's sizes and test accuracy in few bits, and accuracy against bits."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
-import rich
+import rich.console
 import rich.table
 from progress import progress_bar
 from recipe import Recipe
@@ -135,7 +136,8 @@ def _print(lines: list[dict]) -> None:
             "-" if line["paper_megabytes"] is None else f"{line['paper_megabytes']:g}",
             "-" if line["paper_accuracy"] is None else f"{line['paper_accuracy']:.2f}",
         )
-    rich.print(shown)
+    # As wide as it is where nobody looks on, such as in a log.
+    rich.console.Console(width=None if sys.stdout.isatty() else 132).print(shown)
 
 
 def _draw(curves: dict[str, list[float]], bits: list[int], path: Path, title: str) -> None:

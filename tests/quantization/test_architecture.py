@@ -222,3 +222,16 @@ def test_seeds_of_another_backend_fit(tmp_path):
     found = load_packed(path).layers[-1].seed_generator.state
     np.testing.assert_array_equal(as_array(found), seed)
     assert found.dtype == state.dtype
+
+
+def test_a_layout_leaves_nothing_for_the_next_scope_to_make(config, expected, monkeypatch):
+    """Keras makes up the variables of a scope without memory when the next scope ends, if they are still listed."""
+    made = []
+    start = keras.initializers.GlorotUniform.__call__
+    monkeypatch.setattr(keras.initializers.GlorotUniform, "__call__", lambda *a, **k: made.append(a) or start(*a, **k))
+    expected = expected | {next(iter(expected)): ((7, 7), "float32")}
+    with pytest.raises(ValueError, match="in the architecture, float32"):
+        build_model(config, expected)
+    with keras.StatelessScope():
+        pass
+    assert not made

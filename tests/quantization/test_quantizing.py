@@ -57,6 +57,19 @@ def test_scope_and_names_choose_what_is_snapped(arguments, wanted):
     assert plan == {path: Uniform(3) if wanted(path) else Float32() for path in tensors(model)}
 
 
+def test_small_variances_keep_their_size():
+    """A least squared error would let the small ones become zero, and their channels explode."""
+    model = model_with_everything()
+    variances = np.geomspace(1e-4, 10, 8).astype(np.float32)
+    model.get_layer("norm").moving_variance.assign(variances)
+    plan = plan_codecs(model, "log_min_max", 6, scope="all")
+    assert plan["norm/moving_variance"] == LogMinMax(6, floor=2.0**-20) and plan["stem/kernel"] == LogMinMax(6)
+    smaller, _ = tfslim.quantize_weights(model, plan)
+    np.testing.assert_allclose(smaller.get_layer("norm").moving_variance, variances, rtol=0.11)
+    # An explicit floor is kept.
+    assert plan_codecs(model, LogMinMax(6, floor=0.5), scope="all")["norm/gamma"] == LogMinMax(6, floor=0.5)
+
+
 def test_weights_are_the_codecs_and_the_model_is_left_alone():
     model = model_with_everything()
     before = model.get_weights()

@@ -4,6 +4,7 @@ import copy
 import json
 import re
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 
@@ -70,8 +71,10 @@ def build_model(config: dict, expected: Shapes) -> keras.Model:
 def check_layout(config: dict, expected: Shapes) -> None:
     """Raises ValueError where `build_model` would; takes no memory for the variables."""
     _check(config)
-    with keras.StatelessScope(initialize_variables=False):
-        found = shapes(_deserialized(config))
+    # In a thread of its own: Keras keeps a list, a thread each, of variables to make up later, and the next scope of
+    # anybody's would make these.
+    with ThreadPoolExecutor(max_workers=1) as aside:
+        found = aside.submit(_laid_out, config).result()
     astray = sorted(found.keys() ^ expected.keys())
     if astray:
         where = "the file has no values for it" if astray[0] in found else "the architecture has no such variable"
@@ -79,6 +82,11 @@ def check_layout(config: dict, expected: Shapes) -> None:
     for name, variable in found.items():
         if variable != expected[name]:
             raise ValueError(f"{name}: {_shown(variable)} in the architecture, {_shown(expected[name])} in the file")
+
+
+def _laid_out(config: dict) -> Shapes:
+    with keras.StatelessScope(initialize_variables=False):
+        return shapes(_deserialized(config))
 
 
 def shapes(model: keras.Model) -> Shapes:

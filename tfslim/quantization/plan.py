@@ -1,5 +1,6 @@
 """Which tensor of a model is stored with which codec."""
 
+import dataclasses
 import difflib
 import re
 from collections.abc import Iterable, Mapping
@@ -9,6 +10,7 @@ import keras
 
 from tfslim.quantization.codecs import Codec, codec_of, takes_bits
 from tfslim.quantization.floats import Float16, Float32
+from tfslim.quantization.log_min_max import LEAST_FLOOR, LogMinMax
 from tfslim.quantization.tensors import Tensor, tensors
 
 Scope = Literal["kernels", "convolutions", "all"]
@@ -27,6 +29,9 @@ def plan_codecs(
     rest: Literal["float32", "float16"] = "float32",
 ) -> dict[str, Codec]:
     """The codec of every float tensor of a model, by its path.
+
+    Log min-max chooses the floor of kernels by the squared error; for biases, batch normalisation and the like it is
+    2**-20 of the largest.
 
     Args:
         model: the model.
@@ -63,8 +68,16 @@ def plan_codecs(
     for path, tensor in found.items():
         inside = ROLES[scope] is None or tensor.role in ROLES[scope]
         inside = inside and (chosen is None or chosen(tensor)) and not left_out(tensor)
-        plan[path] = named(path) if inside and (not isinstance(bits, Mapping) or path in bits) else others
+        inside = inside and (not isinstance(bits, Mapping) or path in bits)
+        plan[path] = _suited(named(path), tensor) if inside else others
     return plan
+
+
+def _suited(codec: Codec, tensor: Tensor) -> Codec:
+    """Small values of a vector count as much as large ones: a variance is divided by. None of them may become zero."""
+    if tensor.role == "vector" and isinstance(codec, LogMinMax) and codec.rule == "exact_zero" and codec.floor is None:
+        return dataclasses.replace(codec, floor=LEAST_FLOOR)
+    return codec
 
 
 def _codecs(codec, bits):
