@@ -16,7 +16,7 @@ import tfslim
 from tfslim.atomic import replacing
 from tfslim.batch_statistics import reestimate_statistics
 from tfslim.data.celeba import CelebA
-from tfslim.distillation import Distiller, fingerprint
+from tfslim.distillation import fingerprint
 from tfslim.model_files import load_keras_file, model_file
 from tfslim.pruning import TaylorPruning, carry_optimizer, channel_graph, remove_units, select_units, target
 from tfslim.recast import recast
@@ -171,21 +171,10 @@ def prepare(
         graph, np.arange(graph.unit_count), left, limit, round_to=pruning.round_to, min_filters=pruning.min_filters
     )
     written = recipe.written() | {"trained": fingerprint(model), "pruning": as_plain(dataclasses.asdict(pruning))}
-
-    def teach(student: keras.Model) -> keras.Model:
-        return student
-
-    if teacher is not None:
-        taught_by = teaching.load_teacher(teacher, recipe, celeba)
-        losses = teaching.losses(distillation, recipe.task)
-        written |= {"teacher": teacher, "teacher_weights": fingerprint(taught_by)}
-        written["distillation"] = as_plain(dataclasses.asdict(distillation))
-
-        def teach(student: keras.Model) -> keras.Model:
-            return Distiller(student, taught_by, losses, distillation.labels)
+    teach, said = teaching.teach_with(teacher, recipe, celeba, distillation)
 
     cuts = plan_cuts(left(np.zeros(graph.unit_count, bool)), limit, pruning.step, pruning.cut)
-    return PruningRun(recipe, celeba, pruning, model, file, teach, written, cuts)
+    return PruningRun(recipe, celeba, pruning, model, file, teach, written | said, cuts)
 
 
 def plan_cuts(whole: float, limit: float, step: float, cut: float) -> list[Cut]:

@@ -11,14 +11,14 @@ import rich.table
 import session
 import teaching
 from progress import progress_bar
-from recipe import Distillation, Quantization, Recipe, as_plain
+from recipe import Distillation, Quantization, Recipe
 from results import percent, write_json, write_rows
 
 import tfslim
 from tfslim.atomic import replacing
 from tfslim.batch_statistics import reestimate_statistics
 from tfslim.data.celeba import CelebA
-from tfslim.distillation import Distiller, fingerprint
+from tfslim.distillation import fingerprint
 from tfslim.model_files import load_keras_file, model_file
 from tfslim.quantization import Codec, QuantizingOptimizer, allocate_bits, plan_codecs
 from tfslim.recast import recast
@@ -114,22 +114,11 @@ def prepare(
     if any(tuple(stage.size) != size for stage in recipe.stages):
         raise ValueError(f"stages: {file} takes images of {size[0]}x{size[1]}, and so must the stages")
     written = recipe.written() | {"trained": fingerprint(model), "quantization": dataclasses.asdict(quantization)}
-
-    def teach(student: keras.Model) -> keras.Model:
-        return student
-
-    if teacher is not None:
-        taught_by = teaching.load_teacher(teacher, recipe, celeba)
-        losses = teaching.losses(distillation, recipe.task)
-        written |= {"teacher": teacher, "teacher_weights": fingerprint(taught_by)}
-        written["distillation"] = as_plain(dataclasses.asdict(distillation))
-
-        def teach(student: keras.Model) -> keras.Model:
-            return Distiller(student, taught_by, losses, distillation.labels)
+    teach, said = teaching.teach_with(teacher, recipe, celeba, distillation)
 
     plan = _plan(model, quantization, celeba, size)
     snapped, report = tfslim.quantize_weights(model, plan)
-    return QuantizationRun(recipe, celeba, quantization, model, file, teach, written, plan, snapped, report)
+    return QuantizationRun(recipe, celeba, quantization, model, file, teach, written | said, plan, snapped, report)
 
 
 def _plan(model: keras.Model, asked: Quantization, celeba: CelebA, size: tuple[int, int]) -> dict[str, Codec]:

@@ -2,11 +2,12 @@
 
 import dataclasses
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
 from progress import progress_bar
-from recipe import Distillation, Recipe
+from recipe import Distillation, Recipe, as_plain
 from session import stage_batches
 
 from tfslim.data.celeba import CelebA
@@ -15,10 +16,12 @@ from tfslim.data.people import read_people
 from tfslim.distillation import (
     BernoulliTargets,
     DistillationLoss,
+    Distiller,
     FeatureDistance,
     FrozenTeacher,
     SoftTargets,
     TeacherOutputs,
+    fingerprint,
     teacher_layers,
     write_teacher_outputs,
 )
@@ -59,6 +62,25 @@ def open_trained(path: str, recipe: Recipe, celeba: CelebA) -> keras.Model:
     elif read_labels(file, outputs).attributes != celeba.attribute_names:
         raise ValueError(f"{file}: its attributes are not those to learn; give both the same, in the same order")
     return model
+
+
+def teach_with(
+    teacher: str | None, recipe: Recipe, celeba: CelebA, distillation: Distillation
+) -> tuple[Callable[[keras.Model], keras.Model], dict]:
+    """What makes of a student that which `fit` is called on, and what a run folder says of it.
+
+    Without a teacher that is the student itself.
+    """
+    if teacher is None:
+        return lambda student: student, {}
+    taught_by = load_teacher(teacher, recipe, celeba)
+    chosen = losses(distillation, recipe.task)
+    written = {
+        "teacher": teacher,
+        "teacher_weights": fingerprint(taught_by),
+        "distillation": as_plain(dataclasses.asdict(distillation)),
+    }
+    return lambda student: Distiller(student, taught_by, chosen, distillation.labels), written
 
 
 def losses(asked: Distillation, task: str) -> list[DistillationLoss]:

@@ -19,12 +19,14 @@ _BYTES = {"INT8": 1, "UINT8": 1, "BOOL": 1, "INT16": 2, "FLOAT16": 2, "BFLOAT16"
 
 
 def several_graphs(summary: FileSummary) -> Iterator[Hit]:
+    """E2: several subgraphs or control flow."""
     if len(summary.graphs) > 1:
         names = ", ".join(repr(graph.name) for graph in summary.graphs[:4])
         yield Hit(f"{len(summary.graphs)} subgraphs ({names}{', ...' if len(summary.graphs) > 4 else ''})")
 
 
 def open_sizes(summary: FileSummary) -> Iterator[Hit]:
+    """E6: open size."""
     for graph in summary.graphs:
         for tensor in graph.tensors:
             if any(size < 1 for size in tensor.shape) or -1 in (tensor.shape_signature or ())[1:]:
@@ -34,6 +36,7 @@ def open_sizes(summary: FileSummary) -> Iterator[Hit]:
 
 
 def open_batch(summary: FileSummary) -> Iterator[Hit]:
+    """W9: open batch of inputs and outputs."""
     for graph in summary.graphs:
         for index in (*graph.inputs, *graph.outputs):
             signature = graph.tensors[index].shape_signature
@@ -43,6 +46,7 @@ def open_batch(summary: FileSummary) -> Iterator[Hit]:
 
 
 def float_ends(summary: FileSummary) -> Iterator[Hit]:
+    """W2: float at the file's ends."""
     graph = summary.graphs[0]
     for what, indices in (("input", graph.inputs), ("output", graph.outputs)):
         for tensor in (graph.tensors[index] for index in indices):
@@ -55,6 +59,7 @@ def float_ends(summary: FileSummary) -> Iterator[Hit]:
 
 
 def parameters(summary: FileSummary) -> Iterator[Hit]:
+    """W3: parameters do not fit the chip's memory."""
     found = estimate(summary.graphs[0])
     if found.streamed_bytes:
         mib = [f"{count / 2**20:.1f} MiB" for count in (found.parameter_bytes, CACHE_BYTES, found.streamed_bytes)]
@@ -62,6 +67,7 @@ def parameters(summary: FileSummary) -> Iterator[Hit]:
 
 
 def large_activations(summary: FileSummary) -> Iterator[Hit]:
+    """W4: large activation."""
     graph = summary.graphs[0]
     for operator in graph.operators:
         data = graph.operand(operator, 0)
@@ -70,6 +76,7 @@ def large_activations(summary: FileSummary) -> Iterator[Hit]:
 
 
 def resizing(summary: FileSummary) -> Iterator[Hit]:
+    """W5: resizing."""
     graph = summary.graphs[0]
     for operator in graph.operators:
         if operator.name in ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"):
@@ -79,6 +86,7 @@ def resizing(summary: FileSummary) -> Iterator[Hit]:
 
 
 def few_channels(summary: FileSummary) -> Iterator[Hit]:
+    """W6: few channels."""
     graph = summary.graphs[0]
     filters = [
         results[0].shape[-1]
@@ -91,6 +99,7 @@ def few_channels(summary: FileSummary) -> Iterator[Hit]:
 
 
 def large_outputs(summary: FileSummary) -> Iterator[Hit]:
+    """W7: large outputs."""
     graph = summary.graphs[0]
     total = sum(_size(graph.tensors[index]) for index in graph.outputs)
     if total > _LARGE_OUTPUT:
@@ -98,6 +107,7 @@ def large_outputs(summary: FileSummary) -> Iterator[Hit]:
 
 
 def producer(summary: FileSummary) -> Iterator[Hit]:
+    """I1: producer."""
     said = ", ".join(part for part in (summary.producer, summary.description) if part)
     if said:
         yield Hit(f"made by {said}")

@@ -17,6 +17,7 @@ _LARGEST_CONSTANT = 2**20
 
 
 def custom(graph: Graph, operator: Operator) -> Iterator[Hit]:
+    """E1: custom operator."""
     if operator.custom_code == _COMPILED:
         yield _hit(graph, operator, "the file is compiled already", cure="lint the file that it was compiled from")
     elif operator.name in ("CUSTOM", "DELEGATE"):
@@ -24,21 +25,25 @@ def custom(graph: Graph, operator: Operator) -> Iterator[Hit]:
 
 
 def control_flow(graph: Graph, operator: Operator) -> Iterator[Hit]:
+    """E2: several subgraphs or control flow."""
     if operator.name in CONTROL_FLOW:
         yield _hit(graph, operator, "runs another subgraph")
 
 
 def variable(graph: Graph, operator: Operator) -> Iterator[Hit]:
+    """E3: resource variables left in."""
     if operator.name in VARIABLES:
         yield _hit(graph, operator, "of a resource variable")
 
 
 def unknown(graph: Graph, operator: Operator) -> Iterator[Hit]:
+    """E4: operator newer than the compiler."""
     if operator.name not in CEILINGS and operator.name not in ("CUSTOM", "DELEGATE"):
         yield _hit(graph, operator, "not in TensorFlow 2.6", cure=_replacement(operator))
 
 
 def version(graph: Graph, operator: Operator) -> Iterator[Hit]:
+    """E5: operator version newer than the compiler."""
     _, newest = CEILINGS.get(operator.name, (operator.version, operator.version))
     if operator.version > newest:
         found = f"version {operator.version}; TensorFlow 2.6 knows it up to {newest}"
@@ -46,6 +51,7 @@ def version(graph: Graph, operator: Operator) -> Iterator[Hit]:
 
 
 def edge_version(graph: Graph, operator: Operator) -> Iterator[Hit]:
+    """W10: operator version at the edge."""
     strict, newest = CEILINGS.get(operator.name, (operator.version, operator.version))
     if strict < operator.version <= newest and operator.name not in VARIABLES:
         found = f"version {operator.version}; TensorFlow 2.5 knows it up to {strict}, 2.6 to {newest}"
@@ -53,11 +59,13 @@ def edge_version(graph: Graph, operator: Operator) -> Iterator[Hit]:
 
 
 def unsupported(graph: Graph, operator: Operator) -> Iterator[Hit]:
+    """E19: operator not supported."""
     if operator.name in CEILINGS and operator.name not in SUPPORTED | SPOKEN_FOR:
         yield _hit(graph, operator, "not among its operators", cure=_replacement(operator))
 
 
 def batch(graph: Graph, operator: Operator) -> Iterator[Hit]:
+    """E8: batch other than 1."""
     for tensor in _activations(graph, operator):
         if len(tensor.shape) == 4 and tensor.shape[0] > 1:
             yield _hit(graph, operator, f"a batch of {tensor.shape[0]} ({shown(tensor.shape)})", tensor)
@@ -65,6 +73,7 @@ def batch(graph: Graph, operator: Operator) -> Iterator[Hit]:
 
 
 def rank(graph: Graph, operator: Operator) -> Iterator[Hit]:
+    """E27: too many axes."""
     for tensor in _activations(graph, operator):
         if len(tensor.shape) > 4 and len(effective_shape(tensor.shape)) > 3:
             yield _hit(graph, operator, f"{shown(tensor.shape)} has more than 3 axes longer than 1", tensor)
@@ -72,6 +81,7 @@ def rank(graph: Graph, operator: Operator) -> Iterator[Hit]:
 
 
 def dense_form(graph: Graph, operator: Operator) -> Iterator[Hit]:
+    """E16: dense layer of an unsupported form."""
     if operator.name != "FULLY_CONNECTED":
         return
     layout = operator.options.get("weights_format", "DEFAULT")
@@ -83,6 +93,7 @@ def dense_form(graph: Graph, operator: Operator) -> Iterator[Hit]:
 
 
 def grouped(graph: Graph, operator: Operator) -> Iterator[Hit]:
+    """E17: grouped convolution."""
     if operator.name != "CONV_2D":
         return
     data, weights = graph.operand(operator, 0), graph.operand(operator, 1)
@@ -92,17 +103,20 @@ def grouped(graph: Graph, operator: Operator) -> Iterator[Hit]:
 
 
 def dilation(graph: Graph, operator: Operator) -> Iterator[Hit]:
+    """E18: dilation differs in height and width."""
     height, width = (operator.options.get(f"dilation_{side}_factor", 1) for side in "hw")
     if operator.name in ("CONV_2D", "DEPTHWISE_CONV_2D") and height != width:
         yield _hit(graph, operator, f"dilation {height} in height and {width} in width")
 
 
 def fused_activation(graph: Graph, operator: Operator) -> Iterator[Hit]:
+    """E20: fused activation on pooling or concatenation."""
     if operator.name in ("AVERAGE_POOL_2D", "MAX_POOL_2D", "CONCATENATION") and operator.activation:
         yield _hit(graph, operator, f"a fused {operator.activation}")
 
 
 def reduction(graph: Graph, operator: Operator) -> Iterator[Hit]:
+    """E21: reduction over an unsupported axis."""
     data, axes = graph.operand(operator, 0), _constant(graph, operator, 1)
     if operator.name not in _REDUCTIONS or data is None or axes is None or not data.shape:
         return
@@ -115,6 +129,7 @@ def reduction(graph: Graph, operator: Operator) -> Iterator[Hit]:
 
 
 def softmax(graph: Graph, operator: Operator) -> Iterator[Hit]:
+    """E22: softmax of an unsupported size."""
     data = graph.operand(operator, 0)
     if operator.name == "SOFTMAX" and data is not None:
         if len(effective_shape(data.shape)) > 1:
@@ -124,6 +139,7 @@ def softmax(graph: Graph, operator: Operator) -> Iterator[Hit]:
 
 
 def strided_slice(graph: Graph, operator: Operator) -> Iterator[Hit]:
+    """E23: strided slice with steps or masks."""
     if operator.name != "STRIDED_SLICE":
         return
     strides = _constant(graph, operator, 3)
@@ -135,12 +151,14 @@ def strided_slice(graph: Graph, operator: Operator) -> Iterator[Hit]:
 
 
 def prelu(graph: Graph, operator: Operator) -> Iterator[Hit]:
+    """E24: PReLU with a slope for each position."""
     slopes = graph.operand(operator, 1)
     if operator.name == "PRELU" and slopes is not None and len(effective_shape(slopes.shape)) > 1:
         yield _hit(graph, operator, f"slopes of shape {shown(slopes.shape)}", slopes)
 
 
 def along_batch(graph: Graph, operator: Operator) -> Iterator[Hit]:
+    """E25: split, pack or padding along the batch."""
     # Shapes that are put together by PACK are spoken of as computed shapes.
     data = [tensor for tensor in _activations(graph, operator) if tensor.dtype not in ("INT32", "INT64")]
     rank = max((len(tensor.shape) for tensor in data), default=0)
@@ -154,6 +172,7 @@ def along_batch(graph: Graph, operator: Operator) -> Iterator[Hit]:
 
 
 def constant_concatenation(graph: Graph, operator: Operator) -> Iterator[Hit]:
+    """E26: concatenation with a constant."""
     constants = [tensor for tensor in graph.operands(operator) if tensor is not None and tensor.constant]
     if operator.name != "CONCATENATION" or not constants:
         return

@@ -17,6 +17,7 @@ _FILTER_AXIS = {"CONV_2D": 0, "TRANSPOSE_CONV": 0, "DEPTHWISE_CONV_2D": 3, "FULL
 
 
 def computed_shape(graph: Graph, operator: Operator) -> Iterator[Hit]:
+    """E7: shape computed at run time."""
     if operator.name == "SHAPE":
         yield Hit("computes a shape", graph, operator)
         return
@@ -31,6 +32,7 @@ def computed_shape(graph: Graph, operator: Operator) -> Iterator[Hit]:
 
 
 def outside(graph: Graph, operator: Operator) -> Iterator[Hit]:
+    """E9: parameter stored outside the flatbuffer or missing."""
     for tensor in graph.operands(operator):
         if tensor is not None and tensor.outside:
             yield Hit("its values lie outside the flatbuffer", graph, operator, tensor)
@@ -41,6 +43,7 @@ def outside(graph: Graph, operator: Operator) -> Iterator[Hit]:
 
 
 def computed_parameter(graph: Graph, operator: Operator) -> Iterator[Hit]:
+    """E10: parameter not constant."""
     for place, what in WEIGHTS.get(operator.name, {}).items():
         tensor = graph.operand(operator, place)
         if tensor is not None and not tensor.constant and tensor.index in graph.computed - graph.unpacked:
@@ -48,12 +51,14 @@ def computed_parameter(graph: Graph, operator: Operator) -> Iterator[Hit]:
 
 
 def long_integers(graph: Graph, operator: Operator) -> Iterator[Hit]:
+    """E11: 64-bit operand."""
     for tensor in graph.operands(operator):
         if tensor is not None and tensor.constant and tensor.dtype == "INT64":
             yield Hit("a constant of INT64", graph, operator, tensor)
 
 
 def eight_bits(graph: Graph, operator: Operator) -> Iterator[Hit]:
+    """E12: not quantised to 8 bits."""
     if is_float_end(graph, operator):
         return
     # An LSTM keeps the state of its cells in 16 bits.
@@ -67,6 +72,7 @@ def eight_bits(graph: Graph, operator: Operator) -> Iterator[Hit]:
 
 
 def one_scale(graph: Graph, operator: Operator) -> Iterator[Hit]:
+    """E13: activation without one scale."""
     for tensor in graph.operands(operator) + graph.results(operator):
         if tensor is None or tensor.constant or tensor.dtype not in _EIGHT_BITS:
             continue
@@ -77,6 +83,7 @@ def one_scale(graph: Graph, operator: Operator) -> Iterator[Hit]:
 
 
 def bias_scale(graph: Graph, operator: Operator) -> Iterator[Hit]:
+    """E14: bias of another scale."""
     bias = graph.operand(operator, BIAS[operator.name]) if operator.name in BIAS else None
     data = graph.operand(operator, 2 if operator.name == "TRANSPOSE_CONV" else 0)
     weights = graph.operand(operator, 1)
@@ -100,12 +107,14 @@ def bias_scale(graph: Graph, operator: Operator) -> Iterator[Hit]:
 
 
 def dense_scales(graph: Graph, operator: Operator) -> Iterator[Hit]:
+    """E15: dense layer with a scale for each unit."""
     weights = graph.operand(operator, 1)
     if operator.name == "FULLY_CONNECTED" and weights is not None and len(weights.scales) > 1:
         yield Hit(f"{len(weights.scales)} scales for its weights", graph, operator, weights)
 
 
 def filter_scales(graph: Graph, operator: Operator) -> Iterator[Hit]:
+    """E28: scales along the wrong axis."""
     weights = graph.operand(operator, 1)
     if operator.name not in _FILTER_AXIS or weights is None or len(weights.scales) < 2:
         return
@@ -118,6 +127,7 @@ def filter_scales(graph: Graph, operator: Operator) -> Iterator[Hit]:
 
 
 def sparse(graph: Graph, operator: Operator) -> Iterator[Hit]:
+    """W8: sparse tensors."""
     for tensor in graph.operands(operator):
         if tensor is not None and tensor.sparse:
             yield Hit("reads sparse values", graph, operator, tensor)
