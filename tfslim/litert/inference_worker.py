@@ -7,7 +7,7 @@ import json
 import sys
 
 
-def interpreter_class():
+def interpreter_class() -> type:
     """LiteRT's interpreter where there is one, else TensorFlow's."""
     try:
         from ai_edge_litert.interpreter import Interpreter

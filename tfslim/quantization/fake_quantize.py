@@ -99,7 +99,7 @@ class QuantizedKernel(keras.layers.Layer):
         return cls(**{**config, "layer": keras.saving.deserialize_keras_object(config["layer"])})
 
 
-def round_kernel(kernel, scaling: Scaling):
+def round_kernel(kernel: keras.KerasTensor, scaling: Scaling) -> keras.KerasTensor:
     """A kernel with the nearest values that int8 has, by the largest magnitude of what shares a scale."""
     shape = kernel.shape
     if scaling == "depthwise":
