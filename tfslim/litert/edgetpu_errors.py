@@ -165,7 +165,7 @@ ERRORS = (
         "fused activation on pooling or concatenation",
         "on CPU",
         "AVERAGE_POOL_2D, MAX_POOL_2D and CONCATENATION must have no fused activation",
-        "put the activation before them: ReLU and pooling or concatenation may change places",
+        "ReLU before max pooling or concatenation gives the same; after average pooling write it as a PReLU of slope 0",
         _TABLE,
     ),
     Rule(
