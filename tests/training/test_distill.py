@@ -1,18 +1,15 @@
 """Distillation end to end on a few drawn faces: a killed run goes on, kept outputs teach alike, mistakes are said."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
 from tests.training.killing import kill_after_an_epoch
+from tests.training.programs import program_command, run
 from tfslim.data import draw_faces
 
-TRAINING = Path(__file__).parents[2] / "training"
 COMMON = {
     "task": "identity",
     "stages": [{"epochs": 3, "size": [32, 32]}],
@@ -36,22 +33,13 @@ def setting(tmp_path_factory):
     (folder / "teacher.yaml").write_text(yaml.safe_dump(TEACHER))
     (folder / "student.yaml").write_text(yaml.safe_dump(STUDENT))
     (folder / "alone.yaml").write_text(yaml.safe_dump({key: STUDENT[key] for key in STUDENT if key != "distillation"}))
-    done = run(setting_command(folder, "train.py", "teacher", "teacher", "--stages", ONE_EPOCH))
+    done = run(program_command(folder, "train.py", "teacher", "teacher", "--stages", ONE_EPOCH))
     assert done.returncode == 0, done.stderr
     return folder
 
 
-def setting_command(folder, program, recipe, out, *more):
-    options = ["--config", folder / f"{recipe}.yaml", "--data", folder / "faces", "--out", folder / out]
-    return [sys.executable, str(TRAINING / program), *map(str, options), *map(str, more)]
-
-
 def command(setting, out, *more):
-    return setting_command(setting, "distill.py", "student", out, "--teacher", setting / "teacher", *more)
-
-
-def run(words):
-    return subprocess.run(words, capture_output=True, text=True)
+    return program_command(setting, "distill.py", "student", out, "--teacher", setting / "teacher", *more)
 
 
 def state(folder):
@@ -120,9 +108,9 @@ def test_kept_outputs_teach_as_the_teacher_does(setting, whole):
 
 
 def test_a_run_is_not_resumed_without_its_teacher_or_with_another(setting, whole):
-    alone = run(setting_command(setting, "train.py", "alone", "whole", "--resume"))
+    alone = run(program_command(setting, "train.py", "alone", "whole", "--resume"))
     assert alone.returncode == 2 and "distillation, teacher_weights" in alone.stderr
-    other = run(setting_command(setting, "train.py", "teacher", "other", "--seed", "1", "--stages", ONE_EPOCH))
+    other = run(program_command(setting, "train.py", "teacher", "other", "--seed", "1", "--stages", ONE_EPOCH))
     assert other.returncode == 0, other.stderr
     swapped = run(command(setting, "whole", "--resume", "--teacher", setting / "other"))
     assert swapped.returncode == 2 and "differs from what is asked for in teacher_weights" in swapped.stderr

@@ -1,20 +1,16 @@
 """Pruning end to end on a few drawn faces: cuts, a table, a killed run that goes on, a teacher, and clear mistakes."""
 
 import json
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 from pruning_run import plan_cuts
 
+from tests.training.killing import kill_when_there_is
+from tests.training.programs import program_command, run
 from tfslim.data import draw_faces
 
-TRAINING = Path(__file__).parents[2] / "training"
 COMMON = {
     "task": "identity",
     "model": {"name": "SqueezeNet", "arguments": {"embedding": 32}},
@@ -33,22 +29,13 @@ def setting(tmp_path_factory):
     draw_faces(folder / "faces", count=90, identities=6, seed=0, size=(36, 32))
     (folder / "train.yaml").write_text(yaml.safe_dump(COMMON))
     (folder / "prune.yaml").write_text(yaml.safe_dump(COMMON | PRUNING))
-    done = run(setting_command(folder, "train.py", "train", "trained"))
+    done = run(program_command(folder, "train.py", "train", "trained"))
     assert done.returncode == 0, done.stderr
     return folder
 
 
-def setting_command(folder, program, recipe, out, *more):
-    options = ["--config", folder / f"{recipe}.yaml", "--data", folder / "faces", "--out", folder / out]
-    return [sys.executable, str(TRAINING / program), *map(str, options), *map(str, more)]
-
-
 def command(setting, out, *more):
-    return setting_command(setting, "prune.py", "prune", out, "--trained", setting / "trained", *more)
-
-
-def run(words):
-    return subprocess.run(words, capture_output=True, text=True)
+    return program_command(setting, "prune.py", "prune", out, "--trained", setting / "trained", *more)
 
 
 def weights(file):
@@ -81,11 +68,7 @@ def test_each_cut_is_a_smaller_plain_model_and_the_table_has_them_all(setting, w
 
 
 def test_a_killed_run_goes_on_and_ends_as_an_unbroken_one(setting, whole):
-    process = subprocess.Popen(command(setting, "killed"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while process.poll() is None and not (setting / "killed" / "cut-01" / "cut.json").exists():
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL, "it ended before it was killed"
+    kill_when_there_is(setting / "killed" / "cut-01" / "cut.json", command(setting, "killed"))
     again = run(command(setting, "killed"))
     assert again.returncode == 2 and "go on with --resume" in again.stderr
     resumed = run(command(setting, "killed", "--resume"))

@@ -2,19 +2,15 @@
 
 import json
 import re
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
+from tests.training.killing import kill_after_an_epoch
+from tests.training.programs import program_command, run
 from tfslim.data import draw_faces
 
-TRAINING = Path(__file__).parents[2] / "training"
 COMMON = {
     "task": "identity",
     "model": {"name": "VGG11", "arguments": {"module": "flame", "dropout": 0.0}},
@@ -31,22 +27,13 @@ def setting(tmp_path_factory):
     draw_faces(folder / "faces", count=90, identities=6, seed=0, size=(36, 32))
     (folder / "train.yaml").write_text(yaml.safe_dump(COMMON))
     (folder / "quantize.yaml").write_text(yaml.safe_dump(COMMON | FEW_BITS))
-    done = run(program(folder, "train.py", "train", "trained"))
+    done = run(program_command(folder, "train.py", "train", "trained"))
     assert done.returncode == 0, done.stderr
     return folder
 
 
-def program(folder, name, recipe, out, *more):
-    options = ["--config", folder / f"{recipe}.yaml", "--data", folder / "faces", "--out", folder / out]
-    return [sys.executable, str(TRAINING / name), *map(str, options), *map(str, more)]
-
-
 def command(setting, out, *more):
-    return program(setting, "quantize.py", "quantize", out, "--trained", setting / "trained", *more)
-
-
-def run(words):
-    return subprocess.run(words, capture_output=True, text=True)
+    return program_command(setting, "quantize.py", "quantize", out, "--trained", setting / "trained", *more)
 
 
 @pytest.fixture(scope="module")
@@ -82,13 +69,7 @@ def test_the_packed_file_holds_the_trained_model_in_few_bits(whole):
 
 
 def test_a_killed_run_resumed_ends_with_the_same_weights(setting, whole):
-    process = subprocess.Popen(command(setting, "killed"), stdout=subprocess.DEVNULL)
-    for _ in range(1200):
-        if (setting / "killed" / "state.npz").exists():
-            break
-        time.sleep(0.1)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    kill_after_an_epoch(command(setting, "killed"), setting / "killed")
     done = run(command(setting, "killed", "--resume"))
     assert done.returncode == 0, done.stderr
     kept = weights(whole / "model.tfslim")
@@ -133,7 +114,7 @@ def test_stage_2_tells_what_is_left_out_and_makes_its_tables(setting, whole):
     }
     (setting / "stage2.yaml").write_text(yaml.safe_dump(asked))
     out = setting / "stage2"
-    words = program(setting, "stage2.py", "stage2", "stage2", "--trained", setting)
+    words = program_command(setting, "stage2.py", "stage2", "stage2", "--trained", setting)
     done = run([*words, "--dry-run"])
     assert done.returncode == 0 and f"to do  {out / 'few'}" in done.stdout and not out.exists()
     done = run(words)

@@ -3,7 +3,7 @@
 Names are resolved on first use, so that reading labels loads neither TensorFlow nor Keras.
 """
 
-import importlib
+from tfslim.lazy_names import lazy_names
 
 _HOMES = {
     "ATTRIBUTES": "names",
@@ -29,15 +29,4 @@ _HOMES = {
 }
 
 __all__ = [*_HOMES]
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -3,7 +3,7 @@
 Names are resolved on first use, so that `read_packed` and the codecs load numpy alone.
 """
 
-import importlib
+from tfslim.lazy_names import lazy_names
 
 _HOMES = {
     "CODECS": "codecs",
@@ -32,11 +32,4 @@ _HOMES = {
 }
 
 __all__ = [*_HOMES]
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

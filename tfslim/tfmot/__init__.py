@@ -3,36 +3,24 @@
 The only room that knows tf_keras and TF-MOT, which are loaded when a step is first used.
 """
 
-import importlib
+from tfslim.lazy_names import lazy_names
 
-# No module may be called like what it offers: importing it would put the module in the place of the function.
 _HOMES = {
     "UnsupportedLayer": "tfslim.spelled_out",
-    "KernelContent": "tfslim.tfmot.kernel_contents",
-    "cluster": "tfslim.tfmot.clustered_training",
-    "convert": "tfslim.tfmot.quantized_file",
-    "file_kernels": "tfslim.tfmot.kernel_contents",
-    "from_tf_keras": "tfslim.tfmot.bridge",
-    "load_quantize_aware": "tfslim.tfmot.training_state",
-    "model_kernels": "tfslim.tfmot.kernel_contents",
-    "pruning_callbacks": "tfslim.tfmot.sparse_training",
-    "quantize_aware": "tfslim.tfmot.quantize_aware_training",
-    "restore_training": "tfslim.tfmot.training_state",
-    "save_training": "tfslim.tfmot.training_state",
-    "sparsify": "tfslim.tfmot.sparse_training",
-    "strip": "tfslim.tfmot.stripping",
-    "to_tf_keras": "tfslim.tfmot.bridge",
+    "KernelContent": "kernel_contents",
+    "cluster": "clustered_training",
+    "convert": "quantized_file",
+    "file_kernels": "kernel_contents",
+    "from_tf_keras": "bridge",
+    "load_quantize_aware": "training_state",
+    "model_kernels": "kernel_contents",
+    "pruning_callbacks": "sparse_training",
+    "quantize_aware": "quantize_aware_training",
+    "restore_training": "training_state",
+    "save_training": "training_state",
+    "sparsify": "sparse_training",
+    "strip": "stripping",
+    "to_tf_keras": "bridge",
 }
 __all__ = sorted(_HOMES)
-
-
-def __getattr__(name: str):
-    if name not in _HOMES:
-        raise AttributeError(f"module 'tfslim.tfmot' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)
