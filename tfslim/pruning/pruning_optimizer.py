@@ -5,6 +5,7 @@ from typing import Literal
 import keras
 import numpy as np
 
+from tfslim.optimizer_around import OptimizerAround
 from tfslim.pruning.aggregation import Aggregation, aggregate
 from tfslim.pruning.channel_graph import STAYS, ChannelGraph
 from tfslim.pruning.gates import along_channels, gates, own_weights
@@ -20,7 +21,7 @@ MOVING = ("momentum", "average", "linear", "gradient_accumulator")
 
 
 @keras.saving.register_keras_serializable(package="tfslim")
-class PruningOptimizer(keras.optimizers.Optimizer):
+class PruningOptimizer(OptimizerAround):
     """Adds up Taylor scores while another optimizer trains a model, and holds dropped units at zero.
 
     The gradients of all filters' gates fall out of the weights' own (`tfslim.pruning.gates`), so a step costs hardly
@@ -57,14 +58,11 @@ class PruningOptimizer(keras.optimizers.Optimizer):
         form: Form = "activation",
         alone: bool = False,
     ):
+        super().__init__(inner)
         if form not in ("activation", "weight"):
             raise ValueError(f"form={form!r}; expected 'activation' or 'weight'")
-        if isinstance(inner, keras.optimizers.LossScaleOptimizer):
-            raise ValueError("a LossScaleOptimizer goes around a PruningOptimizer, not into it")
         if not graph.unit_count:
             raise ValueError(f"no filter of {graph.model.name} can be removed, so there is nothing to score:\n{graph}")
-        super().__init__(learning_rate=0.0)
-        self.inner_optimizer = inner
         self.graph = graph
         self.form = form
         self._gates = gates(graph) if form == "activation" else own_weights(graph)
@@ -89,10 +87,6 @@ class PruningOptimizer(keras.optimizers.Optimizer):
             self.inner_optimizer.build(variables)
         super().build(variables)
         self.use_ema = self.inner_optimizer.use_ema  # only now, or Keras would make averages here too
-
-    @property
-    def variables(self) -> list[keras.Variable]:
-        return self._variables + self.inner_optimizer.variables
 
     def apply(self, grads, trainable_variables=None) -> None:
         grads = list(grads)
@@ -187,32 +181,9 @@ class PruningOptimizer(keras.optimizers.Optimizer):
         for name in ("alive", "sums", "steps", "drops"):
             getattr(self, name).assign(getattr(other, name))
 
-    @property
-    def learning_rate(self):
-        return self.inner_optimizer.learning_rate
-
-    @learning_rate.setter
-    def learning_rate(self, learning_rate):
-        self.inner_optimizer.learning_rate = learning_rate
-
-    @property
-    def iterations(self):
-        return self.inner_optimizer.iterations
-
-    def scale_loss(self, loss):
-        return self.inner_optimizer.scale_loss(loss)
-
     def finalize_variable_values(self, var_list) -> None:
         self.inner_optimizer.finalize_variable_values(var_list)
         self.hold()
-
-    def get_config(self) -> dict:
-        """The inner optimizer's: a model that is saved while it is pruned opens with that one."""
-        return {"inner": keras.saving.serialize_keras_object(self.inner_optimizer)}
-
-    @classmethod
-    def from_config(cls, config: dict, custom_objects=None) -> keras.optimizers.Optimizer:
-        return keras.saving.deserialize_keras_object(config["inner"], custom_objects=custom_objects)
 
 
 def _moved(graph: ChannelGraph, trained: list[Slice]) -> list[Slice]:

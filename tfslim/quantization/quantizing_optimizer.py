@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import keras
 
+from tfslim.optimizer_around import OptimizerAround
 from tfslim.quantization.codecs import Codec
 from tfslim.quantization.floats import Float32
 from tfslim.quantization.quantizing import values_of
@@ -12,7 +13,7 @@ from tfslim.quantization.tensors import tensors
 
 
 @keras.saving.register_keras_serializable(package="tfslim")
-class QuantizingOptimizer(keras.optimizers.Optimizer):
+class QuantizingOptimizer(OptimizerAround):
     """Trains a model whose weights are values of codebooks all the while.
 
     Each weight of the plan has a float twin here. The model runs forwards and backwards on the snapped weight, the
@@ -41,16 +42,13 @@ class QuantizingOptimizer(keras.optimizers.Optimizer):
     """
 
     def __init__(self, inner: keras.optimizers.Optimizer, model: keras.Model, plan: Mapping[str, Codec]):
-        if isinstance(inner, keras.optimizers.LossScaleOptimizer):
-            raise ValueError("a LossScaleOptimizer goes around a QuantizingOptimizer, not into it")
+        super().__init__(inner)
         if inner.use_ema:
             raise ValueError("an average of weights has no few bits: use an inner optimizer without use_ema")
         found = tensors(model)
         astray = sorted(found.keys() ^ plan.keys())
         if astray:
             raise ValueError(f"{astray[0]}: is not in both {model.name} and the plan")
-        super().__init__(learning_rate=0.0)
-        self.inner_optimizer = inner
         self.plan = {path: fixed(codec, values_of(found[path])) for path, codec in plan.items()}
         self._snaps, self._start, self._twins = {}, {}, {}
         for path, tensor in found.items():
@@ -79,10 +77,6 @@ class QuantizingOptimizer(keras.optimizers.Optimizer):
         self.inner_optimizer.build([self._twins.get(id(variable), variable) for variable in variables])
         super().build(variables)
 
-    @property
-    def variables(self) -> list[keras.Variable]:
-        return self._variables + self.inner_optimizer.variables
-
     def apply(self, grads, trainable_variables=None) -> None:
         if not self.built:
             self.build(list(trainable_variables))
@@ -91,26 +85,3 @@ class QuantizingOptimizer(keras.optimizers.Optimizer):
         for variable in variables:
             if id(variable) in self._twins:
                 self.assign(variable, self._snaps[id(variable)](self._twins[id(variable)]))
-
-    @property
-    def learning_rate(self):
-        return self.inner_optimizer.learning_rate
-
-    @learning_rate.setter
-    def learning_rate(self, learning_rate):
-        self.inner_optimizer.learning_rate = learning_rate
-
-    @property
-    def iterations(self):
-        return self.inner_optimizer.iterations
-
-    def scale_loss(self, loss):
-        return self.inner_optimizer.scale_loss(loss)
-
-    def get_config(self) -> dict:
-        """The inner optimizer's: a model that is saved while it is trained opens with that one."""
-        return {"inner": keras.saving.serialize_keras_object(self.inner_optimizer)}
-
-    @classmethod
-    def from_config(cls, config: dict, custom_objects=None) -> keras.optimizers.Optimizer:
-        return keras.saving.deserialize_keras_object(config["inner"], custom_objects=custom_objects)
