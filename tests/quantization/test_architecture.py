@@ -168,6 +168,18 @@ def test_an_architecture_that_does_not_fit_is_refused(change, found, tmp_path):
     assert time.perf_counter() - started < 10
 
 
+def test_a_layer_without_a_name_is_refused_whatever_keras_calls_it(tmp_path):
+    path = tmp_path / "model.tfslim"
+    keras.layers.Dense(3)  # so that Keras won't call the next one "dense", but will in a thread of its own
+    save_packed(keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="dense")]), path)
+    parts = split_sections(path.read_bytes())
+    config = json.loads(parts["architecture"])
+    layer(config, "dense")["config"].update(name=None)
+    path.write_bytes(join_sections(json.dumps(config).encode(), parts["tensor list"], parts["tensor data"]))
+    with pytest.raises(ValueError, match="model.tfslim: architecture: dense/bias: the architecture has no"):
+        load_packed(path)
+
+
 ODD = [None, -1, 0, 3, 10**12, 2**70, "x", "relu", [], {}, True, 1.5, [1, 2, 3], float("nan"), "float16", [10**9] * 2]
 
 

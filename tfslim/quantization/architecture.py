@@ -65,7 +65,10 @@ def build_model(config: dict, expected: Shapes) -> keras.Model:
         ValueError: a class is not to be trusted, Keras can't make the model, or its variables are others.
     """
     check_layout(config, expected)
-    return _deserialized(config)
+    model = _deserialized(config)
+    # Once more: a layer without a name gets another one each time that it is made.
+    _check_shapes(shapes(model), expected)
+    return model
 
 
 def check_layout(config: dict, expected: Shapes) -> None:
@@ -75,6 +78,10 @@ def check_layout(config: dict, expected: Shapes) -> None:
     # anybody's would make these.
     with ThreadPoolExecutor(max_workers=1) as aside:
         found = aside.submit(_laid_out, config).result()
+    _check_shapes(found, expected)
+
+
+def _check_shapes(found: Shapes, expected: Shapes) -> None:
     astray = sorted(found.keys() ^ expected.keys())
     if astray:
         where = "the file has no values for it" if astray[0] in found else "the architecture has no such variable"
