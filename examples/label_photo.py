@@ -19,8 +19,8 @@ def answers(model: str, photo: str) -> list[tuple[str, float]]:
     interpreter.allocate_tensors()
     taken, given = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     height, width = taken["shape"][1:3]
-    image = ImageOps.exif_transpose(Image.open(photo)).convert("RGB").resize((width, height), Image.Resampling.BILINEAR)
-    pixels = np.asarray(image, "float32")[None]
+    image = ImageOps.exif_transpose(Image.open(photo)).convert("RGB")
+    pixels = np.asarray(ImageOps.fit(image, (width, height), Image.Resampling.BILINEAR), "float32")[None]  # its middle
     scale, zero = taken["quantization"]
     if scale:  # int8 or uint8: what the file stores for a pixel of 0..255
         limits = np.iinfo(taken["dtype"])

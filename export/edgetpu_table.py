@@ -1,9 +1,10 @@
 """Converts every model of the zoo and some of keras.applications for the Edge TPU, and lints the files: one table."""
 
+import contextlib
 import json
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "training"))  # what all programs share lies there
@@ -17,7 +18,7 @@ published fit. Writes a Markdown table and JSON. The exit code is 1 if a model o
 
 Examples:
   python export/edgetpu_table.py --out edgetpu.md
-  python export/edgetpu_table.py --size 96 --models '[SlimNet, MobileNetV2]'
+  python export/edgetpu_table.py --models '[SlimNet, VGG11 flame]' --keep files
 """
 FAILED = 1  # exit code
 APPLICATIONS = (
@@ -33,7 +34,14 @@ KERAS = "keras.applications"
 MODULES = ("standard", "fire", "separable", "flame")  # of VGG11
 
 
-def main(size: int = 96, models: tuple[str, ...] = (), images: int = 20, seed: int = 0, out: str | None = None) -> int:
+def main(
+    size: int = 96,
+    models: tuple[str, ...] = (),
+    images: int = 20,
+    seed: int = 0,
+    out: str | None = None,
+    keep: str | None = None,
+) -> int:
     """Makes the table.
 
     Args:
@@ -42,6 +50,7 @@ def main(size: int = 96, models: tuple[str, ...] = (), images: int = 20, seed: i
         images: representative images, drawn at random
         seed: of weights and images
         out: Markdown file to write; the same as JSON lies beside it
+        keep: folder to keep the .tflite files in, as converted and without overhead (-slim)
     """
     import keras
     import numpy as np
@@ -51,11 +60,13 @@ def main(size: int = 96, models: tuple[str, ...] = (), images: int = 20, seed: i
         raise ValueError(f"--models {', '.join(sorted(unknown))}; the rows are {', '.join(rows)}")
     drawn = np.random.default_rng(seed).integers(0, 256, (images, size, size, 3), dtype="uint8")
     results = {}
-    for name in models or rows:
-        keras.utils.set_random_seed(seed)
-        print(f"converting {name}", file=sys.stderr)
-        results[name] = {"zoo": not name.startswith(KERAS), **_result(rows[name](), drawn)}
-        keras.backend.clear_session()
+    with _folder(keep) as folder:
+        for name in models or rows:
+            keras.utils.set_random_seed(seed)
+            print(f"converting {name}", file=sys.stderr)
+            stem = str(folder / name.replace(" ", "-"))
+            results[name] = {"zoo": not name.startswith(KERAS), **_result(rows[name](), drawn, stem)}
+            keras.backend.clear_session()
     table = _markdown(results, size)
     print(table)
     if out:
@@ -88,14 +99,23 @@ def _rows(size: int) -> dict[str, Callable]:
     }
 
 
-def _result(model, images) -> dict:
+@contextlib.contextmanager
+def _folder(keep: str | None) -> Iterator[Path]:
+    if keep:
+        Path(keep).mkdir(parents=True, exist_ok=True)
+        yield Path(keep)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+def _result(model, images, stem: str) -> dict:
     from tfslim.litert import convert, lint, slim_file
 
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.tflite"
-        report = convert(model, path, "int8", representative=images, target="edgetpu")
-        result = lint(path)
-        slim = slim_file(path, Path(folder) / "slim.tflite")
+    path = f"{stem}.tflite"
+    report = convert(model, path, "int8", representative=images, target="edgetpu")
+    result = lint(path)
+    slim = slim_file(path, f"{stem}-slim.tflite")
     return {
         "params": report.figures["params"],
         "bytes": report.figures["bytes"],

@@ -19,7 +19,10 @@ async function load() {
   const bytes = new Uint8Array(await response.arrayBuffer());
   const labels = associatedFile(bytes, "labels.txt")?.trimEnd().split("\n");
   if (!labels) throw new Error(`${file} has no labels in it; make it with export/tflite.py`);
-  const model = await loadAndCompile(bytes, { accelerator: "wasm" });
+  // LiteRT.js refuses int8 at the ends of a file before these can be looked at.
+  const model = await loadAndCompile(bytes, { accelerator: "wasm" }).catch((error) => {
+    throw new Error(`${file}: ${error.message ?? error} (It has to be converted with --io float32.)`);
+  });
   const input = model.getInputDetails()[0];
   if (input.dtype !== "float32") throw new Error(`${file} takes ${input.dtype}; convert it with --io float32`);
   [, canvas.height, canvas.width] = input.shape;
@@ -54,8 +57,16 @@ function show({ shares, time }) {
   say(`${time.toFixed(1)} ms`, "ready");
 }
 
+/** The middle part of a photo or video, in the model's proportions. */
+function drawMiddle(source) {
+  const [width, height] = [source.videoWidth ?? source.width, source.videoHeight ?? source.height];
+  const scale = Math.max(canvas.width / width, canvas.height / height);
+  const [wide, high] = [scale * width, scale * height];
+  context.drawImage(source, (canvas.width - wide) / 2, (canvas.height - high) / 2, wide, high);
+}
+
 async function label(loaded, source) {
-  context.drawImage(source, 0, 0, canvas.width, canvas.height);
+  drawMiddle(source);
   show(await answers(loaded));
 }
 

@@ -8,7 +8,7 @@ from PIL import Image
 import tfslim.litert
 from tests.export_checks import with_statistics
 
-NAMES = ("Smiling", "Wearing_Hat", "Young")
+NAMES = ("Smiling", "Wearing_Hat", "Young", *(f"Label_{number}" for number in range(17)))
 
 
 @pytest.fixture(scope="session")
@@ -21,13 +21,23 @@ def photo(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def wide_photo(photo):
+    """A picture twice as wide, of which `photo` is the middle."""
+    path = photo.with_name("wide.png")
+    wide = Image.new("RGB", (64, 40), "red")
+    wide.paste(Image.open(photo), (16, 0))
+    wide.save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
 def labelled_files(tmp_path_factory):
     """The Keras model, and its int8 file with float32 ends and its int8 file with int8 ends."""
     keras.utils.set_random_seed(5)
     inputs = keras.Input((40, 32, 3), name="image")
     x = keras.layers.Rescaling(1 / 127.5, -1.0)(inputs)
     x = keras.layers.Conv2D(8, 3, 2, activation="relu")(x)
-    outputs = keras.layers.Dense(3, name="logits")(keras.layers.GlobalMaxPooling2D()(x))
+    outputs = keras.layers.Dense(len(NAMES), name="logits")(keras.layers.GlobalMaxPooling2D()(x))
     model = with_statistics(keras.Model(inputs, outputs, name="tiny"))
     images = np.random.default_rng(0).integers(0, 256, (24, 40, 32, 3), dtype="uint8")
     folder = tmp_path_factory.mktemp("labelled")

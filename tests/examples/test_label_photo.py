@@ -26,7 +26,7 @@ def test_it_needs_three_packages_and_is_short():
 
 
 @pytest.mark.parametrize("place", [1, 2])
-def test_answers_are_those_of_the_file(labelled_files, photo, place):
+def test_answers_are_those_of_the_file(labelled_files, photo, wide_photo, place):
     spec = importlib.util.spec_from_file_location("label_photo", SCRIPT)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -35,6 +35,7 @@ def test_answers_are_those_of_the_file(labelled_files, photo, place):
     expected = dict(zip(NAMES, 1 / (1 + np.exp(-logits)), strict=True))
     assert dict(found) == pytest.approx(expected, abs=1e-6)
     assert [share for _, share in found] == sorted(expected.values(), reverse=True)
+    assert module.answers(str(labelled_files[place]), str(wide_photo)) == found
 
 
 def test_program(labelled_files, photo):

@@ -28,6 +28,7 @@ def site(labelled_files, tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     shutil.copytree(PAGE, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules"))
     shutil.copy(labelled_files[1], folder / "model.tflite")
+    shutil.copy(labelled_files[2], folder / "int8.tflite")
     install = ["npm", "install", "--no-save", "--no-audit", "--no-fund", "@litertjs/core", "playwright-core"]
     done = subprocess.run(install, cwd=folder, capture_output=True, text=True, timeout=300)
     if done.returncode:
@@ -47,14 +48,14 @@ def site(labelled_files, tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_photo_and_camera(site, labelled_files, photo, tmp_path):
+def test_photo_and_camera(site, labelled_files, photo, wide_photo, tmp_path):
     folder, address = site
     (tmp_path / "broken.png").write_bytes(b"no picture")
     screenshot = tmp_path / "page.png"
     playwright = folder / "node_modules" / "playwright-core" / "index.mjs"
     command = ["node", SCRIPT, playwright.as_uri(), shutil.which("chromium"), address]
     done = subprocess.run(
-        [*command, photo, tmp_path / "broken.png", screenshot], capture_output=True, text=True, timeout=200
+        [*command, wide_photo, tmp_path / "broken.png", screenshot], capture_output=True, text=True, timeout=200
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
@@ -62,8 +63,9 @@ def test_photo_and_camera(site, labelled_files, photo, tmp_path):
     expected = {name.replace("_", " "): float(1 / (1 + np.exp(-x))) for name, x in zip(NAMES, logits, strict=True)}
     assert dict(found["answers"]) == pytest.approx(expected, abs=0.02)  # kernels of another machine round otherwise
     assert [share for _, share in found["answers"]] == sorted((s for _, s in found["answers"]), reverse=True)
-    assert len(found["camera"]) == 3 and all(0 <= share <= 1 for _, share in found["camera"])
-    assert "404" in found["missing"] and found["said"] and found["errors"] == []
+    assert found["height"] == pytest.approx(40 / 32 * found["width"], abs=1)  # of the photo on the page
+    assert len(found["camera"]) == len(NAMES) and all(0 <= share <= 1 for _, share in found["camera"])
+    assert "404" in found["missing"] and "--io float32" in found["int8"] and found["said"] and found["errors"] == []
     with Image.open(screenshot) as picture:
         pixels = np.asarray(picture.convert("RGB")).reshape(-1, 3)
     blue = (np.abs(pixels.astype(int) - (0x2F, 0x6F, 0x9F)) <= 2).all(1)  # the bars

@@ -20,6 +20,7 @@ try {
   await page.setInputFiles("#photo", photo);
   await state("ready");
   const answers = await rows();
+  const { width, height } = await page.locator("#picture").boundingBox();
   await page.screenshot({ path: screenshot });
   await page.setInputFiles("#photo", broken);
   await state("error");
@@ -28,9 +29,13 @@ try {
   await state("ready");
   const camera = await rows();
   await page.click("#camera");
-  await page.goto(`${address}?model=nowhere.tflite`);
-  await state("error");
-  console.log(JSON.stringify({ answers, camera, said, missing: await page.textContent("#status"), errors }));
+  const refusal = async (model) => {
+    await page.goto(`${address}?model=${model}`);
+    await state("error");
+    return page.textContent("#status");
+  };
+  const [missing, int8] = [await refusal("nowhere.tflite"), await refusal("int8.tflite")];
+  console.log(JSON.stringify({ answers, width, height, camera, said, missing, int8, errors }));
 } finally {
   await browser.close();
 }

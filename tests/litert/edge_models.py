@@ -41,6 +41,21 @@ def attention(x):
     return K.matmul(rows, K.transpose(rows, (0, 2, 1)))[:, :4]
 
 
+def one_bias_of_two(x):
+    bias = tf.constant(np.arange(4, dtype="float32"))
+    filters = np.random.default_rng(0).normal(size=(3, 3, 3, 4)).astype("float32")
+    first, second = tf.nn.conv2d(x, filters, 1, "VALID"), tf.nn.conv2d(5.0 * x, 9.0 * filters, 1, "VALID")
+    return tf.nn.bias_add(first, bias) + tf.nn.bias_add(second, bias)
+
+
+def trained_for_int8(x):
+    """As quantisation-aware training leaves it, with ranges for the filters' last axis: here that of the input."""
+    filters = np.random.default_rng(0).normal(size=(3, 3, 8, 3)).astype("float32")
+    filters = tf.quantization.fake_quant_with_min_max_vars_per_channel(filters, [-3.0] * 3, [3.0] * 3, 8, True)
+    x = tf.nn.conv2d_transpose(tf.quantization.fake_quant_with_min_max_args(x), filters, (1, 16, 16, 8), 1)
+    return tf.quantization.fake_quant_with_min_max_args(x)
+
+
 # name -> what is done to an image of 16x16x3; "int8" unless another kind is named below
 LAYERS: dict[str, Callable] = {
     "clean": clean,
@@ -95,14 +110,24 @@ LAYERS: dict[str, Callable] = {
     "two_signatures": lambda x: L.Conv2D(4, 3)(x),
     "split_batch": lambda x: tf.add(*tf.split(x, 2, axis=0)),
     "padded_batch": lambda x: tf.pad(x, [[0, 1], [0, 0], [0, 0], [0, 0]]),
+    "max_pool_relu": lambda x: L.ReLU()(L.MaxPooling2D(2)(L.Conv2D(4, 3)(x))),
+    "average_pool_relu6": lambda x: L.ReLU(6.0)(L.AveragePooling2D(2)(L.Conv2D(4, 3)(x))),
+    "scalar": lambda x: K.reshape(L.Conv2D(1, 16)(x), ()),
+    "cast": lambda x: tf.cast(x, tf.int8),
+    "long_numbers": lambda x: tf.cast(x, tf.int64) * 3,
+    "one_bias_of_two": one_bias_of_two,
+    "trained_for_int8": trained_for_int8,
+    "outside": lambda x: L.Conv2D(4, 3)(x),
 }
 SHAPE = (1, 16, 16, 3)
 OPEN_SHAPES = {"open_batch": (None, 16, 16, 3), "open_flat": (None, 16, 16, 3), "open_size": (1, None, None, 3)}
 OPEN_SHAPES |= {"batch": (2, 16, 16, 3), "split_batch": (2, 16, 16, 3)}
 # Not made of Keras layers.
 PLAIN = {"argmax", "loop", "flex", "dilation", "computed_filter", "sparse", "split_batch", "padded_batch"}
+PLAIN |= {"cast", "long_numbers", "one_bias_of_two", "trained_for_int8"}
 KINDS = {name: name for name in ("float32", "float16", "dynamic", "int16x8", "float_ends", "uint8_ends", "sparse")}
 KINDS |= dict.fromkeys(("flex", "lstm", "loop", "volume", "variables", "two_signatures"), "float32")
+KINDS |= dict.fromkeys(("cast", "long_numbers", "outside"), "float32") | {"trained_for_int8": "trained_for_int8"}
 PER_CHANNEL_DENSE = {"dense", "dynamic"}
 
 
@@ -138,10 +163,15 @@ def _set_kind(converter, name: str) -> None:
     if kind == "float32":
         if name == "flex":
             converter.target_spec.supported_ops = [ops.TFLITE_BUILTINS, ops.SELECT_TF_OPS]
+        # Buffers behind the flatbuffer, which files of over 2 GB need.
+        converter._experimental_use_buffer_offset = name == "outside"
         return
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if kind == "float16":
         converter.target_spec.supported_types = [tf.float16]
+    elif kind == "trained_for_int8":
+        # The ranges are in the graph.
+        converter.inference_input_type = converter.inference_output_type = tf.int8
     elif kind == "sparse":
         converter.optimizations = [tf.lite.Optimize.EXPERIMENTAL_SPARSITY]
     elif kind != "dynamic":
@@ -149,6 +179,8 @@ def _set_kind(converter, name: str) -> None:
         images = np.random.default_rng(0).uniform(-1, 1, (4, *shape)).astype("float32")
         converter.representative_dataset = lambda: ([image] for image in images)
         converter.target_spec.supported_ops = [ops.TFLITE_BUILTINS_INT8]
+        # The older one gives a bias of two convolutions the scale of one of them.
+        converter.experimental_new_quantizer = name != "one_bias_of_two"
         if kind == "int16x8":
             chosen = ops.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
             converter.target_spec.supported_ops = [chosen]

@@ -16,8 +16,8 @@ def run(*arguments):
 
 @pytest.mark.slow
 def test_rows_are_clean_and_written_twice(tmp_path):
-    out = tmp_path / "table.md"
-    done = run("--size", 40, "--models", "[SlimNet, VGG11 flame]", "--out", out)
+    out, keep = tmp_path / "table.md", tmp_path / "new" / "files"
+    done = run("--size", 40, "--models", "[SlimNet, VGG11 flame]", "--out", out, "--keep", keep)
     assert done.returncode == 0, done.stderr
     rows = json.loads(out.with_suffix(".json").read_text())
     assert list(rows) == ["SlimNet", "VGG11 flame"]
@@ -27,6 +27,13 @@ def test_rows_are_clean_and_written_twice(tmp_path):
     lines = out.read_text().splitlines()
     assert lines == done.stdout.splitlines() and len(lines) == 4
     assert lines[2].split(" | ")[1] == f"{rows['SlimNet']['params']:,}"
+    slim, flame = rows["SlimNet"], rows["VGG11 flame"]
+    assert {path.name: path.stat().st_size for path in keep.iterdir()} == {
+        "SlimNet.tflite": slim["bytes"],
+        "SlimNet-slim.tflite": slim["slim_bytes"],
+        "VGG11-flame.tflite": flame["bytes"],
+        "VGG11-flame-slim.tflite": flame["slim_bytes"],
+    }
 
 
 def test_unknown_rows_are_named():

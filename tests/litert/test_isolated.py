@@ -17,6 +17,7 @@ from tfslim.litert.old_loader import FEW_STEPS, make_environment, run_old
 
 # Not int8: the compiler takes none of these, and TensorFlow 2.6 says nothing of it.
 FLOAT = {"float32", "float16", "volume", "lstm", "loop", "two_signatures", "sparse", "variables", "flex", "int16x8"}
+FLOAT |= {"cast", "long_numbers", "outside"}
 # Converted above all to be large, and rules of size that no loader has.
 LARGE = {"parameters", "large_map", "large_output"}
 

@@ -22,7 +22,7 @@ def whole():
     return packed_bytes()
 
 
-def refused(data):
+def check_refused(data):
     with pytest.raises(ValueError, match=PARTS) as caught:
         parse_packed(data, "face.tfslim")
     assert "\n" not in str(caught.value)
@@ -34,40 +34,40 @@ def test_every_byte_that_is_changed_is_seen(whole):
     for position in range(len(whole)):
         damaged = bytearray(whole)
         damaged[position] ^= int(rng.integers(1, 256))
-        refused(bytes(damaged))
+        check_refused(bytes(damaged))
 
 
 def test_every_cut_is_seen(whole):
     for length in range(len(whole)):
-        refused(whole[:length])
-    refused(whole + b"\0")
-    refused(whole + whole)
+        check_refused(whole[:length])
+    check_refused(whole + b"\0")
+    check_refused(whole + whole)
 
 
 def test_the_part_that_is_damaged_is_named(whole):
     start = HEADER_BYTES
-    assert "header: no .tfslim file; it begins with b'PK" in refused(b"PK\x03\x04" + bytes(100))
-    assert "header: damaged" in refused(whole[:20] + b"\x77" + whole[21:])
+    assert "header: no .tfslim file; it begins with b'PK" in check_refused(b"PK\x03\x04" + bytes(100))
+    assert "header: damaged" in check_refused(whole[:20] + b"\x77" + whole[21:])
     for name, stored in zip(SECTIONS, struct.unpack("<9I", whole[12:48])[::3], strict=True):
         damaged = bytearray(whole)
         damaged[start + stored // 2] ^= 1
-        assert refused(bytes(damaged)) == f"face.tfslim: {name}: damaged; its checksum does not fit"
+        assert check_refused(bytes(damaged)) == f"face.tfslim: {name}: damaged; its checksum does not fit"
         start += stored
-    assert "should have" in refused(whole[:-1]) and "cut short" in refused(whole[:-1])
-    assert "followed by something else" in refused(whole + b"more")
+    assert "should have" in check_refused(whole[:-1]) and "cut short" in check_refused(whole[:-1])
+    assert "followed by something else" in check_refused(whole + b"more")
 
 
 def test_another_version_is_said(whole):
-    message = refused(with_header(whole, 8, b"\x02\x00"))
+    message = check_refused(with_header(whole, 8, b"\x02\x00"))
     assert message.endswith("schema version 2; this tfslim reads version 1; get a newer tfslim")
-    assert "bytes 10 and 11 hold 7" in refused(with_header(whole, 10, b"\x07\x00"))
+    assert "bytes 10 and 11 hold 7" in check_refused(with_header(whole, 10, b"\x07\x00"))
 
 
 def test_absurd_lengths_cost_nothing(whole, tmp_path):
     for position in (12, 16, 24, 28, 36, 40):
         data = with_header(whole, position, b"\xff\xff\xff\xff")
         (tmp_path / "face.tfslim").write_bytes(data)
-        for read in (lambda data=data: refused(data), lambda: _refused_file(tmp_path / "face.tfslim")):
+        for read in (lambda data=data: check_refused(data), lambda: _refused_file(tmp_path / "face.tfslim")):
             assert _peak(read) < 1 << 20
 
 
@@ -82,7 +82,7 @@ def test_a_zip_bomb_costs_no_more_than_it_says(whole):
             for which, section in enumerate(stored):
                 opened = said if which == index else len(parts[which])
                 data = with_header(data, 12 + 12 * which, struct.pack("<3I", len(section), opened, zlib.crc32(section)))
-            assert _peak(lambda data=data: refused(data)) < 40 << 20
+            assert _peak(lambda data=data: check_refused(data)) < 40 << 20
     with pytest.raises(ValueError, match="the architecture takes 16,777,217 bytes"):
         join_sections(bytes((1 << 24) + 1), b"", b"")
 
@@ -96,7 +96,7 @@ def test_sections_with_something_after_their_end_are_refused(whole):
         for which, each in enumerate(stored):
             opened = len(list(parts.values())[which])
             data = with_header(data, 12 + 12 * which, struct.pack("<3I", len(each), opened, zlib.crc32(each)))
-        assert "tensor list: " in refused(data)
+        assert "tensor list: " in check_refused(data)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_sections_with_something_after_their_end_are_refused(whole):
     ids=["empty", "open", "list", "number", "no text", "deep lists", "deep dictionaries", "long number"],
 )
 def test_an_architecture_that_is_none_is_refused(text):
-    assert "architecture: " in refused(join_sections(text, write_list([]), b""))
+    assert "architecture: " in check_refused(join_sections(text, write_list([]), b""))
 
 
 def test_a_file_of_nothing_but_tables_takes_time_in_proportion():
@@ -144,7 +144,7 @@ def test_twenty_thousand_files_with_any_bytes_changed(whole):
     for _ in range(20_000):
         damaged = _mutated(whole, rng)
         if damaged != whole:
-            refused(damaged)
+            check_refused(damaged)
 
 
 def test_mutants_are_read_in_bounded_memory(whole):

@@ -5,15 +5,14 @@ import errno
 import json
 import os
 import shutil
-import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
+from tfslim.litert.child_process import crash_signal, run_child
 from tfslim.litert.worker import ERROR_MARK
 
 
@@ -43,20 +42,14 @@ def run_converter(folder: Path, job: Mapping[str, str], samples: Mapping[str, np
         np.save(folder / f"sample{number}.npy", values)
     job = {**job, "samples": list(samples or {})}
     (folder / "job.json").write_text(json.dumps(job))
-    # A file and not a module, and -P: the worker then needs neither tfslim nor this folder on its import path.
-    command = [sys.executable, "-P", str(Path(__file__).with_name("worker.py")), str(folder)]
-    quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    outcome = subprocess.run(
-        command, env=quiet, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace"
-    )
+    outcome = run_child(Path(__file__).with_name("worker.py"), folder)
     if outcome.returncode:
         raise _failure(outcome, f"'{model}' to quantization={job['quantization']!r}")
     return (folder / "result.tflite").read_bytes()
 
 
 def _failure(outcome: subprocess.CompletedProcess, what: str) -> Exception:
-    if outcome.returncode < 0:
-        name = signal.Signals(-outcome.returncode).name
+    if name := crash_signal(outcome):
         advice = (
             "it was killed, most likely for want of memory: give fewer or smaller representative images"
             if name == "SIGKILL"

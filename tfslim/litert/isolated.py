@@ -1,16 +1,13 @@
 """A .tflite file run in a process of its own, since the interpreter may crash on it, or be another than this one's."""
 
-import json
-import os
-import signal
 import subprocess
-import sys
 import tempfile
 from math import prod
 from pathlib import Path
 
 import numpy as np
 
+from tfslim.litert.child_process import crash_signal, last_words, printed_answer, run_child
 from tfslim.litert.flatfile import open_file
 from tfslim.litert.tflite_graph import Graph
 
@@ -49,13 +46,13 @@ def random_inputs(graph: Graph, runs: int, seed: int = 0) -> Arrays:
     return [[_drawn(rng, tensor.shape, np.dtype(_DTYPES[tensor.dtype])) for tensor in tensors] for _ in range(runs)]
 
 
-def run_isolated(path: str | Path, inputs: Arrays, python: str | Path = sys.executable) -> Arrays:
+def run_isolated(path: str | Path, inputs: Arrays, python: str | Path | None = None) -> Arrays:
     """Runs a .tflite file on inputs.
 
     Args:
         path: The file.
         inputs: For each run the arrays of all inputs, in the order of the graph.
-        python: The interpreter of Python to run it with: one that has ai-edge-litert, or TensorFlow.
+        python: Another interpreter of Python to run it with: one that has ai-edge-litert, or TensorFlow.
 
     Returns:
         For each run the arrays of all outputs.
@@ -68,24 +65,13 @@ def run_isolated(path: str | Path, inputs: Arrays, python: str | Path = sys.exec
         (1, 40)
     """
     path = Path(path)
-    worker = str(Path(__file__).with_name("inference_worker.py"))
+    worker = Path(__file__).with_name("inference_worker.py")
     with tempfile.TemporaryDirectory(prefix="tfslim-run-") as folder:
         taken, given = Path(folder) / "in.npz", Path(folder) / "out.npz"
         named = {f"{run}-{place}": array for run, arrays in enumerate(inputs) for place, array in enumerate(arrays)}
         np.savez(taken, **named)
-        # -I: the worker needs neither tfslim nor this folder on its import path.
-        command = [str(python), "-I", worker, str(path), str(len(inputs)), str(taken), str(given)]
-        quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
         try:
-            outcome = subprocess.run(
-                command,
-                env=quiet,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=_TIMEOUT,
-            )
+            outcome = run_child(worker, path, str(len(inputs)), taken, given, python=python, timeout=_TIMEOUT)
         except subprocess.TimeoutExpired:
             raise CannotRun(f"the interpreter did not finish {path.name} within {_TIMEOUT} s") from None
         if outcome.returncode:
@@ -140,9 +126,9 @@ def _drawn(rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype) ->
 
 
 def _reason(outcome: subprocess.CompletedProcess) -> str:
-    if outcome.returncode < 0:
-        return f"the interpreter crashes with {signal.Signals(-outcome.returncode).name}"
-    try:
-        return f"the interpreter refuses it: {json.loads(outcome.stdout.splitlines()[-1])['error']}"
-    except (IndexError, ValueError, KeyError, TypeError):
-        return f"the interpreter ended without an answer: {outcome.stderr.strip()[-300:] or 'it said nothing'}"
+    if name := crash_signal(outcome):
+        return f"the interpreter crashes with {name}"
+    answer = printed_answer(outcome)
+    if "error" in answer:
+        return f"the interpreter refuses it: {answer['error']}"
+    return f"the interpreter ended without an answer: {last_words(outcome)}"

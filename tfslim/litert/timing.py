@@ -2,17 +2,14 @@
 
 import dataclasses
 import gzip
-import json
-import os
-import signal
 import statistics
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from tfslim.litert.child_process import crash_signal, last_words, printed_answer, run_child
 from tfslim.litert.flatfile import ModelFileError, open_file
 from tfslim.text_table import text_table
 
@@ -149,30 +146,17 @@ def short_names(paths: Sequence[Path]) -> dict[Path, str]:
 
 
 def _timed(path: Path, threads: int, xnnpack: bool, runs: int, warmup: int, timeout: float) -> dict:
-    worker = str(Path(__file__).with_name("timing_worker.py"))
-    # -I: the worker needs neither tfslim nor this folder on its import path.
-    command = [sys.executable, "-I", worker, str(path), str(threads), str(int(xnnpack)), str(runs), str(warmup)]
-    quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    worker = Path(__file__).with_name("timing_worker.py")
+    numbers = [str(number) for number in (threads, int(xnnpack), runs, warmup)]
     try:
-        outcome = subprocess.run(
-            command,
-            env=quiet,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=timeout,
-        )
+        outcome = run_child(worker, path, *numbers, timeout=timeout)
     except subprocess.TimeoutExpired:
         raise ModelFileError(f"{path}: the interpreter did not end within {timeout:g} s; it was stopped") from None
-    if outcome.returncode < 0:
-        name = signal.Signals(-outcome.returncode).name
+    if name := crash_signal(outcome):
         raise ModelFileError(f"{path}: the interpreter crashes on this file with {name}")
-    try:
-        answer = json.loads(outcome.stdout.splitlines()[-1])
-    except (IndexError, ValueError):
-        words = outcome.stderr.strip()[-300:] or "it said nothing"
-        raise ModelFileError(f"{path}: the interpreter ended without an answer: {words}") from None
+    answer = printed_answer(outcome)
+    if not answer:
+        raise ModelFileError(f"{path}: the interpreter ended without an answer: {last_words(outcome)}")
     if "error" in answer:
         raise ModelFileError(f"{path}: the interpreter refuses this file: {answer['error']}")
     return answer

@@ -5,6 +5,10 @@ import re
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _MOST_MEMORY = 8 * 2**30  # bytes of address space; a damaged file may ask for any amount
 
@@ -32,7 +36,7 @@ def peak_memory() -> int:
     return most if sys.platform == "darwin" else 1024 * most
 
 
-def values_for(rng, details: dict):
+def values_for(rng: "np.random.Generator", details: dict) -> "np.ndarray":
     """Values for an input: of the whole range for 8 and 16 bits, zeros for what may be indices, else of 0 to 1."""
     import numpy as np
 

@@ -2,7 +2,13 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import tensorflow as tf
 
 ERROR_MARK = "tfslim-conversion-error: "
 
@@ -21,7 +27,9 @@ def convert_folder(folder: Path) -> None:
     (folder / "result.tflite").write_bytes(converter.convert())
 
 
-def set_converter(converter, job: dict, samples: dict) -> None:
+def set_converter(
+    converter: "tf.lite.TFLiteConverter", job: Mapping[str, str], samples: Mapping[str, "np.ndarray"]
+) -> None:
     """Gives a `tf.lite.TFLiteConverter` all that `tfslim.litert.convert` was asked for.
 
     Args:

@@ -1,9 +1,6 @@
 """`tfslim.tfmot.convert`: the int8 .tflite file of a quantisation-aware trained model."""
 
 import gzip
-import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +8,7 @@ from typing import Any, Literal
 import keras
 
 from tfslim.atomic import replacing
+from tfslim.litert.child_process import crash_signal, run_child
 from tfslim.litert.conversion import ConversionError
 from tfslim.litert.flatfile import float_islands
 from tfslim.report import Report
@@ -89,13 +87,10 @@ def _check(model: Any, trained: Trained) -> None:
 
 
 def _converted(folder: Path, io: str, name: str) -> bytes:
-    command = [sys.executable, "-P", str(Path(__file__).with_name("conversion_worker.py")), str(folder), io]
-    quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    outcome = subprocess.run(
-        command, env=quiet, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace"
-    )
+    outcome = run_child(Path(__file__).with_name("conversion_worker.py"), folder, io)
     if outcome.returncode:
-        how = f"crashed with signal {-outcome.returncode}" if outcome.returncode < 0 else "refuses"
+        name_of_signal = crash_signal(outcome)
+        how = f"crashed with {name_of_signal}" if name_of_signal else "refuses"
         last = (outcome.stderr.strip().splitlines() or ["no message"])[-1].removeprefix(ERROR_MARK)
         raise ConversionError(f"TensorFlow's converter {how} on the quantised {name!r}; no file was written: {last}")
     return (folder / "result.tflite").read_bytes()
