@@ -143,7 +143,10 @@ def _write(figure, path: str | os.PathLike) -> None:
 
 
 def size_against_accuracy(
-    points: Sequence[tuple[str, float, float, bool]], path: str | os.PathLike, title: str = ""
+    points: Sequence[tuple[str, float, float, bool]],
+    path: str | os.PathLike,
+    title: str = "",
+    measured: str = "float32 weights",
 ) -> None:
     """Draws models by their bytes (logarithmic) and their accuracy, each with its name.
 
@@ -151,6 +154,7 @@ def size_against_accuracy(
         points: (name, bytes, accuracy in %, whether to mark it) of each model; marked ones are filled.
         path: the picture to write; written beside and then renamed.
         title: a line above it.
+        measured: what the bytes are of.
 
     Raises:
         ValueError: there are no points, or a size is not above 0.
@@ -167,7 +171,7 @@ def size_against_accuracy(
             name, (size / 1e6, accuracy), (6, 4), textcoords="offset points", fontsize=8, color=INK, clip_on=False
         )
     axes.set_xscale("log")
-    axes.set_xlabel("MB of float32 weights (logarithmic)", fontsize=9, color=INK)
+    axes.set_xlabel(f"MB of {measured} (logarithmic)", fontsize=9, color=INK)
     axes.set_ylabel("accuracy, %", fontsize=9, color=INK)
     axes.grid(color=PALE, linewidth=0.8)
     axes.margins(x=0.15, y=0.12)

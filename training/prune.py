@@ -58,8 +58,6 @@ def main(
     print(run.summary())
     if dry_run:
         return
-    if not resume and any(folder.glob("cut-*")):
-        raise ValueError(f"{folder} holds a run already: go on with --resume, or name another folder with --out")
     run_folder.check_folder(folder, run.written, resume)
     run_folder.begin(folder, run.written)
     verbose = 1 if sys.stdout.isatty() else 2

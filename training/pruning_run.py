@@ -17,7 +17,7 @@ from tfslim.atomic import replacing
 from tfslim.batch_statistics import reestimate_statistics
 from tfslim.data.celeba import CelebA
 from tfslim.distillation import fingerprint
-from tfslim.model_files import load_keras_file, model_file
+from tfslim.model_files import load_keras_file
 from tfslim.pruning import TaylorPruning, carry_optimizer, channel_graph, remove_units, select_units, target
 from tfslim.recast import recast
 
@@ -63,7 +63,7 @@ class PruningRun:
             f"{self.model.name}: {cost.params:,} parameters, {cost.macs / 1e6:.2f}M MACs; "
             f"{graph.prunable_count:,} of {graph.filter_count:,} filters can be removed\n"
             f"by {self.pruning.importance} to at most {self.cuts[-1].limit:,.0f} {counted} in {drops} drops, one every "
-            f"{every}, and {len(self.cuts)} cuts; then {sum(stage.epochs for stage in self.recipe.stages)} epochs"
+            f"{every}, and {len(self.cuts)} cuts; then {self.recipe.epochs} epochs"
         )
 
     def prune(self, folder: pathlib.Path, verbose: int) -> None:
@@ -157,13 +157,7 @@ def prepare(
         ValueError: the network's outputs don't fit the data, its images' size is not the stages', or the target can't
             be met.
     """
-    if not recipe.stages:
-        raise ValueError("stages: at least one is needed, to fine-tune")
-    file = model_file(trained)
-    model = teaching.open_trained(trained, recipe, celeba)
-    size = tuple(model.inputs[0].shape[1:3])
-    if any(tuple(stage.size) != size for stage in recipe.stages):
-        raise ValueError(f"stages: {file} takes images of {size[0]}x{size[1]}, and so must the stages")
+    file, model = teaching.open_to_train_on(trained, recipe, celeba)
     asked = {name: getattr(pruning, name) for name in ("ratio", "params", "macs", "bytes")}
     graph = channel_graph(model, keep=tuple(pruning.keep))
     left, limit = target(graph, **asked)

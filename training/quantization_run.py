@@ -19,7 +19,7 @@ from tfslim.atomic import replacing
 from tfslim.batch_statistics import reestimate_statistics
 from tfslim.data.celeba import CelebA
 from tfslim.distillation import fingerprint
-from tfslim.model_files import load_keras_file, model_file
+from tfslim.model_files import load_keras_file
 from tfslim.quantization import Codec, QuantizingOptimizer, allocate_bits, plan_codecs
 from tfslim.recast import recast
 from tfslim.report import Report
@@ -46,10 +46,10 @@ class QuantizationRun:
             f"{self.model.name}: {4 * self.model.count_params():,} bytes of weights; "
             f"{figures['weight bytes']:,} as {asked.codec}, "
             f"{asked.bits or ('in ' + asked.budget if asked.budget else 'its own')} bits, {asked.scope}\n"
-            f"then {sum(stage.epochs for stage in self.recipe.stages)} epochs"
+            f"then {self.recipe.epochs} epochs"
         )
 
-    def quantize(self, folder: pathlib.Path, resume: bool, verbose: int) -> None:
+    def compress(self, folder: pathlib.Path, resume: bool, verbose: int) -> None:
         """Trains on with the plan; writes the network after snapping alone, after training, and packed."""
         plans = []
 
@@ -104,28 +104,22 @@ def prepare(
         ValueError: the network's outputs don't fit the data, its images' size is not the stages', weights are averaged,
             or the budget can't be met.
     """
-    if not recipe.stages:
-        raise ValueError("stages: at least one is needed, to train in few bits")
     if recipe.optimization.average:
         raise ValueError("optimization.average: averages of weights have no few bits: set it to 0")
-    file = model_file(trained)
-    model = teaching.open_trained(trained, recipe, celeba)
-    size = tuple(model.inputs[0].shape[1:3])
-    if any(tuple(stage.size) != size for stage in recipe.stages):
-        raise ValueError(f"stages: {file} takes images of {size[0]}x{size[1]}, and so must the stages")
+    file, model = teaching.open_to_train_on(trained, recipe, celeba)
     written = recipe.written() | {"trained": fingerprint(model), "quantization": dataclasses.asdict(quantization)}
     teach, said = teaching.teach_with(teacher, recipe, celeba, distillation)
 
-    plan = _plan(model, quantization, celeba, size)
+    plan = _plan(model, quantization, celeba)
     snapped, report = tfslim.quantize_weights(model, plan)
     return QuantizationRun(recipe, celeba, quantization, model, file, teach, written | said, plan, snapped, report)
 
 
-def _plan(model: keras.Model, asked: Quantization, celeba: CelebA, size: tuple[int, int]) -> dict[str, Codec]:
+def _plan(model: keras.Model, asked: Quantization, celeba: CelebA) -> dict[str, Codec]:
     common = {"scope": asked.scope, "skip": asked.skip, "rest": asked.rest}
     if asked.budget is None:
         return plan_codecs(model, asked.codec, asked.bits, **common)
-    images = celeba.arrays("validation", size)[0][: asked.images]
+    images = celeba.arrays("validation", tuple(model.inputs[0].shape[1:3]))[0][: asked.images]
     with progress_bar("bits by budget") as move:
         plan, report = allocate_bits(
             model, asked.budget, images, codec=asked.codec, bits=asked.choices, progress=move, **common

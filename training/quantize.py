@@ -1,17 +1,23 @@
-"""Stores a trained network's weights in few bits, and trains it on so that it loses little; see `--help`."""
+"""Stores a trained network in few bits, or in int8, and trains it on so that it loses little; see `--help`."""
 
 import pathlib
 import sys
 
 import program
 import run_folder
+from compression import Clustering, Int8, Sparsity
 from recipe import Distillation, Quantization, Recipe
 
 DESCRIPTION = """\
-Snaps the weights of a trained network to codebooks, at so many bits or under a budget of bytes, and trains on with the
-weights in few bits all the while, taught or alone. Leaves a run folder as train.py writes it, the packed file
-model.tfslim, the network as it was after snapping alone (post-training.keras), and a table of the three: table, JSON
-and CSV.
+With `quantization`, snaps the weights of a trained network to codebooks, at so many bits or under a budget of bytes,
+and trains on with the weights in few bits all the while, taught or alone. Leaves a run folder as train.py writes it,
+the packed file model.tfslim, and the network as it was after snapping alone (post-training.keras).
+
+With `sparsity`, `clustering` and `int8`, any of them, the network is trained until its small weights are zeros, then
+until its kernels have few values, then with the roundings of int8, each step keeping what came before. Leaves
+sparse.keras, clustered.keras, model-int8.tflite and, to compare with, post-training-int8.tflite.
+
+Both end with a table of the network and what became of it: table, JSON and CSV.
 
 examples:
   python training/quantize.py --config training/recipes/flame-few-bits.yaml --data celeba --trained runs/flame \\
@@ -21,13 +27,20 @@ examples:
   python training/quantize.py --config training/recipes/flame-few-bits.yaml --data celeba --trained runs/flame \\
       --out runs/flame-few-bits --resume
   python training/quantize.py --config training/recipes/flame-few-bits.yaml --data celeba --trained runs/flame --dry-run
+  python training/quantize.py --config training/recipes/slimnet-int8.yaml --data celeba --trained runs/slimnet \\
+      --out runs/slimnet-int8
+  python training/quantize.py --config training/recipes/slimnet-sparse-int8.yaml --data celeba --trained runs/slimnet \\
+      --sparsity.share 0.5 --out runs/slimnet-sparse
 """
 
 
 def main(
     recipe: Recipe,
     trained: str,
-    quantization: Quantization,
+    quantization: Quantization | None = None,
+    sparsity: Sparsity | None = None,
+    clustering: Clustering | None = None,
+    int8: Int8 | None = None,
     teacher: str | None = None,
     distillation: Distillation = Distillation(),
     out: str = "runs/quantized",
@@ -38,9 +51,12 @@ def main(
     """Quantises a network.
 
     Args:
-        recipe: the data, and how to train on: `stages` are the epochs with weights in few bits.
+        recipe: the data, and how to train on: `stages` are the epochs of each step.
         trained: the network: a run folder or a .keras file.
         quantization: how many bits, and for which weights.
+        sparsity: the share of zeros.
+        clustering: how many values a kernel has.
+        int8: the last step, whose file computes in int8.
         teacher: a trained teacher to learn from meanwhile: a run folder or a .keras file.
         distillation: what to copy from the teacher.
         out: the folder to write.
@@ -48,18 +64,27 @@ def main(
         check_images: see `run_folder.FLAGS`.
         dry_run: see `run_folder.FLAGS`.
     """
+    steps = sparsity or clustering or int8
+    if bool(quantization) == bool(steps):
+        raise ValueError("give either quantization (few bits), or some of sparsity, clustering and int8")
     folder = pathlib.Path(out)
     celeba = run_folder.open_data(recipe, check_images)
 
-    import quantization_run
+    if quantization:
+        import quantization_run
 
-    run = quantization_run.prepare(recipe, celeba, trained, quantization, teacher, distillation)
+        run = quantization_run.prepare(recipe, celeba, trained, quantization, teacher, distillation)
+    else:
+        import compression_run
+
+        run = compression_run.prepare(recipe, celeba, trained, sparsity, clustering, int8, teacher, distillation)
     print(run.summary())
     if dry_run:
         return
     run_folder.check_folder(folder, run.written, resume)
     run_folder.begin(folder, run.written)
-    run.quantize(folder, resume, verbose=1 if sys.stdout.isatty() else 2)
+    verbose = 1 if sys.stdout.isatty() else 2
+    run.compress(folder, resume, verbose)
     run.write_table(folder)
 
 

@@ -249,6 +249,11 @@ class Recipe:
     validate_every: int = 1
     seed: int = 0
 
+    @property
+    def epochs(self) -> int:
+        """Those of all stages."""
+        return sum(stage.epochs for stage in self.stages)
+
     def written(self) -> dict:
         """The recipe as plain values, for YAML."""
         return as_plain(dataclasses.asdict(self))

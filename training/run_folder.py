@@ -20,7 +20,7 @@ def check_folder(folder: pathlib.Path, recipe: dict, resume: bool) -> None:
     """Raises an error if `folder` holds a run that would be overwritten, or none or another one to be resumed."""
     written = folder / "recipe.yaml"
     if not resume:
-        if (folder / "state.npz").exists():
+        if any((*folder.glob("state.npz"), *folder.glob("*/state.npz"))):  # the run's, or a part's of it
             raise ValueError(f"{folder} holds a run already: go on with --resume, or name another folder with --out")
         return
     if not written.is_file():

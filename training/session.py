@@ -40,10 +40,6 @@ class Training:
     fitted: keras.Model
 
     @property
-    def epochs(self) -> int:
-        return sum(stage.epochs for stage in self.recipe.stages)
-
-    @property
     def steps(self) -> int:
         return len(self.celeba.part("train")) // self.recipe.optimization.batch_size
 
@@ -54,7 +50,7 @@ class Training:
         return (
             f"{self.plain.name}: {cost.trainable_params:,} trainable parameters, {cost.macs / 1e6:.2f}M MACs\n"
             f"{counts} images; {self.task.summary}; {len(self.celeba.skipped)} skipped\n"
-            f"{self.epochs} epochs ({stages}) of {self.steps} steps of {self.recipe.optimization.batch_size}"
+            f"{self.recipe.epochs} epochs ({stages}) of {self.steps} steps of {self.recipe.optimization.batch_size}"
         )
 
     def batches(self, stage: Stage, epochs: range) -> tf.data.Dataset:
@@ -126,7 +122,7 @@ def prepare(
             replace=_faster_layers(strategy),
         )
         training = Training(recipe, celeba, task, plain, copy, teach(copy))
-        optimizer = make_optimizer(optimization, training.steps, training.epochs, recipe.precision)
+        optimizer = make_optimizer(optimization, training.steps, recipe.epochs, recipe.precision)
         if around:
             optimizer = around(optimizer, copy)
         training.fitted.compile(optimizer, task.loss(), metrics=[task.metric()])
@@ -161,7 +157,7 @@ def fit(
         training.still_batches("validation"),
         "accuracy",
         recipe.validate_every,
-        training.epochs,
+        recipe.epochs,
         trained=training.copy,
     )
     checkpoint.set_model(training.fitted)

@@ -64,6 +64,18 @@ def open_trained(path: str, recipe: Recipe, celeba: CelebA) -> keras.Model:
     return model
 
 
+def open_to_train_on(trained: str, recipe: Recipe, celeba: CelebA) -> tuple[Path, keras.Model]:
+    """The file of a trained network, and the network, once the recipe's stages are known to fit it."""
+    if not recipe.stages:
+        raise ValueError("stages: at least one is needed, to train on")
+    file = model_file(trained)
+    model = open_trained(trained, recipe, celeba)
+    size = tuple(model.inputs[0].shape[1:3])
+    if any(tuple(stage.size) != size for stage in recipe.stages):
+        raise ValueError(f"stages: {file} takes images of {size[0]}x{size[1]}, and so must the stages")
+    return file, model
+
+
 def teach_with(
     teacher: str | None, recipe: Recipe, celeba: CelebA, distillation: Distillation
 ) -> tuple[Callable[[keras.Model], keras.Model], dict]:

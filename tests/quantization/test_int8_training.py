@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from keras import layers
 
+import tfslim
 import tfslim.litert
 import tfslim.tfmot
 from tests.quantization.int8_net import int8_net
 from tests.test_imports import BLOCKED
 from tfslim.quantization.fake_quantize import FakeQuantize, QuantizedKernel, round_kernel
+from tfslim.quantization.int8_layout import int8_layout
 from tfslim.quantization.int8_training import quantize_aware
 
 
@@ -101,6 +103,7 @@ ON_JAX = """
 import keras, numpy as np
 from tests.quantization.int8_net import int8_net
 from tests.test_imports import BLOCKED
+from tfslim.quantization.int8_layout import int8_layout
 from tfslim.quantization.int8_training import quantize_aware
 keras.utils.set_random_seed(0)
 images = np.random.default_rng(0).uniform(0, 255, (32, 8, 8, 3)).astype("float32")
@@ -125,3 +128,9 @@ def test_it_trains_on_jax_without_tensorflow():
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["jax"]
+
+
+def test_it_costs_what_the_model_costs():
+    model = int8_net()
+    found, expected = tfslim.measure(quantize_aware(model)[0]), tfslim.measure(int8_layout(model))
+    assert found.macs == expected.macs > 0

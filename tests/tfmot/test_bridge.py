@@ -201,3 +201,14 @@ def test_a_layer_that_computes_something_else_over_there_is_named(monkeypatch):
     model = keras.Model(x, layers.Dense(3)(layers.ReLU(2.0, name="capped")(layers.Rescaling(4.0)(x))))
     with pytest.raises(ValueError, match=r"differ by .* the first that differs is 'capped' \(ReLU\)"):
         to_tf_keras(model)
+
+
+def test_roundings_that_a_network_makes_much_of_are_no_difference():
+    x = keras.Input((16, 16, 3))
+    far = layers.Rescaling(0.05, offset=1e3)(x)  # where float32 has steps of 0.00006
+    norm = layers.BatchNormalization(name="norm")
+    model = keras.Model(x, norm(far))
+    norm.set_weights([np.ones(3), np.zeros(3), np.full(3, 1e3), np.full(3, 0.3)])
+    inputs = np.random.default_rng(0).uniform(-1, 1, (1, 16, 16, 3)).astype("float32")
+    found, expected = (np.asarray(one(inputs)) for one in (to_tf_keras(model), model))
+    assert 1e-4 < np.abs(found - expected).max() / np.abs(expected).max() < 1e-2

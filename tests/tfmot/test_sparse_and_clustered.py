@@ -36,6 +36,25 @@ def test_clusters_keep_the_zeros(clustered, sparse, patterns):
     assert accuracy(model.predict(patterns["test"][0], verbose=0), patterns) > 0.85
 
 
+def test_a_kernel_of_hardly_any_values_keeps_its_zeros_too():
+    inputs = keras.Input((8,))
+    model = keras.Model(inputs, keras.layers.Dense(4, name="few")(inputs))
+    kernel = np.zeros((8, 4), "float32")
+    kernel[[0, 3, 5], [1, 2, 0]] = -0.5, 0.25, 1.0
+    model.set_weights([kernel, np.zeros(4, "float32")])
+    training, report = tfslim.tfmot.cluster(model, 16, keep_zeros=True)
+    assert report.done == ["few"]
+    training.compile("sgd", "mse")
+    images = np.random.default_rng(0).normal(size=(64, 8)).astype("float32")
+    training.fit(images, np.ones((64, 4), "float32"), epochs=2, verbose=0)
+    found = tfslim.tfmot.strip(training)[0].get_layer("few").get_weights()[0]
+    assert ((found == 0) == (kernel == 0)).all() and (found[kernel != 0] != kernel[kernel != 0]).all()
+
+    model.set_weights([np.where(kernel == 1, kernel, 0), np.zeros(4, "float32")])
+    with pytest.raises(ValueError, match="'few': 'it has 1 weights other than 0'"):
+        tfslim.tfmot.cluster(model, 16, keep_zeros=True)
+
+
 def test_int8_keeps_zeros_and_clusters_in_the_file(clustered, patterns, tmp_path):
     model = clustered[0]
     training, report = tfslim.tfmot.quantize_aware(model, patterns["train"][0][:128], keep=("zeros", "clusters"))

@@ -1,4 +1,4 @@
-"""Quantisation end to end on a few drawn faces: bits, budgets, a packed file, a killed run that goes on, mistakes."""
+"""Quantisation end to end on a few drawn faces: bits, zeros, clusters, int8, killed runs that go on, mistakes."""
 
 import json
 import re
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
-from tests.training.killing import kill_after_an_epoch
+from tests.training.killing import kill_after_an_epoch, kill_when_there_is
 from tests.training.programs import program_command, run
 from tfslim.data import draw_faces
 
@@ -19,6 +19,11 @@ COMMON = {
     "optimization": {"batch_size": 8, "warmup_epochs": 0.5, "average": 0.0},
 }
 FEW_BITS = {"quantization": {"codec": "log_min_max", "bits": 4, "rest": "float16"}}
+SPARSE = {
+    "sparsity": {"share": 0.7, "skip": ["logits"]},
+    "clustering": {"clusters": 16},
+    "int8": {"by": "tfmot", "representative": 40},
+}
 
 
 @pytest.fixture(scope="module")
@@ -27,13 +32,14 @@ def setting(tmp_path_factory):
     draw_faces(folder / "faces", count=90, identities=6, seed=0, size=(36, 32))
     (folder / "train.yaml").write_text(yaml.safe_dump(COMMON))
     (folder / "quantize.yaml").write_text(yaml.safe_dump(COMMON | FEW_BITS))
+    (folder / "sparse.yaml").write_text(yaml.safe_dump(COMMON | SPARSE))
     done = run(program_command(folder, "train.py", "train", "trained"))
     assert done.returncode == 0, done.stderr
     return folder
 
 
-def command(setting, out, *more):
-    return program_command(setting, "quantize.py", "quantize", out, "--trained", setting / "trained", *more)
+def command(setting, out, *more, recipe="quantize"):
+    return program_command(setting, "quantize.py", recipe, out, "--trained", setting / "trained", *more)
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +83,55 @@ def test_a_killed_run_resumed_ends_with_the_same_weights(setting, whole):
         np.testing.assert_array_equal(values, kept[path], err_msg=path)
 
 
+@pytest.fixture(scope="module")
+def compressed(setting):
+    done = run(command(setting, "compressed", recipe="sparse"))
+    assert done.returncode == 0, done.stderr
+    assert "sparsify: 28 kernels, 9 left, as depthwise kernels were not asked for, 1 left, as was asked" in done.stdout
+    return setting / "compressed"
+
+
+def test_the_int8_file_keeps_zeros_and_clusters(compressed):
+    rows = {row["model"]: row for row in json.loads((compressed / "compression.json").read_text())}
+    assert [*rows] == ["original", "post-training int8", "sparse", "clustered", "trained int8"]
+    for label in ("sparse", "clustered", "trained int8"):
+        assert rows[label]["least zeros"] >= 0.69, label
+    for label in ("clustered", "trained int8"):
+        assert rows[label]["most values"] <= 17, label
+    assert rows["post-training int8"]["most values"] > 100
+    kernels = {kernel["name"]: kernel for kernel in rows["trained int8"]["kernels"]}
+    assert len(kernels) == 38 and kernels["logits"]["zeros"] < 0.2
+    file = compressed / "model-int8.tflite"
+    assert rows["trained int8"]["bytes"] == file.stat().st_size
+    assert rows["trained int8"]["gzipped bytes"] < 0.6 * rows["post-training int8"]["gzipped bytes"]
+    assert (compressed / "compression.png").stat().st_size > 10_000
+    assert len((compressed / "compression.csv").read_text().splitlines()) == 6
+
+
+@pytest.mark.slow
+def test_a_killed_compression_resumed_ends_with_the_same_file(setting, compressed):
+    killed = command(setting, "killed-sparse", recipe="sparse")
+    kill_when_there_is(setting / "killed-sparse" / "clustered" / "state.npz", killed)
+    done = run(command(setting, "killed-sparse", recipe="sparse"))
+    assert done.returncode == 2 and "holds a run already: go on with --resume" in done.stderr
+    done = run([*killed, "--resume"])
+    assert done.returncode == 0, done.stderr
+    assert "\nsparse: " not in done.stdout and "\nclustered: " in done.stdout
+    kept = compressed / "model-int8.tflite"
+    assert (setting / "killed-sparse" / "model-int8.tflite").read_bytes() == kept.read_bytes()
+
+
+@pytest.mark.slow
+def test_int8_by_keras_alone_and_taught(setting):
+    options = ["--int8.by", "native", "--int8.representative", "40", "--teacher", setting / "trained"]
+    done = run(program_command(setting, "quantize.py", "train", "native", "--trained", setting / "trained", *options))
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((setting / "native" / "compression.json").read_text())
+    assert [row["model"] for row in rows] == ["original", "post-training int8", "trained int8"]
+    report = json.loads((setting / "native" / "int8" / "report.json").read_text())
+    assert report["skipped"] == {}, "no float islands"
+
+
 def test_a_budget_is_kept_and_a_dry_run_writes_nothing(setting):
     options = ["--quantization.bits", "null", "--quantization.budget", "150 kB", "--dry-run"]
     done = run(command(setting, "budget", *options))
@@ -95,10 +150,26 @@ def test_a_budget_is_kept_and_a_dry_run_writes_nothing(setting):
         (["--quantization.bits", "null", "--quantization.budget", "9 kB"], "9,000 bytes are too few for vgg11"),
         (["--optimization.average", "0.9"], "averages of weights have no few bits"),
         (["--stages", "[{epochs: 1, size: [40, 40]}]"], "takes images of 32x32, and so must the stages"),
+        (["--int8.by", "tfmot"], "give either quantization (few bits), or some of sparsity, clustering and int8"),
     ],
 )
 def test_mistakes_are_one_line(setting, options, message):
     done = run(command(setting, "wrong", *options))
+    assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--int8.by", "native"], "int8.by=native keeps neither zeros nor clusters"),
+        (["--sparsity.depthwise", "true"], "set clustering.depthwise too, or depthwise kernels lose their zeros"),
+        (["--clustering.skip", "[embedding]"], "clustering.skip: embedding would lose its zeros"),
+        (["--sparsity.skip", "[logit]"], "has no layer 'logit' with a kernel; did you mean logits"),
+        (["--precision", "mixed_bfloat16"], "precision=mixed_bfloat16: int8, zeros and clusters are trained with"),
+    ],
+)
+def test_mistakes_in_a_compression_are_one_line(setting, options, message):
+    done = run(command(setting, "wrong", *options, recipe="sparse"))
     assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
 
 

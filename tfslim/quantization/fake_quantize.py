@@ -54,7 +54,7 @@ class FakeQuantize(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("tfslim")
-class QuantizedKernel(keras.layers.Layer):
+class QuantizedKernel(keras.layers.Wrapper):
     """A layer that computes with its kernel rounded to 8 bits, symmetric around 0.
 
     Args:
@@ -67,15 +67,12 @@ class QuantizedKernel(keras.layers.Layer):
     """
 
     def __init__(self, layer: keras.layers.Layer, scaling: Scaling, **kwargs):
-        super().__init__(**kwargs)
-        self.layer, self.scaling = layer, scaling
-
-    def build(self, input_shape):
-        """Builds the layer."""
-        if not self.layer.built:
-            self.layer.build(input_shape)
+        super().__init__(layer, **kwargs)
+        self.scaling = scaling
 
     def call(self, inputs):
+        if isinstance(inputs, keras.KerasTensor):
+            return self.layer(inputs)  # for those who read the graph, such as `tfslim.measure`
         rounded = round_kernel(keras.ops.convert_to_tensor(self.layer.kernel), self.scaling)
         values = [
             [rounded if variable is self.layer.kernel else variable.value for variable in variables]
@@ -87,16 +84,7 @@ class QuantizedKernel(keras.layers.Layer):
         return self.layer.compute_output_shape(input_shape)
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "layer": keras.saving.serialize_keras_object(self.layer),
-            "scaling": self.scaling,
-        }
-
-    @classmethod
-    def from_config(cls, config):
-        """The layer that `get_config` describes."""
-        return cls(**{**config, "layer": keras.saving.deserialize_keras_object(config["layer"])})
+        return super().get_config() | {"scaling": self.scaling}
 
 
 def round_kernel(kernel: keras.KerasTensor, scaling: Scaling) -> keras.KerasTensor:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 import keras
+import numpy as np
 
 from tfslim.report import Report
 from tfslim.tfmot.legacy import experimental_clustering, tfmot
@@ -59,14 +60,22 @@ def cluster(
         names = chosen_kernels(layer, depthwise)
         if not names:
             return "depthwise kernels were not asked for"
-        smallest = min(int(getattr(layer, name).shape.num_elements()) for name in names)
+        smallest = min(_count(getattr(layer, name).numpy(), keep_zeros) for name in names)
+        if keep_zeros:  # the few values of a kernel that has hardly any are its clusters, or its zeros would be lost
+            return f"it has {smallest} weights other than 0" if smallest < least - 1 else None
         return f"it has {smallest} weights" if smallest <= clusters else None
 
     def wrapped(layer: Any) -> Any:
         names = chosen_kernels(layer, depthwise)
-        wrapper = experimental_clustering().cluster_weights(layer, clusters, how, preserve_sparsity=keep_zeros)
+        smallest = min(_count(getattr(layer, name).numpy(), keep_zeros) for name in names)
+        number = min(clusters, smallest + 1)
+        wrapper = experimental_clustering().cluster_weights(layer, number, how, preserve_sparsity=keep_zeros)
         # TF-MOT asks the layer, and itself answers nothing for depthwise kernels.
         layer.get_clusterable_weights = lambda: [(name, getattr(layer, name)) for name in names]
         return wrapper
 
     return wrap_kernels(model, "cluster", wrapped, reason_to_skip, skip)
+
+
+def _count(kernel: np.ndarray, keep_zeros: bool) -> int:
+    return int(np.count_nonzero(kernel)) if keep_zeros else kernel.size

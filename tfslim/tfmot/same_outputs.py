@@ -8,6 +8,8 @@ import numpy as np
 from tfslim.tfmot.legacy import tf_keras
 
 TOLERANCE = 1e-4  # of the largest output
+_MOST_TOLERANCE = 1e-2
+_ROUNDING = 1e-6  # a few roundings' worth of a float32
 _OPEN_EXTENT = 96  # pixels where a model leaves a size open: enough for every network of keras.applications
 
 
@@ -15,17 +17,39 @@ def check_same_outputs(modern: keras.Model, legacy: Any) -> None:
     """Compares both models on random inputs, small ones and ones of a pixel's size.
 
     Raises:
-        ValueError: they differ by more than TOLERANCE of the largest output; it names the first layer that does.
+        ValueError: they differ by more than TOLERANCE of the largest output, or than what the model makes of inputs
+            that differ by a rounding; it names the first layer that does.
     """
     for largest in (255.0, 1.0):
         inputs = [_random(tensor, largest, modern) for tensor in modern.inputs]
-        worst = max(map(_difference, _run(modern, inputs), _run(legacy, inputs)))
-        if worst > TOLERANCE:
-            layer = _first_difference(modern, legacy, inputs)
+        outputs = _run(modern, inputs)
+        worst = max(map(_difference, outputs, _run(legacy, inputs)))
+        allowed = TOLERANCE if worst <= TOLERANCE else _tolerance(modern, inputs, outputs)
+        if worst > allowed:
+            layer = _first_difference(modern, legacy, inputs, allowed)
             raise ValueError(
                 f"{modern.name}: the translated model's outputs differ by {worst:.1e} of the largest, allowed is "
-                f"{TOLERANCE:.0e}; {layer}"
+                f"{allowed:.0e}; {layer}"
             )
+
+
+def _tolerance(modern: keras.Model, inputs: list[np.ndarray], outputs: list[np.ndarray]) -> float:
+    """What weights rounded otherwise make of the outputs, where that is more: networks hardly trained make much of it.
+
+    A batch normalisation whose mean is a thousand deviations from 0 does, for one.
+    """
+    rng = np.random.default_rng(0)
+    copy = keras.models.clone_model(modern)
+    copy.set_weights(
+        [
+            (each * (1 + _ROUNDING * rng.uniform(-1, 1, each.shape))).astype(each.dtype)
+            if each.dtype.kind == "f"
+            else each
+            for each in map(np.asarray, modern.get_weights())
+        ]
+    )
+    change = max(map(_difference, outputs, _run(copy, inputs)))
+    return min(max(TOLERANCE, change), _MOST_TOLERANCE)
 
 
 def in_float32(model: keras.Model) -> keras.Model:
@@ -71,7 +95,7 @@ def _difference(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.abs(one[~odd] - other[~odd]).max(initial=0) / max(np.abs(one[~odd]).max(initial=0), 1e-6))
 
 
-def _first_difference(modern: keras.Model, legacy: Any, inputs: list[np.ndarray]) -> str:
+def _first_difference(modern: keras.Model, legacy: Any, inputs: list[np.ndarray], allowed: float) -> str:
     names = {layer.name for layer in legacy.layers}
     both = [layer for layer in modern.layers if layer.name in names and not isinstance(layer, keras.layers.InputLayer)]
     ours = keras.Model(
@@ -80,6 +104,6 @@ def _first_difference(modern: keras.Model, legacy: Any, inputs: list[np.ndarray]
     theirs = tf_keras().Model(legacy.input, [legacy.get_layer(layer.name).get_output_at(0) for layer in both])
     for layer, one, other in zip(both, _run(ours, inputs), _run(theirs, inputs), strict=True):
         worst = _difference(one, other)
-        if worst > TOLERANCE:
+        if worst > allowed:
             return f"the first that differs is {layer.name!r} ({type(layer).__name__}), by {worst:.1e}"
     return "no layer differs by itself as much"

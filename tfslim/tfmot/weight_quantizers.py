@@ -127,9 +127,10 @@ class Int8Config(_quantization.QuantizeConfig):
         for weight in quantize_weights:
             setattr(layer, self.weight, weight)
 
-    @tf.autograph.experimental.do_not_convert  # which can't read a function without statements
     def set_quantize_activations(self, layer: Any, quantize_activations: list) -> None:
-        """Nothing to do: there are none."""
+        """Takes none, as `get_activations_and_quantizers` names none."""
+        if quantize_activations:
+            raise ValueError(f"{layer.name}: found {len(quantize_activations)} activations, expected none")
 
     def get_output_quantizers(self, layer: Any) -> list:
         """The output's quantizer."""

@@ -1,0 +1,222 @@
+"""A run that ends with an int8 file: zeros, clusters and the roundings of int8, each trained from what came before."""
+
+import collections
+import dataclasses
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import compression_table
+import keras
+import numpy as np
+import session
+import teaching
+import tfmot_training
+from compression import Clustering, Int8, Sparsity
+from recipe import Distillation, Recipe, as_plain
+from task import Task, make_task
+
+import tfslim
+from tfslim.atomic import replacing
+from tfslim.batch_statistics import reestimate_statistics
+from tfslim.data.celeba import CelebA
+from tfslim.data.pipeline import evaluation_batches
+from tfslim.distillation import FrozenTeacher, fingerprint
+from tfslim.model_files import load_keras_file
+from tfslim.report import Report
+from tfslim.tfmot import cluster, convert, pruning_callbacks, quantize_aware, sparsify, strip
+
+ALONE = "post-training-int8.tflite"
+RESULT = "model-int8.tflite"
+
+
+@dataclasses.dataclass(frozen=True)
+class CompressionRun:
+    """What is to be done, made and checked before the first step; `model` is the trained network."""
+
+    recipe: Recipe
+    celeba: CelebA
+    task: Task
+    sparsity: Sparsity | None
+    clustering: Clustering | None
+    int8: Int8 | None
+    model: keras.Model
+    file: pathlib.Path
+    teach: Callable[[keras.Model], keras.Model]
+    answers: tfmot_training.Answers | None
+    written: dict
+    reports: list[Report]
+
+    def summary(self) -> str:
+        lines = [f"{self.model.name}: {4 * self.model.count_params():,} bytes of weights"]
+        for report in self.reports:
+            left = collections.Counter(report.skipped.values())
+            figures = [f"{value} {name}" for name, value in report.figures.items()]
+            figures += [f"{count} left, as {reason}" for reason, count in left.items()]
+            lines.append(f"{report.step}: {', '.join(figures)}")
+        return "\n".join([*lines, f"{self.recipe.epochs} epochs each"])
+
+    def compress(self, folder: pathlib.Path, resume: bool, verbose: int) -> None:
+        """Takes the steps that are not there yet, each a .keras or .tflite file in `folder`."""
+        self.task.name_outputs(folder, resume)
+        model = self.model
+        if not (folder / ALONE).is_file():
+            tfslim.litert.convert(model, folder / ALONE, "int8", representative=self._images())
+        if self.sparsity:
+            model = self._stripped(folder / "sparse.keras", self._sparsified, model, pruning_callbacks(), verbose)
+        if self.clustering:
+            model = self._stripped(folder / "clustered.keras", self._clustered, model, [], verbose)
+        if self.int8 and not (folder / RESULT).is_file():
+            by = self._rounded if self.int8.by == "tfmot" else self._rounded_natively
+            trained = by(model, folder / "int8", resume, verbose)
+            convert(trained, folder / RESULT, self.int8.io).save(folder / "int8" / "report.json")
+
+    def write_table(self, folder: pathlib.Path) -> None:
+        """The original, its post-training file and each step's result side by side."""
+        models = {
+            "original": self.file,
+            "post-training int8": folder / ALONE,
+            "sparse": folder / "sparse.keras",
+            "clustered": folder / "clustered.keras",
+            "trained int8": folder / RESULT,
+        }
+        there = {label: path for label, path in models.items() if path.is_file()}
+        layers = {report.step: report.done for report in self.reports}
+        compression_table.write(
+            self.recipe, there, self.model, layers.get("sparsify", []), layers.get("cluster", []), folder
+        )
+
+    def check(self) -> None:
+        """Makes the first step's model, so that what can't be done shows before anything is trained."""
+        makers = {"sparsity": self._sparsified, "clustering": self._clustered}
+        asked = [make for name, make in makers.items() if getattr(self, name)]
+        self.reports.extend(make(self.model)[1] for make in asked)
+        if self.int8:
+            by = quantize_aware if self.int8.by == "tfmot" else tfslim.quantization.quantize_aware
+            self.reports.append(by(self.model)[1])
+
+    def _stripped(
+        self,
+        path: pathlib.Path,
+        make: Callable[[keras.Model], tuple[Any, Report]],
+        model: keras.Model,
+        callbacks: list,
+        verbose: int,
+    ) -> keras.Model:
+        if path.is_file():
+            return load_keras_file(path)
+        keras.utils.set_random_seed(self.recipe.seed)  # k-means++ draws
+        training, _ = make(model)
+        self._fit(training, path.with_suffix(""), callbacks, verbose)
+        plain, report = strip(training)
+        # Changed weights shift what batch normalisation sees.
+        reestimate_statistics(plain, self._still_batches().take(session.STATISTICS_BATCHES))
+        report.save(path.with_suffix("") / "report.json")
+        with replacing(path) as beside:
+            plain.save(beside)
+        return load_keras_file(path)
+
+    def _sparsified(self, model: keras.Model) -> tuple[Any, Report]:
+        asked, steps = self.sparsity, self._steps * self.recipe.epochs
+        end = 1 if asked.schedule == "constant" else max(1, steps // 2)
+        return sparsify(
+            model,
+            asked.share,
+            asked.schedule,
+            end_step=end,
+            every=max(1, end // 20),
+            pattern=asked.pattern,
+            depthwise=asked.depthwise,
+            skip=asked.skip,
+        )
+
+    def _clustered(self, model: keras.Model) -> tuple[Any, Report]:
+        asked = self.clustering
+        return cluster(
+            model,
+            asked.clusters,
+            asked.start,
+            keep_zeros=self.sparsity is not None,
+            depthwise=asked.depthwise,
+            skip=asked.skip,
+        )
+
+    def _rounded(self, model: keras.Model, folder: pathlib.Path, resume: bool, verbose: int) -> Any:
+        keep = [name for name, asked in (("zeros", self.sparsity), ("clusters", self.clustering)) if asked]
+        training, _ = quantize_aware(model, self._images(), keep)
+        self._fit(training, folder, [], verbose)
+        return training
+
+    def _rounded_natively(self, model: keras.Model, folder: pathlib.Path, resume: bool, verbose: int) -> keras.Model:
+        plain, _ = tfslim.quantization.quantize_aware(model, self._images())
+        training = session.prepare(self.recipe, self.celeba, self.teach, plain)
+        folder.mkdir(exist_ok=True)
+        session.fit(training, folder, resume and (folder / "state.npz").is_file(), verbose, step="int8")
+        return load_keras_file(folder / "model.keras")
+
+    def _fit(self, training: Any, folder: pathlib.Path, callbacks: list, verbose: int) -> None:
+        print(f"{folder.name}: {self.recipe.epochs} epochs", flush=True)
+        tfmot_training.fit(training, self.recipe, self.celeba, self.answers, folder, callbacks, verbose)
+
+    @property
+    def _steps(self) -> int:
+        return len(self.celeba.part("train")) // self.recipe.optimization.batch_size
+
+    def _still_batches(self):
+        size = self.recipe.stages[0].size
+        return evaluation_batches(self.celeba, "train", size, 100, targets=self.task.targets)
+
+    def _images(self) -> np.ndarray:
+        count = self.int8.representative if self.int8 else Int8().representative
+        batches = self._still_batches().take(-(-count // 100))
+        return np.concatenate([images for images, _ in batches.as_numpy_iterator()])[:count]
+
+
+def prepare(
+    recipe: Recipe,
+    celeba: CelebA,
+    trained: str,
+    sparsity: Sparsity | None,
+    clustering: Clustering | None,
+    int8: Int8 | None,
+    teacher: str | None,
+    distillation: Distillation,
+) -> CompressionRun:
+    """Opens the network and the teacher, and makes the first step's model.
+
+    Raises:
+        ValueError: the network's outputs don't fit the data, its images' size is not the stages', or the recipe asks
+            for what these trainings don't have.
+        ImportError: TF-MOT is not installed, saying what to install.
+    """
+    for option, given, plain in (
+        ("optimization.average", recipe.optimization.average, 0.0),
+        ("precision", recipe.precision, "float32"),
+        ("strategy", recipe.strategy, "none"),
+    ):
+        if given != plain:
+            raise ValueError(f"{option}={given}: int8, zeros and clusters are trained with {plain}")
+    if int8 and int8.by == "native" and (sparsity or clustering):
+        raise ValueError("int8.by=native keeps neither zeros nor clusters: take tfmot")
+    if sparsity and clustering:
+        if sparsity.depthwise and not clustering.depthwise:
+            raise ValueError("sparsity.depthwise: set clustering.depthwise too, or depthwise kernels lose their zeros")
+        if lost := sorted(set(clustering.skip) - set(sparsity.skip)):
+            raise ValueError(f"clustering.skip: {lost[0]} would lose its zeros: name it in sparsity.skip too")
+    if teacher and distillation.features and not (int8 and int8.by == "native"):
+        raise ValueError("distillation.features: TF-MOT's trainings copy answers alone: set features to 0")
+    file, model = teaching.open_to_train_on(trained, recipe, celeba)
+    asked = {"sparsity": sparsity, "clustering": clustering, "int8": int8}
+    written = recipe.written() | {"trained": fingerprint(model)}
+    written |= {name: as_plain(dataclasses.asdict(each)) for name, each in asked.items() if each}
+    teach, said = teaching.teach_with(teacher, recipe, celeba, distillation)
+    answers = None
+    if teacher:
+        frozen = FrozenTeacher(teaching.load_teacher(teacher, recipe, celeba), ["output"])
+        answers = tfmot_training.Answers(frozen, teaching.losses(distillation, recipe.task), distillation.labels)
+    task = make_task(recipe, celeba)
+    run = CompressionRun(
+        recipe, celeba, task, sparsity, clustering, int8, model, file, teach, answers, written | said, []
+    )
+    run.check()
+    return run

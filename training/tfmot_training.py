@@ -1,0 +1,146 @@
+"""The training loop of TF-MOT's models: the recipe's stream, loss and schedule, saved after every epoch."""
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+from recipe import Optimization, Recipe
+from results import write_json
+from session import stage_batches
+from task import Task, make_task
+
+from tfslim.data.celeba import CelebA
+from tfslim.data.pipeline import evaluation_batches
+from tfslim.distillation import DistillationLoss, FrozenTeacher
+from tfslim.tfmot import restore_training, save_training
+from tfslim.tfmot.legacy import tf_keras
+
+STATE = "state.npz"
+
+
+@dataclasses.dataclass(frozen=True)
+class Answers:
+    """A teacher's answers, carried beside the labels.
+
+    Args:
+        teacher: gives them.
+        losses: what is copied of them.
+        labels: weight of the loss on the labels beside these.
+    """
+
+    teacher: FrozenTeacher
+    losses: list[DistillationLoss]
+    labels: float
+
+
+def fit(
+    model: Any,
+    recipe: Recipe,
+    celeba: CelebA,
+    answers: Answers | None,
+    folder: pathlib.Path,
+    callbacks: list,
+    verbose: int,
+) -> None:
+    """Trains one of TF-MOT's models for the recipe's epochs, or goes on where `folder` was.
+
+    What dropout draws after going on differs from what an unbroken run would have drawn.
+    """
+    task = make_task(recipe, celeba)
+    steps, epochs = len(celeba.part("train")) // recipe.optimization.batch_size, recipe.epochs
+    columns = task.outputs if task.targets == "attributes" else 1
+    model.compile(
+        make_legacy_optimizer(recipe.optimization, steps, epochs),
+        _loss(task, columns, answers),
+        metrics=[_accuracy(task, columns)],
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    done = 0
+    if (folder / STATE).is_file():
+        restore_training(model, folder / STATE)
+        done = int(model.optimizer.iterations) // steps
+    if done == epochs:
+        return
+
+    def beside_labels(images: tf.Tensor, wanted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        wanted = _columns(wanted, columns)
+        if answers is not None:
+            wanted = tf.concat([wanted, answers.teacher(images)["output"]], axis=-1)
+        return images, wanted
+
+    stage = recipe.stages[0]
+    validation = evaluation_batches(celeba, "validation", stage.size, 100, targets=task.targets)
+    model.fit(
+        stage_batches(recipe, celeba, task.targets, stage, range(done, epochs)).map(beside_labels),
+        steps_per_epoch=steps,
+        initial_epoch=done,
+        epochs=epochs,
+        validation_data=validation.map(lambda images, wanted: (images, _columns(wanted, columns))),
+        validation_freq=recipe.validate_every,
+        callbacks=[*callbacks, _saving(folder)],
+        shuffle=False,  # the stream is shuffled already
+        verbose=verbose,
+    )
+
+
+def make_legacy_optimizer(asked: Optimization, steps: int, epochs: int) -> Any:
+    """What `make_optimizer` makes, of tf_keras."""
+    optimizers = tf_keras().optimizers
+    warmup = round(asked.warmup_epochs * steps)
+    schedule = optimizers.schedules.CosineDecay(
+        initial_learning_rate=asked.learning_rate / 20,
+        decay_steps=max(1, epochs * steps - warmup),
+        alpha=asked.final_rate,
+        warmup_target=asked.learning_rate,
+        warmup_steps=warmup,
+    )
+    optimizer = optimizers.AdamW(schedule, weight_decay=asked.weight_decay)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+def _columns(wanted: tf.Tensor, columns: int) -> tf.Tensor:
+    return tf.cast(tf.reshape(wanted, (-1, columns)), tf.float32)
+
+
+def _loss(task: Task, columns: int, answers: Answers | None) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    labels = task.loss()
+
+    def loss(wanted: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        by_labels = labels.call(wanted[:, :columns], logits)
+        if answers is None:
+            return by_labels
+        if wanted.shape[-1] == columns:  # of the validation part, which the teacher is not asked about
+            return answers.labels * by_labels
+        copied = sum(each.weight * each(logits, wanted[:, columns:]) for each in answers.losses)
+        return answers.labels * by_labels + copied
+
+    return loss
+
+
+def _accuracy(task: Task, columns: int) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    def accuracy(wanted: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        if task.targets == "attributes":
+            right = (logits > 0) == (wanted[:, :columns] > 0.5)
+        else:
+            right = tf.argmax(logits, -1) == tf.cast(wanted[:, 0], tf.int64)
+        return tf.cast(right, tf.float32)
+
+    return accuracy
+
+
+def _saving(folder: pathlib.Path) -> Any:
+    """The callback that saves an epoch's figures, and then the training, which says that the epoch is done."""
+
+    class Saving(tf_keras().callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            history = folder / "history.json"
+            rows = json.loads(history.read_text(encoding="utf-8")) if epoch and history.is_file() else []
+            figures = {name: float(value) for name, value in (logs or {}).items()}
+            write_json(history, [*rows[:epoch], {"epoch": epoch + 1, **figures}])
+            save_training(self.model, folder / STATE)
+
+    return Saving()
