@@ -1,5 +1,5 @@
 # make demo: from drawn faces to a trained Slim-Net, the same with half its MACs and for the Edge TPU, and a student that
-# verifies people, also in 4 bits; tables, pictures, .tflite and .tfslim files, in minutes on a CPU.
+# verifies people, also in 4 bits and in sparse int8; tables, pictures, .tflite and .tfslim files, in minutes on a CPU.
 # make test: style and tests, save for the slowest, which are make test-slow. All make the environment in .venv first;
 # PYTHON is the interpreter to make it with.
 PYTHON ?= python3.11
@@ -32,13 +32,14 @@ demo: setup
 	$(RUN) training/distill.py --config training/recipes/demo-student.yaml --data $(FACES) --teacher demo/teacher --out demo/student
 	$(RUN) export/tflite.py demo/student --data $(FACES) --outputs embedding --kinds '[int8]'
 	$(RUN) training/evaluate.py demo/teacher demo/student demo/student/embedding-int8.tflite --data $(FACES) --task verification --template 5 --out demo/student/verification
-	rm -rf demo/few-bits demo/edgetpu
+	rm -rf demo/few-bits demo/int8 demo/edgetpu
 	$(RUN) training/quantize.py --config training/recipes/demo-few-bits.yaml --data $(FACES) --trained demo/student --out demo/few-bits
+	$(RUN) training/quantize.py --config training/recipes/demo-sparse-int8.yaml --data $(FACES) --trained demo/student --out demo/int8
 	$(RUN) export/tflite.py $(NET) --data $(FACES) --kinds '[int8]' --target edgetpu --out demo/edgetpu
 	$(RUN) export/lint.py demo/edgetpu/model-int8.tflite
 	$(RUN) export/benchmark.py $(NET)/model-*.tflite --picture demo/edgetpu/latency.png
 	$(RUN) examples/label_photo.py $(NET)/model-int8.tflite $(FACES)/img_align_celeba/000001.jpg
-	@ls -l demo/few-bits/*.tfslim demo/edgetpu/*.tflite demo/pruned/*.png demo/pruned/*.keras demo/student/verification/*.png demo/student/*.keras demo/student/*.tflite $(NET)/*.keras $(NET)/*.tflite $(NET)/evaluation-test/*.png $(NET)/predictions/*.png
+	@ls -l demo/few-bits/*.tfslim demo/int8/*.tflite demo/int8/*.png demo/edgetpu/*.tflite demo/pruned/*.png demo/pruned/*.keras demo/student/verification/*.png demo/student/*.keras demo/student/*.tflite $(NET)/*.keras $(NET)/*.tflite $(NET)/evaluation-test/*.png $(NET)/predictions/*.png
 
 test: setup
 	.venv/bin/ruff check .

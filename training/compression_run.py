@@ -61,7 +61,9 @@ class CompressionRun:
         self.task.name_outputs(folder, resume)
         model = self.model
         if not (folder / ALONE).is_file():
-            tfslim.litert.convert(model, folder / ALONE, "int8", representative=self._images())
+            with replacing(folder / ALONE) as beside:
+                tfslim.litert.convert(model, beside, "int8", representative=self._images())
+                tfslim.litert.slim_file(beside, beside, keep_names=True)  # kernels are told by them
         if self.sparsity:
             model = self._stripped(folder / "sparse.keras", self._sparsified, model, pruning_callbacks(), verbose)
         if self.clustering:
@@ -69,7 +71,9 @@ class CompressionRun:
         if self.int8 and not (folder / RESULT).is_file():
             by = self._rounded if self.int8.by == "tfmot" else self._rounded_natively
             trained = by(model, folder / "int8", resume, verbose)
-            convert(trained, folder / RESULT, self.int8.io).save(folder / "int8" / "report.json")
+            with replacing(folder / RESULT) as beside:
+                convert(trained, beside, self.int8.io).save(folder / "int8" / "report.json")
+                tfslim.litert.slim_file(beside, beside, keep_names=True)  # kernels are told by them
 
     def write_table(self, folder: pathlib.Path) -> None:
         """The original, its post-training file and each step's result side by side."""

@@ -43,6 +43,7 @@ def write(
             lines.append({"model": label, **sizes, **_contents(found, sparse, clustered), **judge(path, celeba)})
             kernels[label] = [dataclasses.asdict(kernel) for kernel in found]
             move(number, len(models))
+    lines = [dict.fromkeys(lines[0]) | line for line in lines]
     write_rows(folder / "compression.csv", lines)
     write_json(folder / "compression.json", [line | {"kernels": kernels[line["model"]]} for line in lines])
     _print(lines)
@@ -71,7 +72,7 @@ def _print(lines: list[dict]) -> None:
     title = f"compression; shares in %, always the commonest: {percent(lines[0]['majority'])}"
     shown = rich.table.Table("model", title=title)
     contents = [name for name in ("least zeros", "most values") if name in lines[0]]
-    shares = [name for name in lines[0] if name.startswith(("accuracy", "balanced", "EER"))]
+    shares = [name for name in lines[0] if name.startswith(("accuracy", "balanced"))]
     for head in ("kB", "gzipped kB", *contents, *shares):
         shown.add_column(head, justify="right")
     for line in lines:

@@ -40,7 +40,7 @@ def write(recipe: Recipe, models: dict[str, Path], folder: Path) -> None:
 
 
 def judge_identity(model: Path, celeba: CelebA) -> dict[str, float | None]:
-    """Shares: naming people of the test part, and telling people apart who were held out of training."""
+    """Shares: naming people of the test part, and for .keras files telling apart people held out of training."""
     from evaluate_verification import held_out_records
 
     from tfslim.data.verification_pairs import pairs
@@ -53,7 +53,7 @@ def judge_identity(model: Path, celeba: CelebA) -> dict[str, float | None]:
     records = identifier.people.known(celeba.part("test"), "test", identifier.path)
     table, _ = identify(identifier, celeba.source, records, on_error=celeba.on_error)
     figures = {"accuracy": table.top_1, "balanced accuracy": table.balanced_accuracy, "majority": table.majority}
-    if not identifier.people.held_out:
+    if not identifier.people.held_out or model.suffix == ".tflite":  # which can't be cut at its embedding
         return figures
     everyone = CelebA(celeba.folder, split="7:2:1", on_error=celeba.on_error)
     records = held_out_records(everyone, identifier.people.held_out)

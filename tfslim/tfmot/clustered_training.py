@@ -56,26 +56,31 @@ def cluster(
         raise ValueError(f"start={start!r}; expected one of {', '.join(map(repr, _STARTS))}")
     how = getattr(tfmot().clustering.keras.CentroidInitialization, _STARTS[start])
 
+    def smallest(layer: Any) -> np.ndarray:
+        kernels = (getattr(layer, name).numpy() for name in chosen_kernels(layer, depthwise))
+        return min(kernels, key=lambda kernel: _values(kernel, keep_zeros))
+
+    def number(layer: Any) -> int:
+        # The few values of a kernel that has hardly any are its clusters, or its zeros would be lost.
+        return min(clusters, _values(smallest(layer), keep_zeros))
+
     def reason_to_skip(layer: Any) -> str | None:
-        names = chosen_kernels(layer, depthwise)
-        if not names:
+        if not chosen_kernels(layer, depthwise):
             return "depthwise kernels were not asked for"
-        smallest = min(_count(getattr(layer, name).numpy(), keep_zeros) for name in names)
-        if keep_zeros:  # the few values of a kernel that has hardly any are its clusters, or its zeros would be lost
-            return f"it has {smallest} weights other than 0" if smallest < least - 1 else None
-        return f"it has {smallest} weights" if smallest <= clusters else None
+        if smallest(layer).size <= number(layer):
+            return f"it has {smallest(layer).size} weights"
+        return f"it has {number(layer) - 1} weights other than 0" if number(layer) < least else None
 
     def wrapped(layer: Any) -> Any:
-        names = chosen_kernels(layer, depthwise)
-        smallest = min(_count(getattr(layer, name).numpy(), keep_zeros) for name in names)
-        number = min(clusters, smallest + 1)
-        wrapper = experimental_clustering().cluster_weights(layer, number, how, preserve_sparsity=keep_zeros)
+        wrapper = experimental_clustering().cluster_weights(layer, number(layer), how, preserve_sparsity=keep_zeros)
         # TF-MOT asks the layer, and itself answers nothing for depthwise kernels.
+        names = chosen_kernels(layer, depthwise)
         layer.get_clusterable_weights = lambda: [(name, getattr(layer, name)) for name in names]
         return wrapper
 
     return wrap_kernels(model, "cluster", wrapped, reason_to_skip, skip)
 
 
-def _count(kernel: np.ndarray, keep_zeros: bool) -> int:
-    return int(np.count_nonzero(kernel)) if keep_zeros else kernel.size
+def _values(kernel: np.ndarray, keep_zeros: bool) -> int:
+    """The most values that a kernel can have, with 0 for one where zeros stay."""
+    return int(np.count_nonzero(kernel)) + 1 if keep_zeros else kernel.size
