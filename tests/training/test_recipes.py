@@ -29,7 +29,7 @@ def parsed(path: Path):
         main = stage1.main
     elif "pruning" in content:
         main, more = prune.main, ["--trained", "runs/trained"]
-    elif "quantization" in content:
+    elif content.keys() & {"quantization", "sparsity", "int8"}:
         main, more = quantize.main, ["--trained", "runs/trained"]
     elif "distillation" in content:
         main, more = distill.main, ["--teacher", "runs/teacher"]
