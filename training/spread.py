@@ -1,0 +1,89 @@
+"""Puts the tables of several runs of one recipe together: mean and spread over the seeds; see `--help`."""
+
+import json
+import statistics
+from pathlib import Path
+
+import program
+
+DESCRIPTION = """\
+Puts the tables together that prune.py or quantize.py wrote for several seeds of one recipe: for every row and figure
+the mean over the runs and, for shares, their standard deviation. A Markdown table, and JSON with all runs' figures.
+
+examples:
+  python training/spread.py runs/slimnet-int8-0 runs/slimnet-int8-1 runs/slimnet-int8-2
+  python training/spread.py runs/squeezer-* --out squeezer.md
+"""
+TABLES = ("compression.json", "quantization.json", "pruning.json")
+SHARES = ("accuracy", "balanced", "EER", "TAR", "share", "least zeros", "majority")  # in 0..1, shown in %
+
+
+def main(runs: list[str], out: str | None = None) -> None:
+    """Prints the table.
+
+    Args:
+        runs: run folders of prune.py or quantize.py.
+        out: Markdown file to write; the same as JSON lies beside it.
+    """
+    tables = [_table(Path(run)) for run in runs]
+    rows = {str(run): [row["model"] for row in table] for run, table in zip(runs, tables, strict=True)}
+    odd = next((run for run in rows if rows[run] != rows[runs[0]]), None)
+    if odd:
+        raise ValueError(f"{odd}: has the rows {', '.join(rows[odd])}, and {runs[0]} {', '.join(rows[runs[0]])}")
+    merged = [merge([table[place] for table in tables]) for place in range(len(tables[0]))]
+    text = _markdown(merged, len(runs))
+    print(text)
+    if out:
+        from results import write_json
+
+        from tfslim.atomic import replacing
+
+        with replacing(out) as beside:
+            Path(beside).write_text(text + "\n", encoding="utf-8")
+        write_json(Path(out).with_suffix(".json"), {"runs": runs, "rows": merged})
+
+
+def merge(rows: list[dict]) -> dict:
+    """The same row of several tables as one; a figure that one of them lacks is None.
+
+    Example:
+        >>> merge([{"model": "sparse", "accuracy": 0.5}, {"model": "sparse", "accuracy": 0.7}])
+        {'model': 'sparse', 'accuracy': {'mean': 0.6, 'deviation': 0.1414..., 'runs': [0.5, 0.7]}}
+    """
+    merged: dict = {"model": rows[0]["model"]}
+    for name in rows[0]:
+        found = [row.get(name) for row in rows]
+        if name == "model" or any(isinstance(value, list | str) for value in found):
+            continue
+        whole = None not in found
+        deviation = statistics.stdev(found) if whole and len(found) > 1 else None
+        merged[name] = {"mean": statistics.fmean(found), "deviation": deviation, "runs": found} if whole else None
+    return merged
+
+
+def _table(folder: Path) -> list[dict]:
+    found = [folder / name for name in TABLES if (folder / name).is_file()]
+    if not found:
+        raise FileNotFoundError(f"{folder}: holds none of {', '.join(TABLES)}; let prune.py or quantize.py end first")
+    return json.loads(found[0].read_text(encoding="utf-8"))
+
+
+def _markdown(rows: list[dict], runs: int) -> str:
+    names = list(dict.fromkeys(name for row in rows for name in row if name != "model"))
+    heads = [f"{name}, %" if name.startswith(SHARES) else name for name in names]
+    lines = [["model", *heads], ["---", *["--:"] * len(names)]]
+    lines += [[row["model"], *(_shown(name, row.get(name)) for name in names)] for row in rows]
+    return "\n".join(["| " + " | ".join(line) + " |" for line in lines] + ["", f"{runs} runs"])
+
+
+def _shown(name: str, figure: dict | None) -> str:
+    if figure is None:
+        return "-"
+    if not name.startswith(SHARES):
+        return f"{figure['mean']:,.0f}"
+    spread = "" if figure["deviation"] is None else f" ± {100 * figure['deviation']:.2f}"
+    return f"{100 * figure['mean']:.2f}{spread}"
+
+
+if __name__ == "__main__":
+    program.run(main, DESCRIPTION, positional={"runs": "run folders of prune.py or quantize.py"})
