@@ -9,8 +9,8 @@ class Sparsity:
     """Small weights that become zeros while the network trains.
 
     Args:
-        share: of each kernel's weights that are 0 in the end, above 0 and below 1.
-        schedule: all at once, or ever more slowly until half of the training.
+        share: of each kernel's weights that are 0 in the end, above 0 and below 1; a half with pattern "2:4".
+        schedule: all at once, or ever more slowly until half of the training; with "2:4" it is all at once.
         pattern: "unstructured", or "2:4" for two zeros in each four neighbouring input channels.
         depthwise: whether depthwise kernels lose weights as well.
         skip: names of layers that keep all weights.
@@ -21,6 +21,10 @@ class Sparsity:
     pattern: Literal["unstructured", "2:4"] = "unstructured"
     depthwise: bool = False
     skip: list[str] = field(default_factory=list)
+
+    def __post_init__(self):
+        if self.pattern == "2:4" and self.share != 0.5:
+            raise ValueError(f"sparsity.share={self.share}: the pattern 2:4 makes a half: set share to 0.5")
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,8 @@ class Int8:
     """Training with the roundings of int8, whose .tflite file computes alike; keeps the zeros and clusters made before.
 
     Args:
-        by: "tfmot" for TF-MOT's wrappers, "native" for Keras 3's own layers, which keep neither zeros nor clusters.
+        by: "tfmot" for TF-MOT's wrappers, as the last epoch leaves them; "native" for Keras 3's own layers without
+            TF-MOT, at the best validated epoch, which keep neither zeros nor clusters.
         io: what the file takes and gives.
         representative: training images that the first ranges are measured on.
     """

@@ -13,10 +13,12 @@ import session
 import teaching
 import tfmot_training
 from compression import Clustering, Int8, Sparsity
+from compression_table import kernel_names
 from recipe import Distillation, Recipe, as_plain
 from task import Task, make_task
 
 import tfslim
+import tfslim.tfmot
 from tfslim.atomic import replacing
 from tfslim.batch_statistics import reestimate_statistics
 from tfslim.data.celeba import CelebA
@@ -24,9 +26,10 @@ from tfslim.data.pipeline import evaluation_batches
 from tfslim.distillation import FrozenTeacher, fingerprint
 from tfslim.model_files import load_keras_file
 from tfslim.report import Report
-from tfslim.tfmot import cluster, convert, pruning_callbacks, quantize_aware, sparsify, strip
 
 ALONE = "post-training-int8.tflite"
+SPARSE = "sparse.keras"
+CLUSTERED = "clustered.keras"
 RESULT = "model-int8.tflite"
 
 
@@ -56,8 +59,17 @@ class CompressionRun:
             lines.append(f"{report.step}: {', '.join(figures)}")
         return "\n".join([*lines, f"{self.recipe.epochs} epochs each"])
 
+    @property
+    def results(self) -> tuple[str, ...]:
+        """The files that stand for a step that is done."""
+        return ALONE, SPARSE, CLUSTERED, RESULT
+
     def compress(self, folder: pathlib.Path, resume: bool, verbose: int) -> None:
         """Takes the steps that are not there yet, each a .keras or .tflite file in `folder`."""
+        with session.naming_broken_images(self.celeba):
+            self._compress(folder, resume, verbose)
+
+    def _compress(self, folder: pathlib.Path, resume: bool, verbose: int) -> None:
         self.task.name_outputs(folder, resume)
         model = self.model
         if not (folder / ALONE).is_file():
@@ -65,30 +77,32 @@ class CompressionRun:
                 tfslim.litert.convert(model, beside, "int8", representative=self._images())
                 tfslim.litert.slim_file(beside, beside, keep_names=True)  # kernels are told by them
         if self.sparsity:
-            model = self._stripped(folder / "sparse.keras", self._sparsified, model, pruning_callbacks(), verbose)
+            model = self._stripped(folder / SPARSE, self._sparsified, model, tfslim.tfmot.pruning_callbacks(), verbose)
         if self.clustering:
-            model = self._stripped(folder / "clustered.keras", self._clustered, model, [], verbose)
+            model = self._stripped(folder / CLUSTERED, self._clustered, model, [], verbose)
         if self.int8 and not (folder / RESULT).is_file():
             by = self._rounded if self.int8.by == "tfmot" else self._rounded_natively
             trained = by(model, folder / "int8", resume, verbose)
             with replacing(folder / RESULT) as beside:
-                convert(trained, beside, self.int8.io).save(folder / "int8" / "report.json")
+                in_float = tfslim.tfmot.convert(trained, beside, self.int8.io).skipped
                 tfslim.litert.slim_file(beside, beside, keep_names=True)  # kernels are told by them
+            for tensor, why in in_float.items():
+                print(f"{RESULT}: {tensor}: {why}")
 
     def write_table(self, folder: pathlib.Path) -> None:
         """The original, its post-training file and each step's result side by side."""
         models = {
             "original": self.file,
             "post-training int8": folder / ALONE,
-            "sparse": folder / "sparse.keras",
-            "clustered": folder / "clustered.keras",
+            "sparse": folder / SPARSE,
+            "clustered": folder / CLUSTERED,
             "trained int8": folder / RESULT,
         }
         there = {label: path for label, path in models.items() if path.is_file()}
         layers = {report.step: report.done for report in self.reports}
-        compression_table.write(
-            self.recipe, there, self.model, layers.get("sparsify", []), layers.get("cluster", []), folder
-        )
+        sparse = [name for layer in layers.get("sparsify", []) for name in kernel_names(layer, self.sparsity.depthwise)]
+        few = [name for layer in layers.get("cluster", []) for name in kernel_names(layer, self.clustering.depthwise)]
+        compression_table.write(self.recipe, there, self.model, sparse, few, folder)
 
     def check(self) -> None:
         """Makes the first step's model, so that what can't be done shows before anything is trained."""
@@ -96,7 +110,7 @@ class CompressionRun:
         asked = [make for name, make in makers.items() if getattr(self, name)]
         self.reports.extend(make(self.model)[1] for make in asked)
         if self.int8:
-            by = quantize_aware if self.int8.by == "tfmot" else tfslim.quantization.quantize_aware
+            by = tfslim.tfmot.quantize_aware if self.int8.by == "tfmot" else tfslim.quantization.quantize_aware
             self.reports.append(by(self.model)[1])
 
     def _stripped(
@@ -112,7 +126,7 @@ class CompressionRun:
         keras.utils.set_random_seed(self.recipe.seed)  # k-means++ draws
         training, _ = make(model)
         self._fit(training, path.with_suffix(""), callbacks, verbose)
-        plain, report = strip(training)
+        plain, report = tfslim.tfmot.strip(training)
         # Changed weights shift what batch normalisation sees.
         reestimate_statistics(plain, self._still_batches().take(session.STATISTICS_BATCHES))
         report.save(path.with_suffix("") / "report.json")
@@ -123,7 +137,7 @@ class CompressionRun:
     def _sparsified(self, model: keras.Model) -> tuple[Any, Report]:
         asked, steps = self.sparsity, self._steps * self.recipe.epochs
         end = 1 if asked.schedule == "constant" else max(1, steps // 2)
-        return sparsify(
+        return tfslim.tfmot.sparsify(
             model,
             asked.share,
             asked.schedule,
@@ -136,7 +150,7 @@ class CompressionRun:
 
     def _clustered(self, model: keras.Model) -> tuple[Any, Report]:
         asked = self.clustering
-        return cluster(
+        return tfslim.tfmot.cluster(
             model,
             asked.clusters,
             asked.start,
@@ -147,7 +161,7 @@ class CompressionRun:
 
     def _rounded(self, model: keras.Model, folder: pathlib.Path, resume: bool, verbose: int) -> Any:
         keep = [name for name, asked in (("zeros", self.sparsity), ("clusters", self.clustering)) if asked]
-        training, _ = quantize_aware(model, self._images(), keep)
+        training, _ = tfslim.tfmot.quantize_aware(model, self._images(), keep)
         self._fit(training, folder, [], verbose)
         return training
 
@@ -202,6 +216,9 @@ def prepare(
             raise ValueError(f"{option}={given}: int8, zeros and clusters are trained with {plain}")
     if int8 and int8.by == "native" and (sparsity or clustering):
         raise ValueError("int8.by=native keeps neither zeros nor clusters: take tfmot")
+    session.check_amounts(recipe, celeba)
+    if recipe.on_error == "skip":  # or epochs would become shorter while images that are broken are found
+        celeba.check_images()
     if sparsity and clustering:
         if sparsity.depthwise and not clustering.depthwise:
             raise ValueError("sparsity.depthwise: set clustering.depthwise too, or depthwise kernels lose their zeros")

@@ -27,13 +27,14 @@ def write(
         recipe: whose data and task it was.
         models: label -> file of a model, the original first.
         model: the original.
-        sparse: names of the layers that were to get zeros.
+        sparse: names of the kernels that were to get zeros.
         clustered: names of those that were to get few values.
         folder: where to write.
     """
     celeba = CelebA(recipe.data, split=recipe.split, seed=recipe.split_seed, on_error=recipe.on_error)
     judge = pruning_table.judge_identity if recipe.task == "identity" else pruning_table.judge_attributes
-    names = [kernel.name for kernel in model_kernels(tfslim.flatten(model))]
+    layers = [kernel.name.split(" ")[0] for kernel in model_kernels(tfslim.flatten(model))]
+    names = [name for layer in dict.fromkeys(layers) for name in kernel_names(layer, depthwise=True)]
     lines, kernels = [], {}
     with progress_bar("measuring") as move:
         for number, (label, path) in enumerate(models.items(), start=1):
@@ -61,10 +62,17 @@ def _contents(kernels: list[KernelContent], sparse: list[str], clustered: list[s
     """The least share of zeros among the kernels that were to have some, the most values of a filter likewise."""
     figures = {}
     if sparse:
-        figures["least zeros"] = min(kernel.zeros for kernel in kernels if kernel.name in sparse)
+        figures["least zeros"] = min((kernel.zeros for kernel in kernels if kernel.name in sparse), default=None)
     if clustered:
-        figures["most values"] = max(kernel.filter_values for kernel in kernels if kernel.name in clustered)
+        values = (kernel.filter_values for kernel in kernels if kernel.name in clustered)
+        figures["most values"] = max(values, default=None)
     return figures
+
+
+def kernel_names(layer: str, depthwise: bool) -> list[str]:
+    """What a layer's kernels may be called: those of a separable convolution apart, in a model and in an int8 file."""
+    names = [layer, f"{layer} pointwise_kernel", f"{layer}_pointwise"]
+    return [*names, f"{layer} depthwise_kernel", f"{layer}_depthwise"] if depthwise else names
 
 
 def _print(lines: list[dict]) -> None:

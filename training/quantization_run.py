@@ -49,6 +49,8 @@ class QuantizationRun:
             f"then {self.recipe.epochs} epochs"
         )
 
+    results = ()  # its state says what is done
+
     def compress(self, folder: pathlib.Path, resume: bool, verbose: int) -> None:
         """Trains on with the plan; writes the network after snapping alone, after training, and packed."""
         plans = []

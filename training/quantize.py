@@ -32,6 +32,7 @@ examples:
   python training/quantize.py --config training/recipes/slimnet-sparse-int8.yaml --data celeba --trained runs/slimnet \\
       --sparsity.share 0.5 --out runs/slimnet-sparse
 """
+FAILED = 1  # exit code
 
 
 def main(
@@ -47,7 +48,7 @@ def main(
     resume: bool = False,
     check_images: bool = False,
     dry_run: bool = False,
-) -> None:
+) -> int:
     """Quantises a network.
 
     Args:
@@ -80,12 +81,19 @@ def main(
         run = compression_run.prepare(recipe, celeba, trained, sparsity, clustering, int8, teacher, distillation)
     print(run.summary())
     if dry_run:
-        return
-    run_folder.check_folder(folder, run.written, resume)
+        return 0
+    run_folder.check_folder(folder, run.written, resume, run.results)
     run_folder.begin(folder, run.written)
-    verbose = 1 if sys.stdout.isatty() else 2
-    run.compress(folder, resume, verbose)
+
+    from tfslim.litert import ConversionError
+
+    try:
+        run.compress(folder, resume, verbose=1 if sys.stdout.isatty() else 2)
+    except ConversionError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return FAILED
     run.write_table(folder)
+    return 0
 
 
 if __name__ == "__main__":

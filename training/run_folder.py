@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+from collections.abc import Sequence
 
 import yaml
 from recipe import Recipe, as_plain
@@ -16,12 +17,20 @@ FLAGS = {
 }
 
 
-def check_folder(folder: pathlib.Path, recipe: dict, resume: bool) -> None:
-    """Raises an error if `folder` holds a run that would be overwritten, or none or another one to be resumed."""
+def check_folder(folder: pathlib.Path, recipe: dict, resume: bool, results: Sequence[str] = ()) -> None:
+    """Raises an error if `folder` holds a run that would be overwritten, or none or another one to be resumed.
+
+    A file with the name of one of `results` is taken for a part of a run.
+    """
     written = folder / "recipe.yaml"
     if not resume:
-        if any((*folder.glob("state.npz"), *folder.glob("*/state.npz"))):  # the run's, or a part's of it
-            raise ValueError(f"{folder} holds a run already: go on with --resume, or name another folder with --out")
+        states = [*folder.glob("state.npz"), *folder.glob("*/state.npz")]  # the run's, or a part's of it
+        there = sorted(states) + [folder / name for name in results if (folder / name).exists()]
+        if there:
+            raise ValueError(
+                f"{folder} holds a run already ({there[0].relative_to(folder)}): go on with --resume, or name another "
+                "folder with --out"
+            )
         return
     if not written.is_file():
         raise FileNotFoundError(f"{written}: not there, so there is no run to resume in {folder}")

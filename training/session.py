@@ -101,12 +101,7 @@ def prepare(
     stages, optimization = recipe.stages, recipe.optimization
     if not stages:
         raise ValueError("stages: at least one is needed")
-    if optimization.batch_size > len(celeba.part("train")):
-        raise ValueError(
-            f"batch_size={optimization.batch_size} is more than the {len(celeba.part('train'))} training images"
-        )
-    if not len(celeba.part("validation")):
-        raise ValueError(f"{celeba.folder}: the validation part is empty, so the best model can't be chosen")
+    check_amounts(recipe, celeba)
     task = make_task(recipe, celeba)
     keras.utils.set_random_seed(recipe.seed)
     strategy = recipe.strategy
@@ -129,6 +124,15 @@ def prepare(
         plain.compile(loss=task.loss(), metrics=[task.metric()])
         optimizer.build(training.fitted.trainable_variables)
     return training
+
+
+def check_amounts(recipe: Recipe, celeba: CelebA) -> None:
+    """Raises a ValueError if there are too few images for a batch, or none to validate on."""
+    images, batch = len(celeba.part("train")), recipe.optimization.batch_size
+    if batch > images:
+        raise ValueError(f"batch_size={batch} is more than the {images} training images")
+    if not len(celeba.part("validation")):
+        raise ValueError(f"{celeba.folder}: the validation part is empty, so the best model can't be chosen")
 
 
 def fit(
@@ -169,7 +173,7 @@ def fit(
         first += stage.epochs
         if not len(epochs):
             continue
-        with _naming_broken_images(training.celeba):
+        with naming_broken_images(training.celeba):
             training.fitted.fit(
                 (batches or training.batches)(stage, epochs),
                 steps_per_epoch=training.steps,
@@ -184,7 +188,7 @@ def fit(
 
 
 @contextlib.contextmanager
-def _naming_broken_images(celeba: CelebA) -> Iterator[None]:
+def naming_broken_images(celeba: CelebA) -> Iterator[None]:
     """Turns an image that can't be decoded, met in the middle of a stream, into one line that names it."""
     try:
         yield

@@ -54,16 +54,14 @@ def fit(
     columns = task.outputs if task.targets == "attributes" else 1
     model.compile(
         make_legacy_optimizer(recipe.optimization, steps, epochs),
-        _loss(task, columns, answers),
-        metrics=[_accuracy(task, columns)],
+        make_loss(task, columns, answers),
+        metrics=[make_accuracy(task, columns)],
     )
     folder.mkdir(parents=True, exist_ok=True)
     done = 0
     if (folder / STATE).is_file():
         restore_training(model, folder / STATE)
         done = int(model.optimizer.iterations) // steps
-    if done == epochs:
-        return
 
     def beside_labels(images: tf.Tensor, wanted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         wanted = _columns(wanted, columns)
@@ -71,19 +69,23 @@ def fit(
             wanted = tf.concat([wanted, answers.teacher(images)["output"]], axis=-1)
         return images, wanted
 
+    if done == epochs:
+        return
     stage = recipe.stages[0]
     validation = evaluation_batches(celeba, "validation", stage.size, 100, targets=task.targets)
     model.fit(
-        stage_batches(recipe, celeba, task.targets, stage, range(done, epochs)).map(beside_labels),
+        stage_batches(recipe, celeba, task.targets, stage, range(done, epochs)).map(beside_labels).prefetch(1),
         steps_per_epoch=steps,
         initial_epoch=done,
         epochs=epochs,
         validation_data=validation.map(lambda images, wanted: (images, _columns(wanted, columns))),
-        validation_freq=recipe.validate_every,
+        validation_freq=[*range(recipe.validate_every, epochs, recipe.validate_every), epochs],
         callbacks=[*callbacks, _saving(folder)],
         shuffle=False,  # the stream is shuffled already
         verbose=verbose,
     )
+    if int(model.optimizer.iterations) < steps * epochs:
+        raise ValueError(f"{folder}: the images ran out before epoch {epochs}")
 
 
 def make_legacy_optimizer(asked: Optimization, steps: int, epochs: int) -> Any:
@@ -106,22 +108,23 @@ def _columns(wanted: tf.Tensor, columns: int) -> tf.Tensor:
     return tf.cast(tf.reshape(wanted, (-1, columns)), tf.float32)
 
 
-def _loss(task: Task, columns: int, answers: Answers | None) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+def make_loss(task: Task, columns: int, answers: Answers | None) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """The task's loss on targets whose first `columns` are labels and the others, if any, a teacher's answers."""
     labels = task.loss()
 
     def loss(wanted: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         by_labels = labels.call(wanted[:, :columns], logits)
-        if answers is None:
+        if wanted.shape[-1] == columns:  # no teacher, or images to validate on, which it is not asked about
             return by_labels
-        if wanted.shape[-1] == columns:  # of the validation part, which the teacher is not asked about
-            return answers.labels * by_labels
         copied = sum(each.weight * each(logits, wanted[:, columns:]) for each in answers.losses)
         return answers.labels * by_labels + copied
 
     return loss
 
 
-def _accuracy(task: Task, columns: int) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+def make_accuracy(task: Task, columns: int) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """The task's metric on the same targets."""
+
     def accuracy(wanted: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         if task.targets == "attributes":
             right = (logits > 0) == (wanted[:, :columns] > 0.5)

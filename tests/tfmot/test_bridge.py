@@ -210,5 +210,7 @@ def test_roundings_that_a_network_makes_much_of_are_no_difference():
     model = keras.Model(x, norm(far))
     norm.set_weights([np.ones(3), np.zeros(3), np.full(3, 1e3), np.full(3, 0.3)])
     inputs = np.random.default_rng(0).uniform(-1, 1, (1, 16, 16, 3)).astype("float32")
-    found, expected = (np.asarray(one(inputs)) for one in (to_tf_keras(model), model))
+    with pytest.warns(UserWarning, match="weights rounded otherwise"):
+        legacy = to_tf_keras(model)
+    found, expected = (np.asarray(one(inputs)) for one in (legacy, model))
     assert 1e-4 < np.abs(found - expected).max() / np.abs(expected).max() < 1e-2

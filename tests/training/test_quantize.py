@@ -13,7 +13,7 @@ from tfslim.data import draw_faces
 
 COMMON = {
     "task": "identity",
-    "model": {"name": "VGG11", "arguments": {"module": "flame", "dropout": 0.0}},
+    "model": {"name": "VGG11", "arguments": {"module": "flame", "shrink": True, "shallow": True, "dropout": 0.0}},
     "stages": [{"epochs": 2, "size": [32, 32]}],
     "split": "random",
     "optimization": {"batch_size": 8, "warmup_epochs": 0.5, "average": 0.0},
@@ -87,7 +87,9 @@ def test_a_killed_run_resumed_ends_with_the_same_weights(setting, whole):
 def compressed(setting):
     done = run(command(setting, "compressed", recipe="sparse"))
     assert done.returncode == 0, done.stderr
-    assert "sparsify: 28 kernels, 9 left, as depthwise kernels were not asked for, 1 left, as was asked" in done.stdout
+    assert re.search(
+        r"sparsify: \d+ kernels, \d+ left, as depthwise .* not asked for, 1 left, as was asked", done.stdout
+    )
     return setting / "compressed"
 
 
@@ -95,12 +97,13 @@ def test_the_int8_file_keeps_zeros_and_clusters(compressed):
     rows = {row["model"]: row for row in json.loads((compressed / "compression.json").read_text())}
     assert [*rows] == ["original", "post-training int8", "sparse", "clustered", "trained int8"]
     for label in ("sparse", "clustered", "trained int8"):
-        assert rows[label]["least zeros"] >= 0.69, label
+        assert rows[label]["least zeros"] >= 0.66, label  # 8 of the 12 weights of the smallest kernel
     for label in ("clustered", "trained int8"):
         assert rows[label]["most values"] <= 17, label
     assert rows["post-training int8"]["most values"] > 100
-    kernels = {kernel["name"]: kernel for kernel in rows["trained int8"]["kernels"]}
-    assert len(kernels) == 38 and kernels["logits"]["zeros"] < 0.2
+    kernels = {kernel["name"]: kernel for kernel in rows["clustered"]["kernels"]}
+    assert kernels["logits"]["zeros"] == 0 and kernels["logits"]["values"] <= 16
+    assert kernels.keys() == {kernel["name"] for kernel in rows["trained int8"]["kernels"]}
     file = compressed / "model-int8.tflite"
     assert rows["trained int8"]["bytes"] == file.stat().st_size
     assert rows["trained int8"]["gzipped bytes"] < 0.6 * rows["post-training int8"]["gzipped bytes"]
@@ -113,23 +116,38 @@ def test_a_killed_compression_resumed_ends_with_the_same_file(setting, compresse
     killed = command(setting, "killed-sparse", recipe="sparse")
     kill_when_there_is(setting / "killed-sparse" / "clustered" / "state.npz", killed)
     done = run(command(setting, "killed-sparse", recipe="sparse"))
-    assert done.returncode == 2 and "holds a run already: go on with --resume" in done.stderr
+    assert done.returncode == 2 and "holds a run already (clustered/state.npz): go on" in done.stderr
     done = run([*killed, "--resume"])
     assert done.returncode == 0, done.stderr
     assert "\nsparse: " not in done.stdout and "\nclustered: " in done.stdout
-    kept = compressed / "model-int8.tflite"
-    assert (setting / "killed-sparse" / "model-int8.tflite").read_bytes() == kept.read_bytes()
+    kept = (compressed / "model-int8.tflite").read_bytes()
+    made = setting / "killed-sparse" / "model-int8.tflite"
+    assert made.read_bytes() == kept
+    made.unlink()  # as after a kill between the last epoch's state and the file
+    done = run([*killed, "--resume"])
+    assert done.returncode == 0 and "Epoch" not in done.stdout and made.read_bytes() == kept
+
+
+def test_files_of_others_are_not_taken_for_results(setting):
+    for name in ("model-int8.tflite", "sparse.keras"):
+        folder = setting / f"holds-{name}"
+        folder.mkdir()
+        (folder / name).write_bytes(b"another's")
+        done = run(command(setting, folder.name, recipe="sparse"))
+        assert done.returncode == 2 and f"holds a run already ({name})" in done.stderr
+        assert [each.name for each in folder.iterdir()] == [name]
 
 
 @pytest.mark.slow
-def test_int8_by_keras_alone_and_taught(setting):
-    options = ["--int8.by", "native", "--int8.representative", "40", "--teacher", setting / "trained"]
+def test_int8_by_keras_alone_and_taught(setting, compressed):
+    teacher = compressed / "sparse.keras"
+    options = ["--int8.by", "native", "--int8.representative", "40", "--teacher", teacher]
     done = run(program_command(setting, "quantize.py", "train", "native", "--trained", setting / "trained", *options))
     assert done.returncode == 0, done.stderr
     rows = json.loads((setting / "native" / "compression.json").read_text())
     assert [row["model"] for row in rows] == ["original", "post-training int8", "trained int8"]
-    report = json.loads((setting / "native" / "int8" / "report.json").read_text())
-    assert report["skipped"] == {}, "no float islands"
+    assert "soft_targets" in (setting / "native" / "int8" / "history.csv").read_text().splitlines()[0]
+    assert "stays in float32" not in done.stdout
 
 
 def test_a_budget_is_kept_and_a_dry_run_writes_nothing(setting):
@@ -166,6 +184,8 @@ def test_mistakes_are_one_line(setting, options, message):
         (["--clustering.skip", "[embedding]"], "clustering.skip: embedding would lose its zeros"),
         (["--sparsity.skip", "[logit]"], "has no layer 'logit' with a kernel; did you mean logits"),
         (["--precision", "mixed_bfloat16"], "precision=mixed_bfloat16: int8, zeros and clusters are trained with"),
+        (["--sparsity.pattern", "2:4"], "sparsity.share=0.7: the pattern 2:4 makes a half"),
+        (["--optimization.batch_size", "1000", "--dry-run"], "batch_size=1000 is more than the"),
     ],
 )
 def test_mistakes_in_a_compression_are_one_line(setting, options, message):

@@ -39,7 +39,7 @@ def test_a_run_is_neither_overwritten_nor_resumed_as_another(begun):
     with pytest.raises(ValueError, match="differs from what is asked for in seed: a run is resumed as it began"):
         run_folder.check_folder(begun, RECIPE.written() | {"seed": 3}, resume=True)
     (begun / "state.npz").touch()
-    with pytest.raises(ValueError, match="holds a run already: go on with --resume"):
+    with pytest.raises(ValueError, match="holds a run already \\(state.npz\\): go on with --resume"):
         run_folder.check_folder(begun, RECIPE.written(), resume=False)
     with pytest.raises(FileNotFoundError, match="no run to resume"):
         run_folder.check_folder(begun / "nowhere", RECIPE.written(), resume=True)

@@ -33,6 +33,9 @@ def to_tf_keras(model: keras.Model) -> Any:
         UnsupportedLayer: a layer can't be expressed, named with the reason.
         TypeError: the model is subclassed, so it has no graph.
         ValueError: the two models differ by more than 1e-4 of the largest output, naming the first layer that does.
+
+    Warns:
+        UserWarning: they do, but no more than weights that differ by a rounding would make them.
         ImportError: tf_keras or TF-MOT is not installed, saying what to install.
 
     Example:
@@ -80,6 +83,9 @@ def from_tf_keras(model: Any) -> keras.Model:
         UnsupportedLayer: a layer can't be expressed, named with the reason.
         TypeError: this is no functional model of tf_keras.
         ValueError: the two models differ by more than 1e-4 of the largest output, naming the first layer that does.
+
+    Warns:
+        UserWarning: they do, but no more than weights that differ by a rounding would make them.
         ImportError: tf_keras or TF-MOT is not installed, saying what to install.
 
     Example:

@@ -56,31 +56,30 @@ def cluster(
         raise ValueError(f"start={start!r}; expected one of {', '.join(map(repr, _STARTS))}")
     how = getattr(tfmot().clustering.keras.CentroidInitialization, _STARTS[start])
 
-    def smallest(layer: Any) -> np.ndarray:
-        kernels = (getattr(layer, name).numpy() for name in chosen_kernels(layer, depthwise))
-        return min(kernels, key=lambda kernel: _values(kernel, keep_zeros))
-
-    def number(layer: Any) -> int:
+    def choice(layer: Any) -> tuple[int, bool]:
+        """How many clusters, and whether zeros have to be kept; where there are none, TF-MOT would make some."""
+        kernels = [getattr(layer, name).numpy() for name in chosen_kernels(layer, depthwise)]
+        zeros = keep_zeros and any((kernel == 0).any() for kernel in kernels)
         # The few values of a kernel that has hardly any are its clusters, or its zeros would be lost.
-        return min(clusters, _values(smallest(layer), keep_zeros))
+        values = [int(np.count_nonzero(kernel)) + 1 if zeros else kernel.size for kernel in kernels]
+        return min(clusters, *values), zeros
 
     def reason_to_skip(layer: Any) -> str | None:
-        if not chosen_kernels(layer, depthwise):
+        names = chosen_kernels(layer, depthwise)
+        if not names:
             return "depthwise kernels were not asked for"
-        if smallest(layer).size <= number(layer):
-            return f"it has {smallest(layer).size} weights"
-        return f"it has {number(layer) - 1} weights other than 0" if number(layer) < least else None
+        number, zeros = choice(layer)
+        size = min(int(getattr(layer, name).shape.num_elements()) for name in names)
+        if size <= number:
+            return f"it has {size} weights"
+        return f"it has {number - 1} weights other than 0" if zeros and number < 3 else None
 
     def wrapped(layer: Any) -> Any:
-        wrapper = experimental_clustering().cluster_weights(layer, number(layer), how, preserve_sparsity=keep_zeros)
+        number, zeros = choice(layer)
+        wrapper = experimental_clustering().cluster_weights(layer, number, how, preserve_sparsity=zeros)
         # TF-MOT asks the layer, and itself answers nothing for depthwise kernels.
         names = chosen_kernels(layer, depthwise)
         layer.get_clusterable_weights = lambda: [(name, getattr(layer, name)) for name in names]
         return wrapper
 
     return wrap_kernels(model, "cluster", wrapped, reason_to_skip, skip)
-
-
-def _values(kernel: np.ndarray, keep_zeros: bool) -> int:
-    """The most values that a kernel can have, with 0 for one where zeros stay."""
-    return int(np.count_nonzero(kernel)) + 1 if keep_zeros else kernel.size
