@@ -21,7 +21,7 @@ setup: .venv/installed
 
 demo: setup
 	rm -rf $(NET)
-	$(RUN) training/draw_faces.py $(FACES) --count 2400 --identities 60 --height 109 --width 89
+	$(RUN) training/draw_faces.py $(FACES) --count 1800 --identities 60 --height 109 --width 89
 	$(RUN) training/train.py --config training/recipes/demo.yaml --data $(FACES) --out $(NET)
 	$(RUN) training/evaluate.py $(NET) --data $(FACES)
 	$(RUN) export/tflite.py $(NET) --data $(FACES) --part test
