@@ -166,11 +166,14 @@ def size_against_accuracy(
         raise ValueError(f"points: at least one is needed, each of more than 0 bytes, found {list(points)}")
     figure, axes = _figure(7.5, 4.6)
     for name, size, accuracy, marked in points:
-        axes.plot(size / 1e6, accuracy, "o", color=MARK if marked else "white", markeredgecolor=BAR, markersize=8)
+        colour = MARK if marked else "white"
+        axes.plot(size / 1e6, accuracy, "o", color=colour, markeredgecolor=BAR, markersize=8, zorder=3)
         axes.annotate(
             name, (size / 1e6, accuracy), (6, 4), textcoords="offset points", fontsize=8, color=INK, clip_on=False
         )
-    axes.set_xscale("log")
+    axes.set_xscale("log", subs=[])
+    axes.xaxis.get_major_locator().set_params(subs=(1, 2, 5))
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlabel(f"MB of {measured} (logarithmic)", fontsize=9, color=INK)
     axes.set_ylabel("accuracy, %", fontsize=9, color=INK)
     axes.grid(color=PALE, linewidth=0.8)
