@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,7 @@ import keras
 import numpy as np
 import session
 import teaching
+import tensorflow as tf
 import tfmot_training
 from compression import Clustering, Int8, Sparsity
 from compression_table import kernel_names
@@ -22,7 +24,6 @@ import tfslim.tfmot
 from tfslim.atomic import replacing
 from tfslim.batch_statistics import reestimate_statistics
 from tfslim.data.celeba import CelebA
-from tfslim.data.pipeline import evaluation_batches
 from tfslim.distillation import FrozenTeacher, fingerprint
 from tfslim.model_files import load_keras_file
 from tfslim.report import Report
@@ -45,10 +46,8 @@ class CompressionRun:
     int8: Int8 | None
     model: keras.Model
     file: pathlib.Path
-    teach: Callable[[keras.Model], keras.Model]
-    answers: tfmot_training.Answers | None
+    teach: teaching.Teaching
     written: dict
-    reports: list[Report]
 
     def summary(self) -> str:
         lines = [f"{self.model.name}: {4 * self.model.count_params():,} bytes of weights"]
@@ -81,8 +80,10 @@ class CompressionRun:
         if self.clustering:
             model = self._stripped(folder / CLUSTERED, self._clustered, model, [], verbose)
         if self.int8 and not (folder / RESULT).is_file():
-            by = self._rounded if self.int8.by == "tfmot" else self._rounded_natively
-            trained = by(model, folder / "int8", resume, verbose)
+            if self.int8.by == "tfmot":
+                trained = self._rounded(model, folder / "int8", verbose)
+            else:
+                trained = self._rounded_natively(model, folder / "int8", resume, verbose)
             with replacing(folder / RESULT) as beside:
                 in_float = tfslim.tfmot.convert(trained, beside, self.int8.io).skipped
                 tfslim.litert.slim_file(beside, beside, keep_names=True)  # kernels are told by them
@@ -104,14 +105,18 @@ class CompressionRun:
         few = [name for layer in layers.get("cluster", []) for name in kernel_names(layer, self.clustering.depthwise)]
         compression_table.write(self.recipe, there, self.model, sparse, few, folder)
 
-    def check(self) -> None:
-        """Makes the first step's model, so that what can't be done shows before anything is trained."""
-        makers = {"sparsity": self._sparsified, "clustering": self._clustered}
-        asked = [make for name, make in makers.items() if getattr(self, name)]
-        self.reports.extend(make(self.model)[1] for make in asked)
+    @functools.cached_property
+    def reports(self) -> list[Report]:
+        """What each step would do to the network; raises what can't be done, before anything is trained."""
+        steps = []
+        if self.sparsity:
+            steps.append(self._sparsified)
+        if self.clustering:
+            steps.append(self._clustered)
         if self.int8:
-            by = tfslim.tfmot.quantize_aware if self.int8.by == "tfmot" else tfslim.quantization.quantize_aware
-            self.reports.append(by(self.model)[1])
+            native = self.int8.by == "native"
+            steps.append(tfslim.quantization.quantize_aware if native else tfslim.tfmot.quantize_aware)
+        return [step(self.model)[1] for step in steps]
 
     def _stripped(
         self,
@@ -135,7 +140,8 @@ class CompressionRun:
         return load_keras_file(path)
 
     def _sparsified(self, model: keras.Model) -> tuple[Any, Report]:
-        asked, steps = self.sparsity, self._steps * self.recipe.epochs
+        asked = self.sparsity
+        steps = session.steps_per_epoch(self.recipe, self.celeba) * self.recipe.epochs
         end = 1 if asked.schedule == "constant" else max(1, steps // 2)
         return tfslim.tfmot.sparsify(
             model,
@@ -159,7 +165,7 @@ class CompressionRun:
             skip=asked.skip,
         )
 
-    def _rounded(self, model: keras.Model, folder: pathlib.Path, resume: bool, verbose: int) -> Any:
+    def _rounded(self, model: keras.Model, folder: pathlib.Path, verbose: int) -> Any:
         keep = [name for name, asked in (("zeros", self.sparsity), ("clusters", self.clustering)) if asked]
         training, _ = tfslim.tfmot.quantize_aware(model, self._images(), keep)
         self._fit(training, folder, [], verbose)
@@ -174,15 +180,14 @@ class CompressionRun:
 
     def _fit(self, training: Any, folder: pathlib.Path, callbacks: list, verbose: int) -> None:
         print(f"{folder.name}: {self.recipe.epochs} epochs", flush=True)
-        tfmot_training.fit(training, self.recipe, self.celeba, self.answers, folder, callbacks, verbose)
+        answers = None
+        if self.teach.teacher is not None:
+            frozen = FrozenTeacher(self.teach.teacher, ["output"])
+            answers = tfmot_training.Answers(frozen, self.teach.losses, self.teach.labels)
+        tfmot_training.fit(training, self.recipe, self.celeba, self.task, answers, folder, callbacks, verbose)
 
-    @property
-    def _steps(self) -> int:
-        return len(self.celeba.part("train")) // self.recipe.optimization.batch_size
-
-    def _still_batches(self):
-        size = self.recipe.stages[0].size
-        return evaluation_batches(self.celeba, "train", size, 100, targets=self.task.targets)
+    def _still_batches(self) -> tf.data.Dataset:
+        return session.still_batches(self.recipe, self.celeba, self.task.targets, "train")
 
     def _images(self) -> np.ndarray:
         count = self.int8.representative if self.int8 else Int8().representative
@@ -230,14 +235,8 @@ def prepare(
     asked = {"sparsity": sparsity, "clustering": clustering, "int8": int8}
     written = recipe.written() | {"trained": fingerprint(model)}
     written |= {name: as_plain(dataclasses.asdict(each)) for name, each in asked.items() if each}
-    teach, said = teaching.teach_with(teacher, recipe, celeba, distillation)
-    answers = None
-    if teacher:
-        frozen = FrozenTeacher(teaching.load_teacher(teacher, recipe, celeba), ["output"])
-        answers = tfmot_training.Answers(frozen, teaching.losses(distillation, recipe.task), distillation.labels)
+    teach = teaching.teach_with(teacher, recipe, celeba, distillation)
     task = make_task(recipe, celeba)
-    run = CompressionRun(
-        recipe, celeba, task, sparsity, clustering, int8, model, file, teach, answers, written | said, []
-    )
-    run.check()
+    run = CompressionRun(recipe, celeba, task, sparsity, clustering, int8, model, file, teach, written | teach.written)
+    run.reports  # noqa: B018  raises what can't be done
     return run

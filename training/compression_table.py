@@ -5,15 +5,14 @@ import gzip
 from pathlib import Path
 
 import keras
-import pruning_table
 import rich
 import rich.table
+from judging import judge_of
 from progress import progress_bar
 from recipe import Recipe
 from results import percent, write_json, write_rows
 
 import tfslim
-from tfslim.data.celeba import CelebA
 from tfslim.model_files import load_keras_file
 from tfslim.tfmot import KernelContent, file_kernels, model_kernels
 
@@ -31,8 +30,7 @@ def write(
         clustered: names of those that were to get few values.
         folder: where to write.
     """
-    celeba = CelebA(recipe.data, split=recipe.split, seed=recipe.split_seed, on_error=recipe.on_error)
-    judge = pruning_table.judge_identity if recipe.task == "identity" else pruning_table.judge_attributes
+    judge = judge_of(recipe)
     layers = [kernel.name.split(" ")[0] for kernel in model_kernels(tfslim.flatten(model))]
     names = [name for layer in dict.fromkeys(layers) for name in kernel_names(layer, depthwise=True)]
     lines, kernels = [], {}
@@ -41,7 +39,7 @@ def write(
             found = _kernels(path, names)
             content = path.read_bytes()
             sizes = {"bytes": len(content), "gzipped bytes": len(gzip.compress(content))}
-            lines.append({"model": label, **sizes, **_contents(found, sparse, clustered), **judge(path, celeba)})
+            lines.append({"model": label, **sizes, **_contents(found, sparse, clustered), **judge(path)})
             kernels[label] = [dataclasses.asdict(kernel) for kernel in found]
             move(number, len(models))
     lines = [dict.fromkeys(lines[0]) | line for line in lines]

@@ -1,12 +1,11 @@
 """Trains a student on labels and a teacher's answers; see `python training/distill.py --help`."""
 
-import dataclasses
 import pathlib
 import sys
 
 import program
 import run_folder
-from recipe import Distillation, Recipe, as_plain
+from recipe import Distillation, Recipe
 
 DESCRIPTION = """\
 Trains a student network on labels and on what a larger, trained teacher makes of the same images. Writes a run folder
@@ -54,24 +53,19 @@ def main(
     import task
     import teaching
 
-    from tfslim.distillation import Distiller, fingerprint
+    from tfslim.distillation import Distiller
 
     targets = task.make_task(recipe, celeba).targets
-    model = teaching.load_teacher(teacher, recipe, celeba)
-    written = recipe.written() | {
-        "teacher": teacher,
-        "teacher_weights": fingerprint(model),
-        "distillation": as_plain(dataclasses.asdict(distillation)),
-    }
+    taught = teaching.taught_by(teacher, recipe, celeba, distillation)
+    model, written = taught.teacher, recipe.written() | taught.written
     if not dry_run:
         run_folder.check_folder(folder, written, resume)
-    losses = teaching.losses(distillation, recipe.task)
 
     def teach(student):
         if not distillation.views:
-            return Distiller(student, model, losses, distillation.labels)
+            return taught(student)
         shapes = teaching.kept_shapes(model, distillation, recipe)
-        return Distiller(student, None, losses, distillation.labels, shapes)
+        return Distiller(student, None, taught.losses, taught.labels, shapes)
 
     training = session.prepare(recipe, celeba, teach)
     print(training.summary())

@@ -165,10 +165,10 @@ def prepare(
         graph, np.arange(graph.unit_count), left, limit, round_to=pruning.round_to, min_filters=pruning.min_filters
     )
     written = recipe.written() | {"trained": fingerprint(model), "pruning": as_plain(dataclasses.asdict(pruning))}
-    teach, said = teaching.teach_with(teacher, recipe, celeba, distillation)
+    teach = teaching.teach_with(teacher, recipe, celeba, distillation)
 
     cuts = plan_cuts(left(np.zeros(graph.unit_count, bool)), limit, pruning.step, pruning.cut)
-    return PruningRun(recipe, celeba, pruning, model, file, teach, written | said, cuts)
+    return PruningRun(recipe, celeba, pruning, model, file, teach, written | teach.written, cuts)
 
 
 def plan_cuts(whole: float, limit: float, step: float, cut: float) -> list[Cut]:

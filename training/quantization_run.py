@@ -5,11 +5,11 @@ import pathlib
 from collections.abc import Callable
 
 import keras
-import pruning_table
 import rich
 import rich.table
 import session
 import teaching
+from judging import judge_of
 from progress import progress_bar
 from recipe import Distillation, Quantization, Recipe
 from results import percent, write_json, write_rows
@@ -74,17 +74,14 @@ class QuantizationRun:
 
     def write_table(self, folder: pathlib.Path) -> None:
         """The original, the snapped and the trained network side by side."""
-        celeba = CelebA(
-            self.recipe.data, split=self.recipe.split, seed=self.recipe.split_seed, on_error=self.recipe.on_error
-        )
-        judge = pruning_table.judge_identity if self.recipe.task == "identity" else pruning_table.judge_attributes
+        judge = judge_of(self.recipe)
         models = {"original": self.file, "post-training": folder / "post-training.keras"}
         models["trained in few bits"] = folder / "model.keras"
         whole = 4 * self.model.count_params()
         lines = []
         for label, file in models.items():
             size = whole if label == "original" else self.report.figures["weight bytes"]
-            lines.append({"model": label, "weight bytes": size, "share": size / whole, **judge(file, celeba)})
+            lines.append({"model": label, "weight bytes": size, "share": size / whole, **judge(file)})
         lines[-1]["packed file bytes"] = (folder / "model.tfslim").stat().st_size
         write_rows(folder / "quantization.csv", [dict.fromkeys(lines[-1]) | line for line in lines])
         write_json(folder / "quantization.json", lines)
@@ -110,11 +107,13 @@ def prepare(
         raise ValueError("optimization.average: averages of weights have no few bits: set it to 0")
     file, model = teaching.open_to_train_on(trained, recipe, celeba)
     written = recipe.written() | {"trained": fingerprint(model), "quantization": dataclasses.asdict(quantization)}
-    teach, said = teaching.teach_with(teacher, recipe, celeba, distillation)
+    teach = teaching.teach_with(teacher, recipe, celeba, distillation)
 
     plan = _plan(model, quantization, celeba)
     snapped, report = tfslim.quantize_weights(model, plan)
-    return QuantizationRun(recipe, celeba, quantization, model, file, teach, written | said, plan, snapped, report)
+    return QuantizationRun(
+        recipe, celeba, quantization, model, file, teach, written | teach.written, plan, snapped, report
+    )
 
 
 def _plan(model: keras.Model, asked: Quantization, celeba: CelebA) -> dict[str, Codec]:

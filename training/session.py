@@ -41,7 +41,7 @@ class Training:
 
     @property
     def steps(self) -> int:
-        return len(self.celeba.part("train")) // self.recipe.optimization.batch_size
+        return steps_per_epoch(self.recipe, self.celeba)
 
     def summary(self) -> str:
         cost = tfslim.measure(self.plain)
@@ -59,9 +59,19 @@ class Training:
 
     def still_batches(self, part: str) -> tf.data.Dataset:
         """A part's images unchanged, at the model's size."""
-        size = self.recipe.stages[-1].size
-        cache = part == "validation" and _cached(self.recipe, self.celeba, part, size)
-        return evaluation_batches(self.celeba, part, size, 100, targets=self.task.targets, cache=cache)
+        return still_batches(self.recipe, self.celeba, self.task.targets, part)
+
+
+def steps_per_epoch(recipe: Recipe, celeba: CelebA) -> int:
+    """Whole batches of the training part."""
+    return len(celeba.part("train")) // recipe.optimization.batch_size
+
+
+def still_batches(recipe: Recipe, celeba: CelebA, targets: str, part: str) -> tf.data.Dataset:
+    """A part's images unchanged, 100 at once, at the size of the last stage."""
+    size = recipe.stages[-1].size
+    cache = part == "validation" and _cached(recipe, celeba, part, size)
+    return evaluation_batches(celeba, part, size, 100, targets=targets, cache=cache)
 
 
 def stage_batches(recipe: Recipe, celeba: CelebA, targets: str, stage: Stage, epochs: range) -> tf.data.Dataset:

@@ -2,13 +2,12 @@
 
 import dataclasses
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 
 import keras
 from progress import progress_bar
 from recipe import Distillation, Recipe, as_plain
-from session import stage_batches
+from session import stage_batches, steps_per_epoch
 
 from tfslim.data.celeba import CelebA
 from tfslim.data.names import read_labels
@@ -76,25 +75,44 @@ def open_to_train_on(trained: str, recipe: Recipe, celeba: CelebA) -> tuple[Path
     return file, model
 
 
-def teach_with(
-    teacher: str | None, recipe: Recipe, celeba: CelebA, distillation: Distillation
-) -> tuple[Callable[[keras.Model], keras.Model], dict]:
-    """What makes of a student that which `fit` is called on, and what a run folder says of it.
+@dataclasses.dataclass(frozen=True)
+class Teaching:
+    """Makes of a student that which `fit` is called on; the student itself where there is no teacher.
 
-    Without a teacher that is the student itself.
+    Args:
+        teacher: the teacher, or None.
+        losses: what is copied of it.
+        labels: weight of the loss on the labels beside these.
+        written: what a run folder says of it.
     """
+
+    teacher: keras.Model | None = None
+    losses: tuple[DistillationLoss, ...] = ()
+    labels: float = 1.0
+    written: dict = dataclasses.field(default_factory=dict)
+
+    def __call__(self, student: keras.Model) -> keras.Model:
+        return student if self.teacher is None else Distiller(student, self.teacher, self.losses, self.labels)
+
+
+def teach_with(teacher: str | None, recipe: Recipe, celeba: CelebA, distillation: Distillation) -> Teaching:
+    """Opens a teacher that runs with every step, if there is one."""
     if teacher is None:
-        return lambda student: student, {}
+        return Teaching()
     if distillation.views:
         raise ValueError("distillation.views: only distill.py keeps a teacher's outputs: set it to 0")
-    taught_by = load_teacher(teacher, recipe, celeba)
-    chosen = losses(distillation, recipe.task)
+    return taught_by(teacher, recipe, celeba, distillation)
+
+
+def taught_by(teacher: str, recipe: Recipe, celeba: CelebA, distillation: Distillation) -> Teaching:
+    """Opens a teacher."""
+    model = load_teacher(teacher, recipe, celeba)
     written = {
         "teacher": teacher,
-        "teacher_weights": fingerprint(taught_by),
+        "teacher_weights": fingerprint(model),
         "distillation": as_plain(dataclasses.asdict(distillation)),
     }
-    return lambda student: Distiller(student, taught_by, chosen, distillation.labels), written
+    return Teaching(model, tuple(losses(distillation, recipe.task)), distillation.labels, written)
 
 
 def losses(asked: Distillation, task: str) -> list[DistillationLoss]:
@@ -141,7 +159,7 @@ def keep_outputs(
             teacher_layers(losses(asked, recipe.task)),
             lambda epoch: stage_batches(recipe, celeba, targets, stage, range(epoch, epoch + 1)),
             stream=stream,
-            steps=len(records) // recipe.optimization.batch_size,
+            steps=steps_per_epoch(recipe, celeba),
             batch_size=recipe.optimization.batch_size,
             views=min(asked.views, stage.epochs),
             progress=move,

@@ -3,17 +3,17 @@
 import dataclasses
 import json
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
-from recipe import Optimization, Recipe
+from optimization import make_optimizer
+from recipe import Recipe
 from results import write_json
-from session import stage_batches
-from task import Task, make_task
+from session import stage_batches, steps_per_epoch, still_batches
+from task import Task
 
 from tfslim.data.celeba import CelebA
-from tfslim.data.pipeline import evaluation_batches
 from tfslim.distillation import DistillationLoss, FrozenTeacher
 from tfslim.tfmot import restore_training, save_training
 from tfslim.tfmot.legacy import tf_keras
@@ -32,7 +32,7 @@ class Answers:
     """
 
     teacher: FrozenTeacher
-    losses: list[DistillationLoss]
+    losses: Sequence[DistillationLoss]
     labels: float
 
 
@@ -40,6 +40,7 @@ def fit(
     model: Any,
     recipe: Recipe,
     celeba: CelebA,
+    task: Task,
     answers: Answers | None,
     folder: pathlib.Path,
     callbacks: list,
@@ -49,11 +50,10 @@ def fit(
 
     What dropout draws after going on differs from what an unbroken run would have drawn.
     """
-    task = make_task(recipe, celeba)
-    steps, epochs = len(celeba.part("train")) // recipe.optimization.batch_size, recipe.epochs
+    steps, epochs = steps_per_epoch(recipe, celeba), recipe.epochs
     columns = task.outputs if task.targets == "attributes" else 1
     model.compile(
-        make_legacy_optimizer(recipe.optimization, steps, epochs),
+        make_optimizer(recipe.optimization, steps, epochs, recipe.precision, tf_keras().optimizers),
         make_loss(task, columns, answers),
         metrics=[make_accuracy(task, columns)],
     )
@@ -62,6 +62,8 @@ def fit(
     if (folder / STATE).is_file():
         restore_training(model, folder / STATE)
         done = int(model.optimizer.iterations) // steps
+    if done == epochs:
+        return
 
     def beside_labels(images: tf.Tensor, wanted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         wanted = _columns(wanted, columns)
@@ -69,12 +71,10 @@ def fit(
             wanted = tf.concat([wanted, answers.teacher(images)["output"]], axis=-1)
         return images, wanted
 
-    if done == epochs:
-        return
-    stage = recipe.stages[0]
-    validation = evaluation_batches(celeba, "validation", stage.size, 100, targets=task.targets)
+    stream = stage_batches(recipe, celeba, task.targets, recipe.stages[0], range(done, epochs))
+    validation = still_batches(recipe, celeba, task.targets, "validation")
     model.fit(
-        stage_batches(recipe, celeba, task.targets, stage, range(done, epochs)).map(beside_labels).prefetch(1),
+        stream.map(beside_labels).prefetch(1),
         steps_per_epoch=steps,
         initial_epoch=done,
         epochs=epochs,
@@ -86,22 +86,6 @@ def fit(
     )
     if int(model.optimizer.iterations) < steps * epochs:
         raise ValueError(f"{folder}: the images ran out before epoch {epochs}")
-
-
-def make_legacy_optimizer(asked: Optimization, steps: int, epochs: int) -> Any:
-    """What `make_optimizer` makes, of tf_keras."""
-    optimizers = tf_keras().optimizers
-    warmup = round(asked.warmup_epochs * steps)
-    schedule = optimizers.schedules.CosineDecay(
-        initial_learning_rate=asked.learning_rate / 20,
-        decay_steps=max(1, epochs * steps - warmup),
-        alpha=asked.final_rate,
-        warmup_target=asked.learning_rate,
-        warmup_steps=warmup,
-    )
-    optimizer = optimizers.AdamW(schedule, weight_decay=asked.weight_decay)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
 
 
 def _columns(wanted: tf.Tensor, columns: int) -> tf.Tensor:

@@ -13,6 +13,12 @@ def program_command(setting: Path, program: str, recipe: str, out: str, *more: o
     return [sys.executable, str(TRAINING / program), *map(str, options), *map(str, more)]
 
 
+def check_mistake(words: list[str], message: str) -> None:
+    """Runs a program that must end with one line that says what is wrong."""
+    done = run(words)
+    assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr, done.stderr
+
+
 def run(words: list[str]) -> subprocess.CompletedProcess:
     """Runs it to its end, and keeps what it says."""
     return subprocess.run(words, capture_output=True, text=True)

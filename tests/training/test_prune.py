@@ -8,7 +8,7 @@ import yaml
 from pruning_run import plan_cuts
 
 from tests.training.killing import kill_when_there_is
-from tests.training.programs import program_command, run
+from tests.training.programs import check_mistake, program_command, run
 from tfslim.data import draw_faces
 
 COMMON = {
@@ -111,8 +111,7 @@ def test_a_dry_run_plans_and_writes_nothing(setting):
     ],
 )
 def test_mistakes_are_said_in_one_line_before_any_work(setting, more, message):
-    done = run(command(setting, "wrong", *more))
-    assert done.returncode == 2 and message in done.stderr, done.stderr
+    check_mistake(command(setting, "wrong", *more), message)
     assert not (setting / "wrong").exists()
 
 
