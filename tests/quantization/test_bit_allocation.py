@@ -81,6 +81,11 @@ def test_wrong_arguments_are_refused(arguments, message):
         allocate_bits(lopsided_model(), images=np.zeros((2, 12), np.float32), **arguments)
 
 
+def test_too_small_a_budget_is_said_before_anything_is_measured():
+    with pytest.raises(ValueError, match="are too few"):
+        allocate_bits(lopsided_model(), "10 B", distance=lambda model: pytest.fail("it was measured"))
+
+
 @pytest.mark.parametrize(
     ("text", "size"),
     [("1.13MB", 1_130_000), ("300 kB", 300_000), ("2 MiB", 2_097_152), (250, 250), ("17", 17), (".5 KiB", 512)],

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from tests.training.killing import kill_after_an_epoch
-from tests.training.programs import program_command, run
+from tests.training.programs import check_mistake, program_command, run, run_here
 from tfslim.data import draw_faces
 
 COMMON = {
@@ -33,7 +33,7 @@ def setting(tmp_path_factory):
     (folder / "teacher.yaml").write_text(yaml.safe_dump(TEACHER))
     (folder / "student.yaml").write_text(yaml.safe_dump(STUDENT))
     (folder / "alone.yaml").write_text(yaml.safe_dump({key: STUDENT[key] for key in STUDENT if key != "distillation"}))
-    done = run(program_command(folder, "train.py", "teacher", "teacher", "--stages", ONE_EPOCH))
+    done = run_here(program_command(folder, "train.py", "teacher", "teacher", "--stages", ONE_EPOCH))
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -95,7 +95,7 @@ def test_the_student_is_a_plain_model_and_the_history_shows_what_was_copied(sett
 
 def test_kept_outputs_teach_as_the_teacher_does(setting, whole):
     assert len(list((whole / "teacher-outputs").glob("*.npy"))) == 4  # answers and features of two epochs
-    done = run(command(setting, "online", "--distillation.views", "0"))
+    done = run_here(command(setting, "online", "--distillation.views", "0"))
     assert done.returncode == 0, done.stderr
 
     def first(folder, name):
@@ -108,12 +108,11 @@ def test_kept_outputs_teach_as_the_teacher_does(setting, whole):
 
 
 def test_a_run_is_not_resumed_without_its_teacher_or_with_another(setting, whole):
-    alone = run(program_command(setting, "train.py", "alone", "whole", "--resume"))
-    assert alone.returncode == 2 and "distillation, teacher_weights" in alone.stderr
-    other = run(program_command(setting, "train.py", "teacher", "other", "--seed", "1", "--stages", ONE_EPOCH))
+    check_mistake(program_command(setting, "train.py", "alone", "whole", "--resume"), "distillation, teacher_weights")
+    other = run_here(program_command(setting, "train.py", "teacher", "other", "--seed", "1", "--stages", ONE_EPOCH))
     assert other.returncode == 0, other.stderr
-    swapped = run(command(setting, "whole", "--resume", "--teacher", setting / "other"))
-    assert swapped.returncode == 2 and "differs from what is asked for in teacher_weights" in swapped.stderr
+    swapped = command(setting, "whole", "--resume", "--teacher", setting / "other")
+    check_mistake(swapped, "differs from what is asked for in teacher_weights")
 
 
 @pytest.mark.parametrize(
@@ -127,6 +126,5 @@ def test_a_run_is_not_resumed_without_its_teacher_or_with_another(setting, whole
     ],
 )
 def test_mistakes_are_said_in_one_line_before_training(setting, change, message):
-    done = run(command(setting, "refused", *change))
-    assert done.returncode == 2 and message in done.stderr.splitlines()[-1] and "Traceback" not in done.stderr
+    check_mistake(command(setting, "refused", *change), message)
     assert not (setting / "refused" / "model.keras").exists()

@@ -8,7 +8,7 @@ import yaml
 from pruning_run import plan_cuts
 
 from tests.training.killing import kill_when_there_is
-from tests.training.programs import check_mistake, program_command, run
+from tests.training.programs import check_mistake, program_command, run, run_here
 from tfslim.data import draw_faces
 
 COMMON = {
@@ -29,7 +29,7 @@ def setting(tmp_path_factory):
     draw_faces(folder / "faces", count=90, identities=6, seed=0, size=(36, 32))
     (folder / "train.yaml").write_text(yaml.safe_dump(COMMON))
     (folder / "prune.yaml").write_text(yaml.safe_dump(COMMON | PRUNING))
-    done = run(program_command(folder, "train.py", "train", "trained"))
+    done = run_here(program_command(folder, "train.py", "train", "trained"))
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -69,8 +69,7 @@ def test_each_cut_is_a_smaller_plain_model_and_the_table_has_them_all(setting, w
 
 def test_a_killed_run_goes_on_and_ends_as_an_unbroken_one(setting, whole):
     kill_when_there_is(setting / "killed" / "cut-01" / "cut.json", command(setting, "killed"))
-    again = run(command(setting, "killed"))
-    assert again.returncode == 2 and "go on with --resume" in again.stderr
+    check_mistake(command(setting, "killed"), "go on with --resume")
     resumed = run(command(setting, "killed", "--resume"))
     assert resumed.returncode == 0, resumed.stderr
     for name in ("cut-02/model.keras", "model.keras"):
@@ -94,7 +93,7 @@ def test_it_can_be_taught_meanwhile_and_count_macs(setting):
 
 
 def test_a_dry_run_plans_and_writes_nothing(setting):
-    done = run(command(setting, "dry", "--dry-run"))
+    done = run_here(command(setting, "dry", "--dry-run"))
     assert done.returncode == 0, done.stderr
     assert "to at most 2,678 filters in 2 drops, one every 3 steps, and 2 cuts; then 1 epochs" in done.stdout
     assert not (setting / "dry").exists()

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.training.killing import kill_after_an_epoch, kill_when_there_is
-from tests.training.programs import check_mistake, program_command, run
+from tests.training.programs import check_mistake, program_command, run, run_here
 from tfslim.data import draw_faces
 
 COMMON = {
@@ -33,7 +33,7 @@ def setting(tmp_path_factory):
     (folder / "train.yaml").write_text(yaml.safe_dump(COMMON))
     (folder / "quantize.yaml").write_text(yaml.safe_dump(COMMON | FEW_BITS))
     (folder / "sparse.yaml").write_text(yaml.safe_dump(COMMON | SPARSE))
-    done = run(program_command(folder, "train.py", "train", "trained"))
+    done = run_here(program_command(folder, "train.py", "train", "trained"))
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -149,7 +149,7 @@ def test_int8_by_keras_alone_and_taught(setting, compressed):
 
 def test_a_budget_is_kept_and_a_dry_run_writes_nothing(setting):
     options = ["--quantization.bits", "null", "--quantization.budget", "150 kB", "--dry-run"]
-    done = run(command(setting, "budget", *options))
+    done = run_here(command(setting, "budget", *options))
     assert done.returncode == 0, done.stderr
     found = re.search(r"([0-9,]+) as log_min_max, in 150 kB bits", done.stdout)
     assert found and 100_000 < int(found[1].replace(",", "")) <= 150_000
@@ -212,9 +212,9 @@ def test_stage_2_tells_what_is_left_out_and_makes_its_tables(setting, whole):
     (setting / "stage2.yaml").write_text(yaml.safe_dump(asked))
     out = setting / "stage2"
     words = program_command(setting, "stage2.py", "stage2", "stage2", "--trained", setting)
-    done = run([*words, "--dry-run"])
+    done = run_here([*words, "--dry-run"])
     assert done.returncode == 0 and f"to do  {out / 'few'}" in done.stdout and not out.exists()
-    done = run(words)
+    done = run_here(words)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"left out: other, as {setting / 'not there'} is not trained yet" in done.stdout
     written = json.loads((out / "stage2.json").read_text())

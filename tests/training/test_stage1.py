@@ -1,8 +1,6 @@
 """Stage 1 on a few drawn faces: teacher and student trained, the student taught, and the table of them."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,9 +8,9 @@ import stage1
 import yaml
 from recipe import Distillation, Network, Recipe, Stage
 
+from tests.training.programs import check_mistake, program_command, run, run_here
 from tfslim.data import CelebA, draw_faces
 
-PROGRAM = Path(__file__).parents[2] / "training" / "stage1.py"
 SMALL = {"shrink": True, "shallow": True}
 RECIPE = {
     "task": "identity",
@@ -36,17 +34,16 @@ def setting(tmp_path_factory):
     return folder
 
 
-def run(setting, *more):
-    options = ["--config", setting / "recipe.yaml", "--data", setting / "faces", "--out", setting / "out"]
-    return subprocess.run([sys.executable, str(PROGRAM), *map(str, options), *more], capture_output=True, text=True)
+def command(setting, *more):
+    return program_command(setting, "stage1.py", "recipe", "out", *more)
 
 
 @pytest.mark.slow
 def test_the_runs_and_their_table(setting):
     import keras
 
-    assert "to do" in run(setting, "--dry-run").stdout and not (setting / "out").exists()
-    done = run(setting)
+    assert "to do" in run_here(command(setting, "--dry-run")).stdout and not (setting / "out").exists()
+    done = run(command(setting))
     assert done.returncode == 0, done.stdout + done.stderr
     content = json.loads((setting / "out" / "stage1.json").read_text())
     teacher, student = content["rows"]
@@ -64,10 +61,9 @@ def test_the_runs_and_their_table(setting):
     assert student["paper_change"] == pytest.approx(76.42 - 77.33)
     assert student["million_macs"] < teacher["million_macs"] and student["file_bytes"] < teacher["file_bytes"]
     assert (setting / "out" / "stage1.png").stat().st_size > 5000 and (setting / "out" / "stage1.csv").exists()
-    again = run(setting)
+    again = run_here(command(setting))
     assert "3 of 3 runs are done already" in again.stdout
-    other = run(setting, "--optimization.batch_size", "4")
-    assert other.returncode == 2 and "was begun with another optimization" in other.stderr
+    check_mistake(command(setting, "--optimization.batch_size", "4"), "was begun with another optimization")
 
 
 def plan(rows, **changes):
@@ -102,5 +98,4 @@ def test_a_row_may_take_longer_and_the_rows_of_most_seeds_come_first():
     ],
 )
 def test_rows_that_do_not_fit_are_refused(setting, rows, message):
-    done = run(setting, "--rows", json.dumps(rows))
-    assert done.returncode == 2 and message in done.stderr
+    check_mistake(command(setting, "--rows", json.dumps(rows)), message)

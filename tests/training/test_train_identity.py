@@ -1,18 +1,15 @@
 """Training on people: the run folder, people held out, margins, and what is refused."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
+from tests.training.programs import check_mistake, program_command, run_here
 from tfslim.data import CelebA, draw_faces
 from tfslim.data.people import read_people
 
-PROGRAM = Path(__file__).parents[2] / "training" / "train.py"
 RECIPE = {
     "task": "identity",
     "model": {"name": "VGG11", "arguments": {"module": "flame", "shrink": True, "shallow": True}},
@@ -34,14 +31,13 @@ def setting(tmp_path_factory):
     return folder
 
 
-def run(setting, out, *more):
-    options = ["--config", setting / "recipe.yaml", "--data", setting / "faces", "--out", setting / out]
-    return subprocess.run([sys.executable, str(PROGRAM), *map(str, options), *more], capture_output=True, text=True)
+def command(setting, out, *more):
+    return program_command(setting, "train.py", "recipe", out, *more)
 
 
 @pytest.fixture(scope="module")
 def whole(setting):
-    done = run(setting, "whole")
+    done = run_here(command(setting, "whole"))
     assert done.returncode == 0, done.stderr
     return setting / "whole"
 
@@ -77,6 +73,5 @@ def test_the_run_folder_holds_the_model_and_whom_it_knows(setting, whole):
     ],
 )
 def test_mistakes_are_said_in_one_line_before_training(setting, change, message):
-    done = run(setting, "refused", *change)
-    assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
+    check_mistake(command(setting, "refused", *change), message)
     assert not (setting / "refused" / "model.keras").exists()

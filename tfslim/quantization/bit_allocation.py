@@ -78,18 +78,19 @@ def allocate_bits(
     trial.set_weights(model.get_weights())
     distance = distance or output_distance(model, images)
     parts = tensors(trial)
-    fixed_bits = 0
+    fixed_bits = 0  # of what is not in few bits, the same in all plans
     for number, plan in enumerate(plans):
         encoded = encode(found, plan)
-        fixed_bits = sum(each.bits for path, each in encoded.items() if path not in chosen)
+        sizes[:, number] = [encoded[path].bits for path in chosen]
+        if number == 0:
+            fixed_bits = sum(each.bits for path, each in encoded.items() if path not in chosen)
+            _check_budget(model, limit, fixed_bits, sizes[:, 0].sum(), bits[0])
         for row, path in enumerate(chosen):
-            sizes[row, number] = encoded[path].bits
             kept = values_of(parts[path])
             parts[path].variable.assign(plan[path].decode(encoded[path]))
             distances[row, number] = distance(trial)
             parts[path].variable.assign(kept)
             progress(number * len(chosen) + row + 1, len(bits) * len(chosen))
-    _check_budget(model, limit, fixed_bits, sizes, bits)
     picked = knapsack(distances, sizes, limit - fixed_bits)
     plan = dict(plans[0]) | {path: plans[column][path] for path, column in zip(chosen, picked, strict=True)}
     every = np.arange(len(chosen))
@@ -154,10 +155,10 @@ def _outputs(model: keras.Model, images: np.ndarray, batch_size: int) -> list[np
     return [np.asarray(each, np.float32) for each in keras.tree.flatten(outputs)]
 
 
-def _check_budget(model, limit: int, fixed_bits: int, sizes: np.ndarray, bits: list[int]) -> None:
-    least = fixed_bits + sizes.min(axis=1).sum()
+def _check_budget(model: keras.Model, limit: int, fixed_bits: int, chosen_bits: float, bits: int) -> None:
+    least = fixed_bits + chosen_bits
     if limit < least:
         raise ValueError(
-            f"{limit // 8:,} bytes are too few for {model.name}: at {bits[0]} bits it takes {-(-int(least) // 8):,}, "
+            f"{limit // 8:,} bytes are too few for {model.name}: at {bits} bits it takes {-(-int(least) // 8):,}, "
             f"of which {-(-int(fixed_bits) // 8):,} are not in few bits (rest='float16' would halve those)"
         )
