@@ -2,7 +2,9 @@
 
 import keras
 import numpy as np
+import pytest
 
+from tfslim.distillation.frozen_teacher import FrozenTeacher
 from tfslim.fused_norm import FusedBatchNormalization
 from tfslim.recast import recast
 
@@ -31,6 +33,18 @@ def test_same_function_in_variables_of_its_own():
     np.testing.assert_array_equal(copy.predict(IMAGES, verbose=0), expected)
     copy.set_weights([w * 0 for w in copy.get_weights()])
     np.testing.assert_array_equal(model.predict(IMAGES, verbose=0), expected)
+
+
+@pytest.mark.parametrize("copy_of", [recast, lambda model: lambda x: FrozenTeacher(model, ["output"])(x)["output"]])
+def test_an_adapted_normalisation_is_copied_as_it_was_adapted(copy_of):
+    inputs = keras.Input((4, 4, 3))
+    layer = keras.layers.Normalization()
+    model = keras.Model(inputs, layer(inputs))
+    layer.adapt_mean.assign([1.0, 2.0, 3.0])
+    layer.adapt_variance.assign([4.0, 9.0, 16.0])
+    layer.finalize_state()
+    x = np.random.default_rng(0).normal(size=(5, 4, 4, 3)).astype("float32")
+    np.testing.assert_allclose(np.asarray(copy_of(model)(x)), (x - [1, 2, 3]) / [2, 3, 4], rtol=1e-5, atol=1e-6)
 
 
 def test_a_copy_of_a_compiled_model_is_not_compiled(tmp_path):

@@ -3,6 +3,7 @@
 import keras
 
 from tfslim.calls import calls
+from tfslim.derived_state import renew_derived_state
 
 # Where a rounded 1/127.5 would shift the whole image.
 PIXEL_LAYERS = (keras.layers.Rescaling, keras.layers.Normalization)
@@ -45,6 +46,7 @@ def recast(
     # A clone of a compiled model is compiled, and would save an optimizer that was never asked for.
     copy = keras.Model(cloned.input, cloned.output, name=model.name)
     copy.set_weights(model.get_weights())
+    renew_derived_state(copy)
     return copy
 
 
