@@ -8,8 +8,10 @@ TENSORFLOW ?= $(if $(filter Linux-x86_64,$(shell uname -sm | tr ' ' -)),tensorfl
 RUN := .venv/bin/python
 FACES := demo/faces
 NET := demo/slimnet
+# Which tests; all with TESTS= as in CI, where slow tests then share what the others have made.
+TESTS ?= not slow
 
-.PHONY: setup demo test test-slow clean
+.PHONY: setup demo demo-faces demo-attributes demo-people test test-slow clean
 
 setup: .venv/installed
 
@@ -19,35 +21,40 @@ setup: .venv/installed
 	.venv/bin/pip install --quiet --editable ".[$(TENSORFLOW),programs,test]"
 	touch $@
 
-demo: setup
-	rm -rf $(NET)
+# The two halves need only the faces: `make -j2 demo` runs them side by side.
+demo: demo-attributes demo-people
+	@ls -l demo/few-bits/*.tfslim demo/int8/*.tflite demo/int8/*.png demo/edgetpu/*.tflite demo/pruned/*.png demo/pruned/*.keras demo/student/verification/*.png demo/student/*.keras demo/student/*.tflite $(NET)/*.keras $(NET)/*.tflite $(NET)/evaluation-test/*.png $(NET)/predictions/*.png
+
+demo-faces: setup
+	rm -rf demo
 	$(RUN) training/draw_faces.py $(FACES) --count 1800 --identities 60 --height 109 --width 89
+
+demo-attributes: demo-faces
 	$(RUN) training/train.py --config training/recipes/demo.yaml --data $(FACES) --out $(NET)
 	$(RUN) training/evaluate.py $(NET) --data $(FACES)
 	$(RUN) export/tflite.py $(NET) --data $(FACES) --part test
 	$(RUN) training/predict.py $(NET)/model-int8.tflite $(FACES)/img_align_celeba/00000[1-3].jpg --out $(NET)/predictions
-	rm -rf demo/pruned demo/teacher demo/student
 	$(RUN) training/prune.py --config training/recipes/demo-pruned.yaml --data $(FACES) --trained $(NET) --out demo/pruned
-	$(RUN) training/train.py --config training/recipes/demo-teacher.yaml --data $(FACES) --out demo/teacher
-	$(RUN) training/distill.py --config training/recipes/demo-student.yaml --data $(FACES) --teacher demo/teacher --out demo/student
-	$(RUN) export/tflite.py demo/student --data $(FACES) --outputs embedding --kinds '[int8]'
-	$(RUN) training/evaluate.py demo/teacher demo/student demo/student/embedding-int8.tflite --data $(FACES) --task verification --template 5 --out demo/student/verification
-	rm -rf demo/few-bits demo/int8 demo/edgetpu
-	$(RUN) training/quantize.py --config training/recipes/demo-few-bits.yaml --data $(FACES) --trained demo/student --out demo/few-bits
-	$(RUN) training/quantize.py --config training/recipes/demo-sparse-int8.yaml --data $(FACES) --trained demo/student --out demo/int8
 	$(RUN) export/tflite.py $(NET) --data $(FACES) --kinds '[int8]' --target edgetpu --out demo/edgetpu
 	$(RUN) export/lint.py demo/edgetpu/model-int8.tflite
 	$(RUN) export/benchmark.py $(NET)/model-*.tflite --picture demo/edgetpu/latency.png
 	$(RUN) examples/label_photo.py $(NET)/model-int8.tflite $(FACES)/img_align_celeba/000001.jpg
-	@ls -l demo/few-bits/*.tfslim demo/int8/*.tflite demo/int8/*.png demo/edgetpu/*.tflite demo/pruned/*.png demo/pruned/*.keras demo/student/verification/*.png demo/student/*.keras demo/student/*.tflite $(NET)/*.keras $(NET)/*.tflite $(NET)/evaluation-test/*.png $(NET)/predictions/*.png
+
+demo-people: demo-faces
+	$(RUN) training/train.py --config training/recipes/demo-teacher.yaml --data $(FACES) --out demo/teacher
+	$(RUN) training/distill.py --config training/recipes/demo-student.yaml --data $(FACES) --teacher demo/teacher --out demo/student
+	$(RUN) export/tflite.py demo/student --data $(FACES) --outputs embedding --kinds '[int8]'
+	$(RUN) training/evaluate.py demo/teacher demo/student demo/student/embedding-int8.tflite --data $(FACES) --task verification --template 5 --out demo/student/verification
+	$(RUN) training/quantize.py --config training/recipes/demo-few-bits.yaml --data $(FACES) --trained demo/student --out demo/few-bits
+	$(RUN) training/quantize.py --config training/recipes/demo-sparse-int8.yaml --data $(FACES) --trained demo/student --out demo/int8
 
 test: setup
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	$(RUN) -m pytest --numprocesses auto --dist loadfile -m "not slow"
+	$(RUN) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder -m "$(TESTS)"
 
 test-slow: setup
-	$(RUN) -m pytest --numprocesses auto --dist loadfile -m slow
+	$(RUN) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder -m slow
 
 clean:
 	rm -rf .venv demo build dist *.egg-info

@@ -1,4 +1,4 @@
-"""Runs every code block of README.md as printed: Python in one session, shell commands but for make."""
+"""Runs every code block of README.md as printed: Python in one session, beside it the shell commands but for make."""
 
 import os
 import pathlib
@@ -11,14 +11,15 @@ os.environ["PATH"] = f"{pathlib.Path(sys.executable).parent}{os.pathsep}{os.envi
 
 
 def main() -> None:
-    """Stops at the first block that fails."""
+    """Fails if one of the blocks does."""
     blocks = re.findall(r"```(\w+)\n(.*?)```", TEXT, flags=re.S)
     session = "".join(body for language, body in blocks if language == "python")
     commands = "".join(body for language, body in blocks if language == "sh" and not body.startswith(("make", "git")))
     if not session or not commands:
         sys.exit("README.md has no Python block or no shell block: have their fences changed?")
-    subprocess.run(["bash", "-euxc", commands], check=True)
-    subprocess.run([sys.executable, "-c", session], check=True)
+    going = [subprocess.Popen(words) for words in (["bash", "-euxc", commands], [sys.executable, "-c", session])]
+    if any([process.wait() for process in going]):  # a list, as both are to end
+        sys.exit("README.md: a block failed")
     print(f"README.md: {len(blocks)} blocks run")
 
 
