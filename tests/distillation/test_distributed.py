@@ -15,9 +15,9 @@ from tests.distillation.networks import ALL_LOSSES, distiller, fit, student, tea
 results = []
 for strategy in (None, tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])):
     with strategy.scope() if strategy else contextlib.nullcontext():
-        pupil = student()
+        pupil = student(regularizer=keras.regularizers.L2(1.0))
         pupil.get_layer("norm").trainable = False  # replicas would normalise by their own halves of the batch
-        model = distiller(pupil, teacher(), ALL_LOSSES, keras.optimizers.SGD(0.01))
+        model = distiller(pupil, teacher(), ALL_LOSSES, keras.optimizers.SGD(0.01), label_weight=0.3)
     history = fit(model, sample_weight=np.linspace(0, 2, 24).astype("float32"))
     results.append((history, pupil.get_weights()))
 (plain, weights), (mirrored, split) = results

@@ -205,7 +205,9 @@ class Distiller(keras.Model):
         return loss
 
     def _extra_losses(self):
-        return sum((keras.ops.sum(loss) for loss in self.losses), keras.ops.zeros(()))
+        total = sum((keras.ops.sum(loss) for loss in self.losses), keras.ops.zeros(()))
+        # Under tf.distribute each replica counts its part, as Keras counts it.
+        return self._over_batch(total[None], total[None])
 
     def _taught(self, images, kept: Mapping | None) -> Mapping:
         if self._teacher is not None:
