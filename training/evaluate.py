@@ -48,8 +48,8 @@ def main(
         data: folder with CelebA's label files and images, or, to verify, with a sub-folder of images for each person
         task: what the models do; auto is identity for models with a people.json beside them, else attributes
         split: how the images are parted: by CelebA's file, 7:2:1 in file order, or 7:2:1 at random; auto is as in the
-            training by a people.json beside the models, else official
-        seed: of the random split, and of drawn pairs and folds
+            training by the people.json or recipe.yaml beside the models, else official
+        seed: of the random split where auto finds none, and of drawn pairs and folds
         part: the part to evaluate on; auto is test, but to verify, the people held out of training if there are any
         thresholds: logits above which an attribute is there: those of the model's labels.json, 0 for all, or chosen on
             the validation part for the best balanced accuracy, or for the best accuracy
@@ -86,7 +86,7 @@ def main(
     if part == "auto" and task != "verification":
         part = "test"
     split, split_seed = _split(files, seed) if split == "auto" else (split, seed)
-    where = {"names": names, "files": files, "data": data, "split": split, "seed": seed}
+    where = {"names": names, "files": files, "data": data, "split": split, "split_seed": split_seed}
     how = {"out": out, "batch_size": batch_size, "on_error": on_error}
     if task == "attributes":
         from evaluate_attributes import check_thresholds, evaluate_attributes
@@ -96,18 +96,19 @@ def main(
     elif task == "identity":
         from evaluate_identity import evaluate_identity
 
-        evaluate_identity(**where | {"seed": split_seed}, part=part, **how)
+        evaluate_identity(**where, part=part, **how)
     else:
         from evaluate_verification import evaluate_verification
 
-        evaluate_verification(**where, part=part, pairs_file=pairs, template=template, distance=distance, **how)
+        drawing = {"seed": seed, "pairs_file": pairs, "template": template}
+        evaluate_verification(**where, part=part, **drawing, distance=distance, **how)
 
 
 def _split(files: list[Path], seed: int) -> tuple[str, int]:
     """How the images were parted when the models were trained, and the seed of that."""
-    from tfslim.data.people import read_people
+    from trained_split import trained_split
 
-    known = {file: (people.split, people.split_seed) for file in files if (people := read_people(file))}
+    known = {file: found for file in files if (found := trained_split(file))}
     if len(set(known.values())) > 1:
         raise ValueError(f"{' and '.join(map(str, known))} were trained on other splits: evaluate them apart")
     return next(iter(known.values()), ("official", seed))

@@ -38,7 +38,7 @@ def evaluate_attributes(
     files: list[Path],
     data: str,
     split: str,
-    seed: int,
+    split_seed: int,
     part: str,
     thresholds: str,
     save_thresholds: bool,
@@ -51,7 +51,7 @@ def evaluate_attributes(
     from tfslim.data import CelebA
     from tfslim.predictor import load_predictor
 
-    celeba = CelebA(data, split=split, seed=seed, on_error=on_error)
+    celeba = CelebA(data, split=split, seed=split_seed, on_error=on_error)
     check_attributes(celeba)
     for needed in {part, "validation"} if thresholds in CHOSEN else {part}:
         celeba.part(needed)  # an empty part is told before models are loaded
@@ -68,7 +68,7 @@ def evaluate_attributes(
         elif thresholds in CHOSEN:
             limits = _chosen_thresholds(thresholds, _answers(name, predictor, celeba, "validation", batch_size))
         answers = _answers(name, predictor, celeba, part, batch_size)
-        settings = {"data": data, "split": split, "part": part, "thresholds": thresholds}
+        settings = {"data": data, "split": split, "split_seed": split_seed, "part": part, "thresholds": thresholds}
         results.append(_report(name, file, answers, limits, folder, settings))
         if save_thresholds:
             _save_thresholds(file, answers, limits)

@@ -18,7 +18,7 @@ def evaluate_identity(
     files: list[Path],
     data: str,
     split: str,
-    seed: int,
+    split_seed: int,
     part: str,
     out: str | None,
     batch_size: int,
@@ -32,7 +32,7 @@ def evaluate_identity(
     from tfslim.data import CelebA
     from tfslim.identifier import load_identifier
 
-    celeba = CelebA(data, split=split, seed=seed, on_error=on_error)
+    celeba = CelebA(data, split=split, seed=split_seed, on_error=on_error)
     records = celeba.part(part)
     if records.identities is None:
         raise ValueError(f"{celeba.folder}: there are no identities in this data (no identity_CelebA.txt)")
@@ -45,7 +45,8 @@ def evaluate_identity(
         shown.add_column(head, justify="right")
     rows, skipped = [], {}
     for name, folder, identifier, theirs in zip(names, folders, identifiers, known, strict=True):
-        settings = {"data": data, "split": split, "part": part, "unknown_images": len(records) - len(theirs)}
+        settings = {"data": data, "split": split, "split_seed": split_seed, "part": part}
+        settings |= {"unknown_images": len(records) - len(theirs)}
         result = _report(name, identifier, celeba, theirs, folder, settings, batch_size)
         skipped |= result["skipped"]
         rows.append({key: result[key] for key in ("model", "file_bytes", "people", "images", *HEADS)})

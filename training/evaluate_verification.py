@@ -26,8 +26,9 @@ def evaluate_verification(
     files: list[Path],
     data: str,
     split: str,
-    seed: int,
+    split_seed: int,
     part: str,
+    seed: int,
     pairs_file: str | None,
     template: int,
     distance: str,
@@ -44,7 +45,7 @@ def evaluate_verification(
     from tfslim.verification_plots import det_plot, roc_plot
 
     whom = [read_people(file) for file in files]
-    pairs, source, what = _pairs(files, whom, data, split, seed, part, pairs_file, template, on_error)
+    pairs, source, what = _pairs(files, whom, data, split, split_seed, part, seed, pairs_file, template, on_error)
     embedders = [load_embedder(file, batch_size) for file in files]
     side = "single images" if template == 1 else f"templates of {template} images"
     folder_name = "-".join(["verification", *what.split(), *(["templates-of", str(template)] if template > 1 else [])])
@@ -77,8 +78,9 @@ def _pairs(
     whom: list["People | None"],
     data: str,
     split: str,
-    seed: int,
+    split_seed: int,
     part: str,
+    seed: int,
     pairs_file: str | None,
     template: int,
     on_error: str,
@@ -103,7 +105,7 @@ def _pairs(
         celeba = CelebA(folder, split="7:2:1", on_error=on_error)
         records = held_out_records(celeba, _held_out_numbers(files, whom))
         return pairs(records, template=template, seed=seed), celeba.source, HELD_OUT_PEOPLE
-    celeba = CelebA(folder, split=split, seed=seed, on_error=on_error)
+    celeba = CelebA(folder, split=split, seed=split_seed, on_error=on_error)
     records = celeba.part(part)
     trained_on = set().union(*(people.identities for people in whom if people)) & set(records.identities.tolist())
     if trained_on:

@@ -7,9 +7,11 @@ import shutil
 import evaluate
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
 from tests.tiny_model import NAMES, SIZE, reference_logits
+from tfslim.data.celeba import CelebA
 from tfslim.data.names import read_labels, write_labels
 
 PARTS = {"train": 0, "validation": 1, "test": 2}
@@ -151,6 +153,35 @@ def test_the_split_is_the_one_asked_for(run_folder, faces):
     evaluate.main([str(run_folder)], str(faces), split="7:2:1")
     result = load(run_folder / "evaluation-test" / "tiny.json")
     assert (result["images"], result["split"]) == (7, "7:2:1")
+
+
+@pytest.mark.parametrize("beside", [{"split": "random", "split_seed": 5}, {"split": "official", "split_seed": 5}, {}])
+def test_the_split_is_that_of_the_training(run_folder, faces, own_faces, model, beside):
+    (run_folder / "recipe.yaml").write_text(yaml.safe_dump({"data": "faces", **beside}))
+    evaluate.main([str(run_folder)], str(faces), part="train", seed=2)
+    result = load(run_folder / "evaluation-train" / "tiny.json")
+    trained_at_random = beside.get("split") == "random"
+    assert (result["split"], result["split_seed"]) == (("random", 5) if trained_at_random else ("official", 0))
+    if trained_at_random:  # the same split as an official one
+        drawn = CelebA(faces, split="random", seed=5)
+        lines = [f"{file} {number}\n" for part, number in PARTS.items() for file in drawn.part(part).files]
+        (own_faces / "list_eval_partition.txt").write_text("".join(lines))
+    assert_figures(result, *labels_and_logits(own_faces, model, "train"), np.zeros(len(NAMES)))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        ("split: [", "recipe.yaml: damaged"),
+        ("a recipe", "recipe.yaml: damaged"),
+        ("split: half", "recipe.yaml: split 'half'; expected one of official, 7:2:1, random; or say --split"),
+    ],
+)
+def test_a_recipe_that_cannot_tell_the_split_is_said(run_folder, faces, recipe, message):
+    (run_folder / "recipe.yaml").write_text(recipe)
+    with pytest.raises(ValueError, match=message):
+        evaluate.main([str(run_folder)], str(faces))
+    evaluate.main([str(run_folder)], str(faces), split="official")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from tests.identity_faces import CROP, HELD_OUT, KNOWN, PEOPLE, identity_model, labelled, pixels, unit_embeddings
+from tfslim.data.celeba import CelebA
 from tfslim.data.drawn_faces import draw_faces
 from tfslim.data.people import People, write_people
 from tfslim.identity import embedding_model
@@ -144,6 +145,20 @@ def test_several_models_and_templates_from_a_part(run, people_faces, tmp_path):
         assert [row["model"] for row in csv.DictReader(file)] == ["model.keras", "embedding.tflite"]
     evaluate.main(files[:1], str(people_faces), **settings | {"out": str(tmp_path / "again")})
     assert load(tmp_path / "again" / "model.keras.json")["eer"] == first["eer"]
+
+
+def test_a_part_to_verify_on_is_that_of_the_training_whatever_the_pairs_seed(run, people_faces):
+    write_people(run, People(KNOWN, (), CROP, "random", 5))
+    evaluate.main([str(run)], str(people_faces), task="verification", part="train", seed=2)
+    files = CelebA(people_faces, split="random", seed=5).part("train").files.tolist()
+    person = {file: who for file, who, _ in labelled(people_faces)}
+    vectors = unit_embeddings(people_faces, files)
+    compared = list(itertools.combinations(files, 2))
+    genuine = [person[one] == person[two] for one, two in compared]
+    result = load(run / "verification-train-part" / "tiny.json")
+    assert (result["genuine"], result["impostor"]) == (sum(genuine), len(compared) - sum(genuine))
+    scores = [vectors[one] @ vectors[two] for one, two in compared]
+    assert result["auc"] == pytest.approx(roc_auc_score(genuine, scores), abs=1e-4)
 
 
 @pytest.fixture
