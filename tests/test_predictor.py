@@ -113,6 +113,11 @@ def _picture_out():
     return keras.Model(inputs, keras.layers.Conv2D(40, 1)(inputs))
 
 
+def _ending_in(layer):
+    inputs, pooled = _pooled()
+    return keras.Model(inputs, layer(keras.layers.Dense(40)(pooled)))
+
+
 @pytest.mark.parametrize(
     ("build", "message"),
     [
@@ -120,7 +125,8 @@ def _picture_out():
         (_grey, r"takes inputs of shape \(16, 16, 1\)"),
         (_two_heads, "has 2 outputs; expected one"),
         (_picture_out, r"gives outputs of shape \(16, 16, 40\); expected one logit an attribute"),
-        (lambda: tiny_model(40, "sigmoid"), "its last layer, logits, ends in sigmoid; expected logits"),
+        (lambda: tiny_model(40, "sigmoid"), r"its output is a probability \(sigmoid in 'logits'\); expected logits"),
+        (lambda: _ending_in(keras.layers.Softmax(name="shares")), r"a probability \(softmax in 'shares'\)"),
         (lambda: tiny_model(7), "the model has 7 outputs, not CelebA's 40"),
     ],
 )

@@ -58,7 +58,9 @@ def load_predictor(path: str | os.PathLike, batch_size: int = 64, threads: int |
 
 
 def _ending_in_logits(model: "keras.Model") -> "keras.Model":
-    activation = getattr(getattr(model.layers[-1], "activation", None), "__name__", "linear")
-    if activation in ("sigmoid", "softmax"):
-        raise ValueError(f"its last layer, {model.layers[-1].name}, ends in {activation}; expected logits")
+    from tfslim.probability_at_end import probability_at_end  # loads Keras
+
+    found = probability_at_end(model)
+    if found:
+        raise ValueError(f"its output is a probability ({found}); expected logits")
     return model

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import keras
 
 from tfslim.distillation.distillation_loss import DistillationLoss
+from tfslim.probability_at_end import probability_at_end
 
 OUTPUT = "output"  # what the model gives, whatever its last layer is called
 
@@ -73,11 +74,9 @@ def _layer_output(model: keras.Model, name: str, role: str) -> keras.KerasTensor
 
 def check_logits(model: keras.Model, role: str, loss: str) -> None:
     """Raises a ValueError if the model's output is a probability where a loss needs logits."""
-    last = model.outputs[0]._keras_history.operation
-    activation = getattr(getattr(last, "activation", None), "__name__", "linear")
-    if isinstance(last, keras.layers.Softmax) or activation in ("softmax", "sigmoid"):
-        found = "softmax" if isinstance(last, keras.layers.Softmax) else activation
+    found = probability_at_end(model)
+    if found:
         raise ValueError(
-            f"{role} {model.name}: its last layer, {last.name}, ends in {found}, and {loss} needs logits; give a model "
+            f"{role} {model.name}: its output is a probability ({found}), and {loss} needs logits; give a model "
             "without that activation (and from_logits=True to the label loss)"
         )
