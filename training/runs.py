@@ -45,10 +45,10 @@ class Run:
         return (self.folder / self.last).is_file()
 
     def check(self) -> None:
-        """Raises a ValueError if the folder holds a run of another recipe."""
+        """Raises a ValueError if the folder holds a run of another recipe; weights are not compared."""
         if not (self.folder / "recipe.yaml").is_file():
             return
-        changed = set(differences(self.folder, self.options)) - {"teacher_weights", "teacher_outputs"}
+        changed = set(differences(self.folder, self.options)) - {"teacher_weights", "teacher_outputs", "trained"}
         if changed:
             raise ValueError(
                 f"{self.folder}: was begun with another {', '.join(sorted(changed))}; name another folder with --out"

@@ -6,8 +6,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import program
+import yaml
 from recipe import Distillation, Quantization, Recipe
+from run_folder import open_data
 from runs import Run, run_all
+
+from tfslim.data.celeba import CelebA
+from tfslim.data.people import read_people
 
 DESCRIPTION = """\
 Takes the networks that stage1.py trained, and makes the tables of the Flame paper's second stage: each network at its
@@ -15,7 +20,8 @@ bits by the authors' rule and by ours, snapped after training, and trained on in
 honestly; accuracy on the test part; and a picture of accuracy against bits.
 
 Each training is a run folder in --out, made by quantize.py. What is done is not done again: the same command goes on
-after a stop, from the last whole epoch of each run. Rows whose network is not trained yet are left out and named.
+after a stop, from the last whole epoch of each run. Rows whose network is not trained yet are left out and named; a run
+of another recipe, or of a network that was trained anew since, is refused.
 
 examples:
   python training/stage2.py --config training/recipes/flame-stage2.yaml --data celeba --trained runs/stage1 \\
@@ -93,6 +99,9 @@ def main(
     if not present:
         raise ValueError(f"{source}: holds none of the networks; train them with stage1.py first")
     runs = {row: plan(recipe, row, source, source / teacher, distillation, folder) for row in present}
+    for row, run in runs.items():
+        check(run, source / row.trained)
+    celeba = open_known(recipe, [source / row.trained for row in present])
     if dry_run:
         for run in runs.values():
             print(f"{'done' if run.done else 'to do':6} {run.folder}")
@@ -101,7 +110,7 @@ def main(
     import stage2_table
 
     drawn = [source / name for name in curve if (source / name / "report.json").is_file()]
-    stage2_table.write(recipe, source, runs, drawn, curve_bits, folder)
+    stage2_table.write(recipe, celeba, source, runs, drawn, curve_bits, folder)
     return 1 if failed else 0
 
 
@@ -119,6 +128,35 @@ def plan(
     if row.taught:
         options |= {"teacher": str(teacher), "distillation": dataclasses.asdict(distillation)}
     return Run(folder / row.name, "quantize.py", options, row.name, recipe.seed, row.taught, last="quantization.json")
+
+
+def check(run: Run, trained: pathlib.Path) -> None:
+    """Raises a ValueError if the folder holds a run of another recipe, or of another network than `trained` holds."""
+    run.check()
+    if not (run.folder / "recipe.yaml").is_file():
+        return
+    from tfslim.distillation import fingerprint
+    from tfslim.model_files import load_keras_file
+
+    began = yaml.safe_load((run.folder / "recipe.yaml").read_text())["trained"]
+    if began != fingerprint(load_keras_file(trained / "model.keras")):
+        raise ValueError(
+            f"{run.folder}: was begun with another network than {trained} holds now; name another folder with --out"
+        )
+
+
+def open_known(recipe: Recipe, trained: list[pathlib.Path]) -> CelebA:
+    """The recipe's data, once the networks are known to name its people."""
+    celeba = open_data(recipe, check_images=False)
+    numbers = {new: old for old, new in celeba.identity_map.items()}
+    own = tuple(numbers[new] for new in range(celeba.people))
+    for folder in trained:
+        people = read_people(folder)
+        if people is None or people.identities != own:
+            raise ValueError(
+                f"{folder}: knows other people than {celeba.folder} has; give the options it was trained with"
+            )
+    return celeba
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ from runs import Run
 
 import tfslim
 from tfslim.data.celeba import CelebA
-from tfslim.identifier import load_identifier
 from tfslim.model_files import load_keras_file
 from tfslim.quantization import LogMinMax, Ternary, Uniform
 from tfslim.quantization.codecs import Codec
@@ -34,11 +33,17 @@ CURVES = {
 
 
 def write(
-    recipe: Recipe, source: Path, runs: dict["Row", Run], drawn: list[Path], curve_bits: list[int], folder: Path
+    recipe: Recipe,
+    celeba: CelebA,
+    source: Path,
+    runs: dict["Row", Run],
+    drawn: list[Path],
+    curve_bits: list[int],
+    folder: Path,
 ) -> None:
     """Prints the table; writes stage2.json and .csv, and for each of `drawn` its curve as JSON and a picture."""
     folder.mkdir(parents=True, exist_ok=True)
-    judge = _judge(recipe, next(iter(source / row.trained for row in runs)))
+    judge = _judge(recipe, celeba)
     lines = []
     with progress_bar("rows") as move:
         for number, (row, run) in enumerate(runs.items(), start=1):
@@ -56,16 +61,9 @@ def write(
     print(f"wrote {folder / 'stage2'}.json and .csv, {len(drawn)} curves")
 
 
-def _judge(recipe: Recipe, run: Path) -> Judge:
+def _judge(recipe: Recipe, celeba: CelebA) -> Judge:
     """Top-1 on the test part, in %."""
-    people = load_identifier(run).people
-    celeba = CelebA(
-        recipe.data, split=recipe.split, seed=recipe.split_seed, min_images=recipe.min_images or 1, crop=recipe.crop
-    )
     images, _, labels = celeba.arrays("test", recipe.stages[-1].size)
-    numbers = {new: old for old, new in celeba.identity_map.items()}
-    if people.identities != tuple(numbers[new] for new in range(celeba.people)):
-        raise ValueError(f"{run}: knows other people than {celeba.folder} has; give the options it was trained with")
 
     def judge(model: keras.Model) -> float:
         logits = model.predict(images, batch_size=128, verbose=0)
