@@ -29,6 +29,20 @@ CASES = {
     "rescaling": (lambda x: layers.Rescaling(1 / 127.5, -1.0)(x), ["DepthwiseConv2D"]),
     "by channel": (lambda x: layers.Rescaling([1.0, 2.0, 3.0, 4.0])(x), ["DepthwiseConv2D"]),
     "normalization": (lambda x: layers.Normalization(mean=[1.0] * 4, variance=[4.0, 9, 1, 2])(x), ["DepthwiseConv2D"]),
+    "denormalization": (
+        lambda x: layers.Normalization(mean=[1.0] * 4, variance=[4.0, 9, 1, 2], invert=True)(x),
+        ["DepthwiseConv2D"],
+    ),
+    "of all pixels": (lambda x: layers.Normalization(axis=None, mean=100.0, variance=64.0)(x), ["DepthwiseConv2D"]),
+    "by row": (
+        lambda x: layers.Normalization(1, mean=[*range(6)], variance=[4.0, 9, 1, 2, 3, 5])(x),
+        ["Rescaling", "Rescaling"],
+    ),
+    "by pixel": (
+        lambda x: layers.Normalization((2, 3), mean=np.arange(24.0).reshape(6, 4), variance=np.ones((6, 4)))(x),
+        ["Rescaling"],
+    ),
+    "scale by row": (lambda x: layers.Rescaling(np.arange(6.0).reshape(6, 1, 1), 1.0)(x), ["Rescaling", "Rescaling"]),
     "norm first": (lambda x: layers.BatchNormalization()(x), ["DepthwiseConv2D", "BatchNormalization"]),
     "norm of conv": (lambda x: layers.BatchNormalization()(layers.Conv2D(3, 1)(x)), ["Conv2D", "BatchNormalization"]),
     "norm of relu": (
@@ -54,6 +68,20 @@ def test_each_step_becomes_one_that_int8_has(case):
     assert kinds(laid_out(build)) == ["InputLayer", "Activation", *expected]
 
 
+def test_as_many_rows_as_channels_are_not_taken_for_channels():
+    values = [1.0, 2.0, 3.0, 5.0]
+    x = np.random.default_rng(0).uniform(0, 9, (2, 4, 4, 4)).astype("float32")
+    for layer in (
+        layers.Rescaling(np.reshape(values, (4, 1, 1))),
+        layers.Normalization(1, mean=values, variance=values),
+    ):
+        inputs = keras.Input((4, 4, 4))
+        found = np.asarray(int8_layout(keras.Model(inputs, layer(inputs)))(x))
+        rows = np.reshape(values, (4, 1, 1))
+        expected = x * rows if isinstance(layer, layers.Rescaling) else (x - rows) / np.sqrt(rows)
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
 def test_vectors_are_normalised_as_images_of_one_pixel():
     arranged = laid_out(lambda x: layers.BatchNormalization()(layers.Dense(5)(x)), shape=(7,))
     assert kinds(arranged)[2:] == ["Dense", "Reshape", "DepthwiseConv2D", "BatchNormalization", "Reshape"]
@@ -67,6 +95,28 @@ def test_vectors_are_rescaled_in_two_steps():
 def test_pixels_of_whole_numbers_come_in_as_floats():
     arranged = laid_out(lambda x: layers.Conv2D(2, 3)(layers.Rescaling(1 / 255)(x)), dtype="uint8")
     assert arranged.inputs[0].dtype == "float32"
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "bfloat16"])
+def test_every_layer_computes_in_float32(policy):
+    keras.config.set_dtype_policy(policy)
+    try:
+        inputs = keras.Input((6, 6, 4), dtype="float16" if policy == "mixed_float16" else None)
+        x = layers.BatchNormalization()(layers.Rescaling(1 / 4)(inputs))
+        x = layers.SeparableConv2D(4, 3, activation="hard_swish", padding="same")(x)
+        x = layers.Average()([x, layers.Conv2D(4, 1, activation="tanh")(x)])
+        x = layers.BatchNormalization()(layers.Rescaling(0.5, 1.0)(layers.Flatten()(x)))
+        model = keras.Model(inputs, layers.Dense(3)(x))
+        randomize(model)
+        arranged = int8_layout(model)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    computing = arranged.layers[1:]
+    assert {layer.compute_dtype for layer in computing} | {layer.variable_dtype for layer in computing} == {"float32"}
+    assert arranged.inputs[0].dtype == arranged.outputs[0].dtype == "float32"
+    x = np.random.default_rng(0).uniform(0, 1, (3, 6, 6, 4)).astype("float32")
+    expected = np.asarray(keras.ops.convert_to_numpy(model(x)), "float32")
+    np.testing.assert_allclose(np.asarray(arranged(x)), expected, rtol=0, atol=0.05 * np.abs(expected).max())
 
 
 def test_what_is_added_for_int8_is_not_trained():

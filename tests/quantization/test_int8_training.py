@@ -83,6 +83,20 @@ def test_it_trains_saves_and_its_file_computes_the_same(tmp_path):
     assert np.abs(answers - simulated).max() < 0.05 * np.ptp(simulated)
 
 
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_a_model_of_mixed_precision_is_trained_in_float32(policy):
+    keras.config.set_dtype_policy(policy)
+    try:
+        training, _ = quantize_aware(int8_net())
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert {layer.compute_dtype for layer in training.layers[1:]} == {"float32"}
+    ranges = training.get_layer("image_quantized_int8")
+    ranges.batches.assign(256.0)  # where bfloat16 counts no farther
+    training(pictures(4)[0], training=True)
+    assert float(ranges.batches) == 257
+
+
 def test_a_range_that_was_never_measured_is_named(tmp_path):
     training, _ = quantize_aware(int8_net())
     with pytest.raises(ValueError, match="'image_quantized': its output's range was never measured"):

@@ -5,6 +5,7 @@ with a scale a channel, where the multiplication and addition that they are woul
 """
 
 from collections import Counter
+from typing import Any
 
 import keras
 import numpy as np
@@ -23,10 +24,10 @@ INPUT_SUFFIX = "_quantized"
 
 
 def int8_layout(model: keras.Model) -> keras.Model:
-    """Rebuilds a model from layers that TFLite has in int8; names and weights of the others stay.
+    """Rebuilds a model in float32 from layers that TFLite has in int8; names and weights of the others stay.
 
     Args:
-        model: a functional or a built Sequential model; it is not changed.
+        model: a functional or a built Sequential model, of any floats; it is not changed.
 
     Returns:
         A functional model of stock layers with the same outputs. After each input `x` stands a layer "x_quantized".
@@ -80,8 +81,8 @@ class _Arranger:
         }
 
     def input_dtype(self, tensor: keras.KerasTensor) -> str:
-        """float32 for pixels that the model only ever rescales, since int8 files take floats or int8."""
-        return tensor.dtype if id(tensor) in self._casting else "float32"
+        """float32 for floats, and for pixels that the model only ever rescales: int8 files take floats or int8."""
+        return tensor.dtype if id(tensor) in self._casting and "float" not in tensor.dtype else "float32"
 
     def place(self, call: Call, args: tuple, kwargs: dict):
         layer = call.operation
@@ -108,19 +109,22 @@ class _Arranger:
     def _rescaled(self, layer: keras.layers.Layer, x: keras.KerasTensor) -> keras.KerasTensor:
         scale, offset = _scale_and_offset(layer)
         channels = x.shape[-1]
-        if len(x.shape) == 4 and channels and scale.size in (1, channels) and offset.size in (1, channels):
-            return self._affine(x, layer.name, np.broadcast_to(scale, channels), np.broadcast_to(offset, channels))
+        if len(x.shape) == 4 and _is_by_channel(scale, channels) and _is_by_channel(offset, channels):
+            by_channel = (np.broadcast_to(each.reshape(-1), channels) for each in (scale, offset))
+            return self._affine(x, layer.name, *by_channel)
         if not np.any(offset):
-            return keras.layers.Rescaling(scale.tolist(), name=layer.name)(x)
+            return keras.layers.Rescaling(scale.tolist(), name=layer.name, dtype="float32")(x)
         if np.any(scale != 1.0):
-            x = keras.layers.Rescaling(scale.tolist(), name=f"{layer.name}_scale")(x)
-        return keras.layers.Rescaling(1.0, offset=offset.tolist(), name=layer.name)(x)
+            x = keras.layers.Rescaling(scale.tolist(), name=f"{layer.name}_scale", dtype="float32")(x)
+        return keras.layers.Rescaling(1.0, offset=offset.tolist(), name=layer.name, dtype="float32")(x)
 
     def _affine(
         self, x: keras.KerasTensor, name: str, scale: np.ndarray, offset: np.ndarray | None
     ) -> keras.KerasTensor:
         biased = offset is not None and bool(np.any(offset))
-        step = keras.layers.DepthwiseConv2D(1, use_bias=biased, trainable=False, name=name, data_format="channels_last")
+        step = keras.layers.DepthwiseConv2D(
+            1, use_bias=biased, trainable=False, name=name, data_format="channels_last", dtype="float32"
+        )
         result = step(x)
         kernel = _unlike(scale, len(self.weights)).reshape(1, 1, -1, 1)
         self.weights.append((step, [kernel, _unlike(offset, 0)] if biased else [kernel]))
@@ -132,15 +136,17 @@ class _Arranger:
         channels, rank = x.shape[-1], len(x.shape)
         axis = layer.axis if isinstance(layer.axis, int) else layer.axis[0]
         if rank not in (2, 4) or channels is None or axis % rank != rank - 1:
-            return self.copies.of(layer)(x, **kwargs)
+            return self._copy(layer)(x, **kwargs)
         if rank == 2:
-            x = keras.layers.Reshape((1, 1, channels), name=f"{layer.name}_image")(x)
+            x = keras.layers.Reshape((1, 1, channels), name=f"{layer.name}_image", dtype="float32")(x)
         x = self._affine(x, f"{layer.name}_identity", np.ones(channels), None)
-        x = self.copies.of(layer, axis=-1)(x, **kwargs)
-        return keras.layers.Reshape((channels,), name=f"{layer.name}_vector")(x) if rank == 2 else x
+        x = self._copy(layer, axis=-1)(x, **kwargs)
+        if rank == 2:
+            return keras.layers.Reshape((channels,), name=f"{layer.name}_vector", dtype="float32")(x)
+        return x
 
     def _averaged(self, layer: keras.layers.Layer, tensors: list) -> keras.KerasTensor:
-        total = keras.layers.Add(name=f"{layer.name}_sum")(tensors)
+        total = keras.layers.Add(name=f"{layer.name}_sum", dtype="float32")(tensors)
         return self._rescaled(keras.layers.Rescaling(1 / len(tensors), name=layer.name), total)
 
     def _separated(self, layer: keras.layers.SeparableConv2D, x: keras.KerasTensor) -> keras.KerasTensor:
@@ -156,6 +162,7 @@ class _Arranger:
             depthwise_constraint=layer.depthwise_constraint,
             trainable=layer.trainable,
             name=f"{layer.name}_depthwise",
+            dtype="float32",
         )
         point = keras.layers.Conv2D(
             layer.filters,
@@ -168,6 +175,7 @@ class _Arranger:
             bias_constraint=layer.bias_constraint,
             trainable=layer.trainable,
             name=layer.name,
+            dtype="float32",
         )
         result = point(deep(x))
         depthwise, *rest = layer.get_weights()
@@ -178,8 +186,8 @@ class _Arranger:
         fused = isinstance(layer, (*FOLDING, *DEPTHWISE, keras.layers.Conv2DTranspose, keras.layers.Dense))
         name = getattr(getattr(layer, "activation", None), "__name__", "linear")
         if not fused or name in FUSED or not is_as_stock(layer):
-            return self.copies.of(layer)(*args, **kwargs)
-        return self._activated(layer, self.copies.of(layer, activation="linear")(*args, **kwargs))
+            return self._copy(layer)(*args, **kwargs)
+        return self._activated(layer, self._copy(layer, activation="linear")(*args, **kwargs))
 
     def _activated(self, layer: keras.layers.Layer, x: keras.KerasTensor) -> keras.KerasTensor:
         if layer.activation is keras.activations.linear:
@@ -187,10 +195,17 @@ class _Arranger:
         name = f"{layer.name}_{layer.activation.__name__}"
         self._activations[name] += 1
         times = self._activations[name]  # a layer that is called again has its activation again
-        return keras.layers.Activation(layer.activation, name=name if times == 1 else f"{name}_{times}")(x)
+        name = name if times == 1 else f"{name}_{times}"
+        return keras.layers.Activation(layer.activation, name=name, dtype="float32")(x)
+
+    def _copy(self, layer: keras.layers.Layer, **changes: Any) -> keras.layers.Layer:
+        if layer.compute_dtype in _OTHER_FLOATS:
+            changes["dtype"] = "float32"
+        return self.copies.of(layer, **changes)
 
 
 _RESCALING = (keras.layers.Rescaling, keras.layers.Normalization)
+_OTHER_FLOATS = ("float16", "bfloat16", "float64")  # the roundings of int8 are trained, and exported, in float32
 
 
 def _unlike(values: np.ndarray, number: int) -> np.ndarray:
@@ -206,10 +221,14 @@ def _unlike(values: np.ndarray, number: int) -> np.ndarray:
 
 
 def _scale_and_offset(layer: keras.layers.Layer) -> tuple[np.ndarray, np.ndarray]:
+    """What the layer multiplies by and then adds, each in the shape in which it is broadcast."""
     if isinstance(layer, keras.layers.Rescaling):
-        return np.asarray(layer.scale, "float64").reshape(-1), np.asarray(layer.offset, "float64").reshape(-1)
-    mean, variance = (
-        np.asarray(keras.ops.convert_to_numpy(v), "float64").reshape(-1) for v in (layer.mean, layer.variance)
-    )
+        return np.asarray(layer.scale, "float64"), np.asarray(layer.offset, "float64")
+    mean, variance = (np.asarray(keras.ops.convert_to_numpy(v), "float64") for v in (layer.mean, layer.variance))
     deviation = np.maximum(np.sqrt(variance), keras.backend.epsilon())
-    return (deviation, -mean * deviation) if layer.invert else (1 / deviation, -mean / deviation)
+    return (deviation, mean) if layer.invert else (1 / deviation, -mean / deviation)
+
+
+def _is_by_channel(values: np.ndarray, channels: int | None) -> bool:
+    """Whether there is one value, or one a channel along the last axis."""
+    return channels is not None and values.size in (1, channels) and values.shape[-1:] in ((), (values.size,))

@@ -57,13 +57,13 @@ def quantize_aware(model: keras.Model, representative: Iterable | None = None) -
             result = copies.of(call.operation)(*args, **kwargs)
         else:
             layer = wrapped.get(name) or QuantizedKernel(
-                copies.of(call.operation), part.scaling, name=name, trainable=call.operation.trainable
+                copies.of(call.operation), part.scaling, name=name, trainable=call.operation.trainable, dtype="float32"
             )
             wrapped[name] = layer
             result = layer(*args)
         if not part.output:
             return result
-        ranges.setdefault(name, FakeQuantize(name=f"{name}{RANGE_SUFFIX}"))
+        ranges.setdefault(name, FakeQuantize(name=f"{name}{RANGE_SUFFIX}", dtype="float32"))
         return ranges[name](result)
 
     training = model_like(arranged, inputs, rebuild(arranged, inputs, place))
