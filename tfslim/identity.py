@@ -2,6 +2,7 @@
 
 import keras
 
+from tfslim.layer_call import layer_call
 from tfslim.layers.l2_normalization import L2Normalization, scaled
 
 
@@ -74,10 +75,11 @@ def embedding_model(model: keras.Model) -> keras.Model:
 def _features(model: keras.Model):
     names = {layer.name for layer in model.layers}
     if "embedding" in names:
-        return model.get_layer("embedding").output
+        return layer_call(model, "embedding").outputs[0]
     last = model.layers[-1]
     if isinstance(last, keras.layers.Dense):
-        return last.input
+        call = layer_call(model, last.name)
+        return keras.tree.flatten((call.args, call.kwargs))[0]
     raise ValueError(
         f"{model.name}: has no layer named 'embedding', and its last layer {last.name} is no Dense: "
         "name the layer that gives the features 'embedding'"

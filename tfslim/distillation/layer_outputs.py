@@ -1,11 +1,11 @@
 """Finding the outputs of a model's layers by name, and saying clearly what is wrong with a model."""
 
-import difflib
 from collections.abc import Iterable
 
 import keras
 
 from tfslim.distillation.distillation_loss import DistillationLoss
+from tfslim.layer_call import layer_call
 from tfslim.probability_at_end import probability_at_end
 
 OUTPUT = "output"  # what the model gives, whatever its last layer is called
@@ -52,7 +52,8 @@ def layer_outputs(model: keras.Model, names: Iterable[str], role: str) -> dict[s
         role: what to call the model in a message.
 
     Raises:
-        ValueError: if there is no such layer, naming those with a similar name, or it is used more than once.
+        ValueError: if there is no such layer, naming those with a similar name, or it is not used exactly once, or gives
+            several outputs.
 
     Example:
         >>> layer_outputs(tfslim.models.VGG11(), ["embedding"], "teacher")["embedding"].shape
@@ -62,14 +63,13 @@ def layer_outputs(model: keras.Model, names: Iterable[str], role: str) -> dict[s
 
 
 def _layer_output(model: keras.Model, name: str, role: str) -> keras.KerasTensor:
-    known = {layer.name: layer for layer in model.layers}
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=4) or list(known)[-4:]
-        raise ValueError(f"{role} {model.name}: has no layer {name!r}; there are {', '.join(near)}")
     try:
-        return known[name].output
-    except (AttributeError, ValueError) as error:
-        raise ValueError(f"{role} {model.name}: layer {name!r} has no output of its own: {error}") from error
+        outputs = layer_call(model, name).outputs
+    except ValueError as error:
+        raise ValueError(f"{role} {error}") from error
+    if len(outputs) != 1:
+        raise ValueError(f"{role} {model.name}: layer {name!r} gives {len(outputs)} outputs; expected one")
+    return outputs[0]
 
 
 def check_logits(model: keras.Model, role: str, loss: str) -> None:
