@@ -41,6 +41,12 @@ class ExportedModel:
         """(height, width) of the images it takes, in pixels."""
         return tuple(self.network.inputs[0].shape[1:3])
 
+    def trained_on(self, records: "Records") -> "Records":
+        """The images of a train part without those of people held out of it, who are to verify the files with."""
+        if self.people is None or records.identities is None:
+            return records
+        return records[~np.isin(records.identities, self.people.held_out)]
+
     def answerable(self, records: "Records", part: str) -> "Records":
         """The images it can be asked about: of people it knows where it names people, else all.
 
@@ -82,12 +88,19 @@ class ExportedModel:
         )
 
     def check_folder(self, folder: Path) -> None:
-        """Raises a ValueError if a `people.json` in this folder would give its files another meaning or crop."""
+        """Raises a ValueError if a json of this folder would give the model's files another meaning or crop."""
         if (folder / "people.json").exists() and read_people(folder) != self.people:
-            raise ValueError(
-                f"{folder / 'people.json'} is of another model than {self.file}, and would be read for its files too: "
-                "give another folder as --out"
-            )
+            self._refuse(folder / "people.json", "is of another model than")
+        if (folder / "labels.json").exists():
+            if self.people:
+                self._refuse(folder / "labels.json", "is of attributes, unlike")
+            if self.labels and read_labels(folder) != self.labels:
+                self._refuse(folder / "labels.json", "has other names or thresholds than")
+
+    def _refuse(self, beside: Path, why: str) -> None:
+        raise ValueError(
+            f"{beside} {why} {self.file}, and would be read for its files too: give another folder as --out"
+        )
 
     def write_beside(self, folder: Path) -> None:
         """Writes into the folder what says how to read its files, where that is not there yet."""

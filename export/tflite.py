@@ -14,16 +14,16 @@ DESCRIPTION = """\
 Makes the .tflite files of a model (float32, float16, dynamic range, full int8, int16x8) and compares each with it.
 
 Attribute models and identity models (with a people.json beside them, by which images are cropped) are told apart by
-themselves. Images of the train part set the ranges of the int8 file; those of another part are given to the Keras model
-and to each file. Answers: largest and mean logit error, answers that flip, accuracy of both, on people that the model
-knows. Embeddings, from the model cut at its layer "embedding" or before its last dense layer: largest and mean error,
-lowest and mean cosine of the two.
+themselves. Images of the train part, but none of people held out of training, set the ranges of the integer files;
+those of another part are given to the Keras model and to each file. Answers: largest and mean logit error, answers that
+flip, accuracy of both, on people that the model knows. Embeddings, from the model cut at its layer "embedding" or
+before its last dense layer: largest and mean error, lowest and mean cosine of the two.
 
 Each file says in its metadata, as Android's tools read it, what it takes and what its outputs mean.
 
 Writes model-float32.tflite and so on and tflite.json, or embedding-float32.tflite and so on and tflite-embedding.json,
-and beside them, where there is none, the model's labels.json or people.json. The exit code is 1 if a file could not be
-made or lost too much.
+and beside them the model's labels.json or people.json, so a folder holds files of one model's meaning. The exit code is
+1 if a file could not be made or lost too much.
 
 Examples:
   python export/tflite.py runs/slimnet --data celeba
@@ -35,6 +35,7 @@ FAILED = 1  # exit code
 KINDS = {"float32": "none", "float16": "float16", "dynamic": "dynamic", "int8": "int8", "int16x8": "int16x8"}
 Kind = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
 QUANTISED = ("int8", "int16x8")  # need representative images
+REPRESENTATIVE = 200
 # outputs -> what the names of its files begin with, and the file of figures
 NAMES = {"answers": ("model", "tflite.json"), "embedding": ("embedding", "tflite-embedding.json")}
 
@@ -47,7 +48,7 @@ def main(
     kinds: tuple[Kind, ...] = ("float32", "float16", "dynamic", "int8"),
     target: Literal["mobile", "edgetpu"] = "mobile",
     io: Literal["float32", "int8", "uint8"] = "int8",
-    representative: int = 200,
+    representative: int = REPRESENTATIVE,
     part: Literal["train", "validation", "test"] = "validation",
     limit: int = 5000,
     split: Literal["auto", "official", "7:2:1", "random"] = "auto",
@@ -73,8 +74,8 @@ def main(
         part: the part to compare on
         limit: at most so many images of that part, drawn by the seed
         split: how the images are parted: by CelebA's file, 7:2:1 in file order, or 7:2:1 at random; auto is as in the
-            training by a people.json beside the model, else official
-        seed: of the drawing of images and of the random split
+            training by the people.json or recipe.yaml beside the model, else official
+        seed: of the drawing of images, and of the random split where auto finds none
         threads: CPU threads a file runs on
         licence: of the files, written in their metadata
         training_data: what the model was trained on and under which terms, written in their metadata
@@ -85,25 +86,25 @@ def main(
     from tfslim.model_files import model_file
 
     file = model_file(model)
-    _check_arguments(file, out, outputs, kinds, target, representative, limit, threads, max_drop)
+    _check_arguments(file, out, outputs, kinds, target, io, representative, limit, threads, max_drop)
     folder = Path(out) if out else file.parent
 
     from comparison_images import decoded, drawn
     from exported_model import read_exported
     from results import print_skipped, write_json
+    from trained_split import trained_split
 
     from tfslim.data import CelebA
     from tfslim.data.people import read_people
 
     people = read_people(file)
-    split_seed = seed
-    if split == "auto":
-        split, split_seed = (people.split, people.split_seed) if people else ("official", seed)
+    split, split_seed = (trained_split(file) or ("official", seed)) if split == "auto" else (split, seed)
     crop = people.crop if people else None
     celeba = CelebA(data, split=split, seed=split_seed, on_error=on_error, crop=crop)
-    chosen, whole = drawn(celeba.part("train"), representative, seed), celeba.part(part)
+    train, whole = celeba.part("train"), celeba.part(part)
     exported = read_exported(file, outputs)
     exported.check_folder(folder)
+    chosen = drawn(exported.trained_on(train), representative, seed)
     answerable = exported.answerable(whole, part)
     compared = drawn(answerable, limit, seed)
     truth = exported.truth(celeba, compared)
@@ -123,13 +124,13 @@ def main(
     metadata = exported.metadata(licence, training_data)
     images, rows = decoded(celeba, compared, exported.size)
     truth = None if truth is None else truth[rows]
+    exported.write_beside(folder)  # before the files, which would be read otherwise without it
     results = {}
     for kind, path in paths.items():
         options = {"metadata": metadata}
         options |= {"representative": representatives} if kind in QUANTISED else {}
         options |= {"target": target, "io": io} if kind == "int8" else {}
         results[kind] = _made(exported, path, KINDS[kind], options, (images, truth), threads)
-    exported.write_beside(folder)
 
     from tflite_table import show
 
@@ -148,6 +149,7 @@ def _check_arguments(
     outputs: str,
     kinds: tuple[Kind, ...],
     target: str,
+    io: str,
     representative: int,
     limit: int,
     threads: int,
@@ -161,6 +163,10 @@ def _check_arguments(
         raise ValueError(f"--kinds {kinds}: name each kind of file once, at least one of {', '.join(KINDS)}")
     if target == "edgetpu" and list(kinds) != ["int8"]:
         raise ValueError(f"--target edgetpu runs int8 only, --kinds are {', '.join(kinds)}: add --kinds '[int8]'")
+    if io != "int8" and "int8" not in kinds:
+        raise ValueError(f"--io is of the int8 file, --kinds are {', '.join(kinds)}: add int8, or leave it out")
+    if representative != REPRESENTATIVE and not {*QUANTISED} & {*kinds}:
+        raise ValueError(f"--representative is for integer files, --kinds are {', '.join(kinds)}: leave it out")
     if not MINIMUM <= representative <= MAXIMUM:
         raise ValueError(f"--representative must be {MINIMUM} to {MAXIMUM} images, found {representative}")
     for name, value in {"limit": limit, "threads": threads}.items():

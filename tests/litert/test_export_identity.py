@@ -178,6 +178,18 @@ def test_split_is_that_of_the_training_unless_another_is_asked_for(run, faces, v
     assert official != trained
 
 
+def test_ranges_are_of_nobody_held_out_and_a_stopped_export_leaves_the_crop(run, faces, tmp_path, monkeypatch):
+    def stopped(network, path, quantization, representative, **options):
+        train = labelled(faces)[: 84 * 7 // 10]
+        np.testing.assert_array_equal(representative, pixels(faces, [file for file, who, _ in train if who in KNOWN]))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tfslim.litert, "convert", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        tflite.main(str(run), str(faces), out=str(tmp_path / "files"), kinds=("int8",))
+    assert read_people(tmp_path / "files") == WHOM
+
+
 def refused(run, faces, message, **options):
     before = sorted(run.iterdir())
     with pytest.raises(ValueError, match=message):
@@ -191,6 +203,11 @@ def test_other_peoples_folders_models_and_data_are_refused(run, faces, tmp_path)
     elsewhere.mkdir()
     write_people(elsewhere, People(KNOWN, HELD_OUT, None))
     refused(own, faces, "elsewhere/people.json is of another model .* another folder as --out", out=str(elsewhere))
+    attributes = tmp_path / "attributes"
+    attributes.mkdir()
+    write_labels(attributes, ("Smiling",))
+    for outputs in ("answers", "embedding"):
+        refused(own, faces, "labels.json is of attributes, unlike .*model.keras", out=str(attributes), outputs=outputs)
     write_people(own, People(tuple(range(100, 105))))
     refused(own, faces, "none of its 5 people is in the validation part: give the data it was trained on")
     write_people(own, People(KNOWN[:4]))

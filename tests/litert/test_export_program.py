@@ -16,6 +16,7 @@ import tfslim.litert
 from tests.export_checks import with_statistics
 from tfslim.data import CelebA
 from tfslim.data.names import read_labels, write_labels
+from tfslim.data.people import People, write_people
 
 PROGRAM = Path(__file__).resolve().parents[2] / "export" / "tflite.py"
 NAMES = ("Smiling", "Male", "Young")
@@ -97,6 +98,37 @@ def test_dry_run_writes_nothing(run_folder, data, tmp_path, monkeypatch, capsys)
     assert not (tmp_path / "files").exists()
 
 
+def test_split_is_that_of_the_runs_recipe(run_folder, data, monkeypatch, capsys):
+    (run_folder / "recipe.yaml").write_text("split: '7:2:1'\n")
+    assert run(monkeypatch, run_folder, "--data", data, "--dry_run") == 0
+    assert "42 representative images, compared on 12 of the validation part" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("names", "thresholds", "code"),
+    [
+        (NAMES, [0.5, 0.0, -0.5], 0),
+        (NAMES, [0.5, 0.0, 0.0], 2),
+        (NAMES[::-1], [0.5, 0.0, -0.5], 2),
+        (NAMES[:2], None, 2),
+    ],
+)
+def test_folder_with_labels_takes_files_of_the_same_labels_alone(
+    run_folder, data, tmp_path, monkeypatch, capsys, names, thresholds, code
+):
+    out = tmp_path / "files"
+    out.mkdir()
+    write_labels(out, names, thresholds)
+    assert run(monkeypatch, run_folder, "--data", data, "--out", out, "--dry_run") == code
+    assert ("files/labels.json has other names or thresholds than" in capsys.readouterr().err) == (code == 2)
+
+
+def test_folder_of_a_model_of_people_takes_no_attributes(run_folder, data, tmp_path, monkeypatch, capsys):
+    write_people(tmp_path, People((1, 2, 3)))
+    assert run(monkeypatch, run_folder, "--data", data, "--out", tmp_path, "--dry_run") == 2
+    assert "people.json is of another model than" in capsys.readouterr().err
+
+
 def test_file_that_could_not_be_made_is_told_at_the_end(run_folder, data, monkeypatch, capsys):
     def refuse(*_, **__):
         raise tfslim.litert.ConversionError("crashed with SIGSEGV on model 'tiny'")
@@ -115,6 +147,8 @@ def test_file_that_could_not_be_made_is_told_at_the_end(run_folder, data, monkey
         (["--target", "edgetpu"], "--target edgetpu runs int8 only"),
         (["--kinds", "[int8, int8]"], "name each kind of file once"),
         (["--part", "test"], "the test part of .* has no image"),
+        (["--kinds", "[float16]", "--io", "uint8"], "--io is of the int8 file, --kinds are float16: add int8"),
+        (["--kinds", "[dynamic]", "--representative", "30"], "--representative is for integer files"),
         (["--limit", "0"], "--limit must be 1 or more"),
         (["--outputs", "embedding", "--max_drop", "1"], "--max_drop is of accuracy, which an embedding has none of"),
         (["--data", "nowhere"], "nowhere is not a folder"),
