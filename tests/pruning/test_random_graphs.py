@@ -6,10 +6,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from keras import layers
 
-from tests.pruning.invariance import run_pruning_test
+from tests.layer_checks import randomize
+from tests.pruning.invariance import assert_same, outputs_of, run_pruning_test
+from tfslim.pruning import channel_graph, shrink, silence
 from tfslim.pruning.silencing import MAKING, READING
 
 KINDS = ("conv", "grouped", "depthwise", "separable", "norm", "act", "add", "multiply", "concat", "excite", "pool")
+# What makes something of a zero, so that it is not enough if filters make zeros.
+AWAKE = ("spread", "places")
+KEEPING = ("relu", "tanh", "swish")
 
 
 class Builder:
@@ -69,6 +74,13 @@ class Builder:
     def pool(self, x, width):
         return layers.MaxPooling2D(3, 1, padding="same")(layers.ReLU()(x))
 
+    def spread(self, x, width):
+        merge = self.draw(st.sampled_from((layers.Add, layers.Maximum, layers.Average)))
+        return merge()([x, layers.Conv2D(1, 1)(self.one())])
+
+    def places(self, x, width):
+        return layers.Softmax(axis=(1, 2))(x)
+
     def model(self) -> keras.Model:
         last = self.tensors[-1]
         flat = self.draw(st.booleans())
@@ -81,10 +93,28 @@ class Builder:
 @given(st.data(), st.lists(st.sampled_from(KINDS), min_size=2, max_size=7), st.integers(0, 2**16))
 def test_dead_filters_of_random_graphs_go_without_a_trace(data, kinds, seed):
     keeping_nothing = data.draw(st.booleans())
-    builder = Builder(data.draw, ("relu", "tanh", "swish") if keeping_nothing else ("sigmoid", "softplus", "relu"))
+    builder = Builder(data.draw, KEEPING if keeping_nothing else ("sigmoid", "softplus", "relu"))
     for kind in kinds:
         builder.grow(kind)
-    x = np.random.default_rng(seed).normal(size=(2, 6, 6, 3)).astype("float32")
     # Group normalisation makes something of a dead group: its offset is silenced with it, but its inputs are not read.
     silenced = (READING, MAKING) if keeping_nothing else (READING,)
-    run_pruning_test(builder.model(), x, share=0.5, silenced=silenced, seed=seed)
+    run_pruning_test(builder.model(), images(seed), share=0.5, silenced=silenced, seed=seed)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data(), st.lists(st.sampled_from(KINDS + AWAKE), min_size=2, max_size=7), st.integers(0, 2**16))
+def test_shrinking_changes_no_outputs_whichever_weights_are_zero(data, kinds, seed):
+    builder = Builder(data.draw, data.draw(st.sampled_from((KEEPING, ("sigmoid", "relu")))))
+    for kind in kinds:
+        builder.grow(kind)
+    model = builder.model()
+    randomize(model, seed)
+    graph = channel_graph(model)
+    units = np.random.default_rng(seed).permutation(graph.unit_count)[: graph.unit_count // 2]
+    silence(graph, units, data.draw(st.sampled_from(((*MAKING, *READING), MAKING, ("filters", "scale")))))
+    smaller, _ = shrink(model)
+    assert_same(outputs_of(smaller, images(seed)), outputs_of(model, images(seed)))
+
+
+def images(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(2, 6, 6, 3)).astype("float32")

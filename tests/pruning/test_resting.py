@@ -23,10 +23,10 @@ class Restless(keras.optimizers.Optimizer):
         self.assign_add(variable, 0.1 * keras.ops.ones(variable.shape))
 
 
-def net(activation):
+def net(activation, middle=lambda x: x):
     inputs = keras.Input((6, 6, 3))
     x = keras.layers.Conv2D(5, 3, kernel_regularizer=keras.regularizers.L1L2(0.01, 0.01), name="conv")(inputs)
-    x = keras.layers.Activation(activation)(keras.layers.BatchNormalization(name="norm")(x))
+    x = middle(keras.layers.Activation(activation)(keras.layers.BatchNormalization(name="norm")(x)))
     x = keras.layers.Conv2D(4, 1, activation=activation, name="next")(x)
     x = keras.layers.Dense(2, name="answer")(keras.layers.GlobalAveragePooling2D()(x))
     model = keras.Model(inputs, x)
@@ -86,6 +86,31 @@ def test_dropped_weights_are_exactly_zero_after_every_step(inner, activation):
     assert (np.asarray(conv.kernel)[..., [0, 3]] == 0).all()
 
 
+def added_map(x):
+    return keras.layers.Add()([x, keras.layers.Conv2D(1, 1)(x)])
+
+
+@pytest.mark.parametrize(
+    "middle",
+    [
+        keras.layers.Softmax(axis=(1, 2)),
+        added_map,
+        keras.layers.ReLU(negative_slope=0.1, threshold=0.5),
+        keras.layers.GaussianNoise(0.5),
+        keras.layers.AlphaDropout(0.5),
+    ],
+    ids=["softmax", "add", "relu", "noise", "alpha"],
+)
+def test_what_reads_dropped_channels_rests_whatever_becomes_of_a_zero(middle):
+    model = net("relu", middle)
+    graph = channel_graph(model)
+    optimizer = PruningOptimizer(keras.optimizers.SGD(0.001, momentum=0.9), graph, alone=True)
+    train(model, optimizer)
+    optimizer.drop(graph.filters["conv"][[0, 3]])
+    train(model, optimizer)
+    assert (np.asarray(model.get_layer("next").kernel)[:, :, [0, 3]] == 0).all()
+
+
 def test_a_loss_beside_the_model_wakes_nothing():
     model = net("linear")
     graph = channel_graph(model)
@@ -126,10 +151,31 @@ def test_only_what_a_step_may_move_is_written():
         (keras.layers.Normalization(mean=1.0, variance=2.0), False),
         (keras.ops.relu, True),
         (lambda x: x + 1, False),
+        (lambda x: keras.ops.max(x, axis=1, keepdims=True), True),
+        (lambda x: keras.ops.max(x, axis=1, keepdims=True, initial=1.0), False),
+        (keras.layers.ReLU(6.0, negative_slope=0.1), True),
+        (keras.layers.ReLU(threshold=1.0), True),
+        (keras.layers.ReLU(negative_slope=0.1, threshold=1.0), False),
+        (keras.layers.PReLU(), True),
+        (keras.layers.Softmax(axis=1), False),
+        (keras.layers.UnitNormalization(), True),
+        (keras.layers.LayerNormalization(axis=(1, 2)), False),
+        (keras.layers.Normalization(), True),
+        (keras.layers.Normalization(axis=None), False),
+        (keras.layers.Resizing(4, 5, pad_to_aspect_ratio=True), True),
+        (keras.layers.Resizing(4, 5, pad_to_aspect_ratio=True, fill_value=1.0), False),
+        (keras.layers.Dropout(0.5), True),
+        (keras.layers.GaussianDropout(0.5), True),
+        (keras.layers.GaussianNoise(0.5), False),
+        (keras.layers.AlphaDropout(0.5), False),
+        (lambda x: keras.layers.Average()([x, keras.layers.ReLU()(x)]), True),
+        (lambda x: keras.layers.Maximum()([x, keras.layers.Conv2D(1, 1)(x)]), False),
+        (lambda x: keras.layers.Multiply()([x, keras.layers.Conv2D(1, 1)(x)]), True),
     ],
 )
 def test_which_models_keep_zeros(layer, keeps):
     inputs = keras.Input((6, 6, 3))
     x = keras.layers.Conv2D(3, 1)(keras.layers.Rescaling(2.0, offset=1.0)(inputs))  # what comes before does not matter
-    model = keras.Model(inputs, keras.layers.Conv2D(1, 1)(layer(x)))
+    # ... nor does what becomes of the answers.
+    model = keras.Model(inputs, keras.layers.Softmax()(keras.layers.Conv2D(2, 1)(layer(x))))
     assert keeps_zeros(channel_graph(model)) == keeps

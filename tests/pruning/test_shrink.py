@@ -13,12 +13,12 @@ from tfslim.pruning.silencing import MAKING
 X = np.random.default_rng(0).normal(size=(4, 8, 8, 3)).astype("float32")
 
 
-def chain(activation, norm=True, **settings):
-    """A convolution of 5, normalised or not, an activation, and a reader."""
+def chain(activation, middle=lambda x: x, norm=True, **settings):
+    """A convolution of 5, normalised or not, an activation, what is looked at, and a reader."""
     inputs = keras.Input((8, 8, 3))
     x = keras.layers.Conv2D(5, 3, name="conv")(inputs)
     x = keras.layers.BatchNormalization(name="norm", **settings)(x) if norm else x
-    x = keras.layers.Activation(activation)(x)
+    x = middle(keras.layers.Activation(activation)(x))
     x = keras.layers.Conv2D(2, 1, name="reader")(x)
     model = keras.Model(inputs, keras.layers.Dense(2, name="answer")(keras.layers.GlobalAveragePooling2D()(x)))
     randomize(model)
@@ -62,6 +62,27 @@ def test_only_what_does_nothing_is_dead(settings, roles, dead):
     graph = channel_graph(model)
     silence(graph, graph.filters["conv"][[1, 3]], roles)
     assert dead_units(graph).sum() == dead
+    smaller, _ = shrink(model)
+    assert smaller.get_layer("conv").filters == 5 - dead
+    same_outputs(model, smaller)
+
+
+@pytest.mark.parametrize(
+    "middle",
+    [
+        keras.layers.Softmax(axis=(1, 2)),
+        lambda x: keras.layers.Add()([x, keras.layers.Conv2D(1, 1)(x)]),
+        lambda x: keras.layers.Maximum()([x, keras.layers.Conv2D(1, 1)(x)]),
+        lambda x: keras.layers.Average()([x, keras.layers.Conv2D(1, 1)(x)]),
+        keras.layers.ReLU(negative_slope=0.1, threshold=0.5),
+    ],
+    ids=["softmax", "add", "maximum", "average", "relu"],
+)
+@pytest.mark.parametrize(("roles", "dead"), [(MAKING, 0), ((*MAKING, "inputs"), 2)])
+def test_what_makes_something_of_a_zero_is_read(middle, roles, dead):
+    model = chain("relu", middle)
+    graph = channel_graph(model)
+    silence(graph, graph.filters["conv"][[1, 3]], roles)
     smaller, _ = shrink(model)
     assert smaller.get_layer("conv").filters == 5 - dead
     same_outputs(model, smaller)
