@@ -185,7 +185,7 @@ def test_a_damaged_manifest(own):
     for damaged, why in (
         (content[:-20], "damaged"),
         ("[]", "is no list of a teacher's outputs"),
-        (content.replace('"version": 1', '"version": 9'), "version 9, expected 1"),
+        (content.replace('"version": 2', '"version": 1'), "version 1, expected 2"),
     ):
         manifest.write_text(damaged)
         with pytest.raises(ValueError, match=f"manifest.json: {why}.*run the teacher again"):

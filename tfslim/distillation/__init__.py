@@ -10,7 +10,7 @@ from tfslim.distillation.distiller import Distiller
 from tfslim.distillation.feature_losses import AttentionTransfer, FeatureDistance
 from tfslim.distillation.frozen_teacher import FrozenTeacher
 from tfslim.distillation.layer_outputs import teacher_layers
-from tfslim.distillation.manifest import fingerprint
+from tfslim.distillation.model_fingerprint import fingerprint
 from tfslim.distillation.target_losses import BernoulliTargets, SoftTargets
 from tfslim.distillation.teacher_outputs import TeacherOutputs, read_teacher_outputs, write_teacher_outputs
 

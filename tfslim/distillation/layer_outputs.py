@@ -52,8 +52,8 @@ def layer_outputs(model: keras.Model, names: Iterable[str], role: str) -> dict[s
         role: what to call the model in a message.
 
     Raises:
-        ValueError: if there is no such layer, naming those with a similar name, or it is not used exactly once, or gives
-            several outputs.
+        ValueError: if there is no such layer, naming those with a similar name, or it is not used exactly once, or it
+            gives several outputs.
 
     Example:
         >>> layer_outputs(tfslim.models.VGG11(), ["embedding"], "teacher")["embedding"].shape

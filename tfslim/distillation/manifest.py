@@ -1,32 +1,13 @@
 """The manifest of a folder of kept teacher's outputs: what they are of, and which files are whole."""
 
-import hashlib
 import json
 from pathlib import Path
 
-import keras
-import numpy as np
-
 from tfslim.atomic import replacing
 
-VERSION = 1
+VERSION = 2  # 1 told teachers apart by their weights alone
 MANIFEST = "manifest.json"
 KEYS = {"version", "teacher", "stream", "steps", "batch_size", "views", "dtype", "outputs", "files"}
-
-
-def fingerprint(model: keras.Model) -> str:
-    """A hash of the model's input size and weights, as hexadecimal digits.
-
-    Example:
-        >>> len(fingerprint(tfslim.models.VGG11((32, 32, 3), classes=2)))
-        64
-    """
-    digest = hashlib.sha256(repr(tuple(model.inputs[0].shape[1:])).encode())
-    for weight in model.weights:
-        value = np.ascontiguousarray(keras.ops.convert_to_numpy(weight))
-        digest.update(f"{value.dtype} {value.shape}".encode())
-        digest.update(value.tobytes())
-    return digest.hexdigest()
 
 
 def file_name(epoch: int, name: str) -> str:
@@ -62,7 +43,8 @@ def check_same(folder: Path, found: dict, expected: dict) -> None:
         return
     if "teacher" in wrong:
         raise ValueError(
-            f"{folder}: holds the outputs of another teacher (its weights or input size differ); name another folder"
+            f"{folder}: holds the outputs of another teacher (its weights, layers or input size differ); name another "
+            "folder"
         )
     described = "; ".join(f"{key}: found {found[key]}, expected {expected[key]}" for key in wrong)
     raise ValueError(f"{folder}: holds a teacher's outputs for something else ({described}); name another folder")

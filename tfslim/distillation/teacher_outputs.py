@@ -18,10 +18,10 @@ from tfslim.distillation.manifest import (
     VERSION,
     check_same,
     file_name,
-    fingerprint,
     read_manifest,
     write_manifest,
 )
+from tfslim.distillation.model_fingerprint import fingerprint
 
 DTYPES = ("float16", "float32")
 
@@ -193,7 +193,7 @@ def read_teacher_outputs(
 
     Args:
         folder: as written by `write_teacher_outputs`.
-        teacher: the model that they should be of, to be compared by its weights; None for no such check.
+        teacher: the model that they should be of, to be compared by its layers and weights; None for no such check.
         stream: the stream that they should be of; None for no such check.
 
     Raises:
