@@ -144,6 +144,22 @@ def test_it_trains_on_jax_without_tensorflow():
     assert done.stdout.split() == ["jax"]
 
 
+@pytest.mark.parametrize("activation", ["linear", "relu", "tanh"])
+def test_what_is_asked_of_outputs_is_asked_still(activation, tmp_path):
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((6, 6, 2))
+    x = layers.Conv2D(3, 1, activation=activation, activity_regularizer="l2")(inputs)
+    model = keras.Model(inputs, layers.SeparableConv2D(3, 3, activation=activation, activity_regularizer="l1")(x))
+    images = np.random.default_rng(0).normal(size=(8, 6, 6, 2)).astype("float32")
+    training, _ = quantize_aware(model, images)
+    training.save(tmp_path / "training.keras")
+    sums = []
+    for each in (model, training, keras.models.load_model(tmp_path / "training.keras")):
+        each(images)
+        sums.append(float(sum(each.losses)))
+    assert sums[0] > 0.1 and sums[1] == sums[2] == pytest.approx(sums[0], rel=0.05)
+
+
 def test_it_costs_what_the_model_costs():
     model = int8_net()
     found, expected = tfslim.measure(quantize_aware(model)[0]), tfslim.measure(int8_layout(model))

@@ -66,6 +66,19 @@ def test_what_stays_in_float_is_said_and_the_rest_is_int8(tmp_path):
     assert sum(tensor.dtype == "INT8" for tensor in kernels) >= 2
 
 
+@pytest.mark.parametrize("step", ["quantize_aware", "sparsify", "cluster"])
+def test_what_tf_mot_would_forget_is_refused(step):
+    inputs = keras.Input((6, 6, 2))
+    conv, head = layers.Conv2D(12, 1, activity_regularizer="l2", name="asked"), layers.ActivityRegularization(0.1)
+    with pytest.raises(tfslim.tfmot.UnsupportedLayer, match=r"'asked' \(Conv2D\): TF-MOT drops its activity_reg"):
+        getattr(tfslim.tfmot, step)(keras.Model(inputs, conv(inputs)))
+    training = getattr(tfslim.tfmot, step)(keras.Model(inputs, head(layers.Dense(12)(inputs))))[0]
+    training.compile("sgd", "mse")
+    images = np.random.default_rng(0).normal(size=(8, 6, 6, 2)).astype("float32")
+    outputs = training(images, training=False).numpy()  # tf_keras divides by the batch
+    assert training.evaluate(images, outputs, verbose=0) == pytest.approx(0.1 * np.abs(outputs).sum() / 8, rel=1e-3)
+
+
 def test_it_trains_to_the_float_models_accuracy_and_the_file_agrees(trained, patterns, tmp_path):
     training, _ = tfslim.tfmot.quantize_aware(trained, patterns["train"][0][:128])
     frozen = [np.asarray(variable) for variable in training.get_layer("rescaling").non_trainable_weights[:2]]

@@ -69,6 +69,7 @@ class QuantizedKernel(keras.layers.Wrapper):
     def __init__(self, layer: keras.layers.Layer, scaling: Scaling, **kwargs):
         super().__init__(layer, **kwargs)
         self.scaling = scaling
+        self.activity_regularizer = layer.activity_regularizer  # which the layer itself is too late for
 
     def call(self, inputs):
         if isinstance(inputs, keras.KerasTensor):

@@ -173,6 +173,7 @@ class _Arranger:
             kernel_constraint=layer.pointwise_constraint,
             bias_regularizer=layer.bias_regularizer,
             bias_constraint=layer.bias_constraint,
+            activity_regularizer=None if _has_activation(layer) else layer.activity_regularizer,
             trainable=layer.trainable,
             name=layer.name,
             dtype="float32",
@@ -187,16 +188,21 @@ class _Arranger:
         name = getattr(getattr(layer, "activation", None), "__name__", "linear")
         if not fused or name in FUSED or not is_as_stock(layer):
             return self._copy(layer)(*args, **kwargs)
-        return self._activated(layer, self._copy(layer, activation="linear")(*args, **kwargs))
+        return self._activated(
+            layer, self._copy(layer, activation="linear", activity_regularizer=None)(*args, **kwargs)
+        )
 
     def _activated(self, layer: keras.layers.Layer, x: keras.KerasTensor) -> keras.KerasTensor:
-        if layer.activation is keras.activations.linear:
+        if not _has_activation(layer):
             return x
         name = f"{layer.name}_{layer.activation.__name__}"
         self._activations[name] += 1
         times = self._activations[name]  # a layer that is called again has its activation again
         name = name if times == 1 else f"{name}_{times}"
-        return keras.layers.Activation(layer.activation, name=name, dtype="float32")(x)
+        regularizer = layer.activity_regularizer  # of what the activation gives
+        return keras.layers.Activation(layer.activation, name=name, activity_regularizer=regularizer, dtype="float32")(
+            x
+        )
 
     def _copy(self, layer: keras.layers.Layer, **changes: Any) -> keras.layers.Layer:
         if layer.compute_dtype in _OTHER_FLOATS:
@@ -206,6 +212,10 @@ class _Arranger:
 
 _RESCALING = (keras.layers.Rescaling, keras.layers.Normalization)
 _OTHER_FLOATS = ("float16", "bfloat16", "float64")  # the roundings of int8 are trained, and exported, in float32
+
+
+def _has_activation(layer: keras.layers.Layer) -> bool:
+    return layer.activation is not keras.activations.linear
 
 
 def _unlike(values: np.ndarray, number: int) -> np.ndarray:

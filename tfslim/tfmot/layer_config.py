@@ -53,6 +53,13 @@ def from_legacy_layer(layer: Any) -> keras.layers.Layer:
     return _made(modern, _translated(layer, type(layer), modern, renamed), layer, "Keras 3")
 
 
+def check_activity(layer: Any) -> None:
+    """Raises UnsupportedLayer for a layer of tf_keras whose outputs are regularised, which TF-MOT's wrappers forget."""
+    if getattr(layer, "activity_regularizer", None) is not None:
+        advice = "TF-MOT drops its activity_regularizer; put keras.layers.ActivityRegularization after it instead"
+        raise UnsupportedLayer(layer.name, type(layer).__name__, advice)
+
+
 def _made(kind: type, config: dict, layer: Any, package: str) -> Any:
     try:
         return kind.from_config(config)

@@ -12,6 +12,7 @@ from tfslim.quantization.int8_plan import Quantised, int8_plan
 from tfslim.quantization.ranges import measure_ranges
 from tfslim.report import Report
 from tfslim.tfmot.bridge import to_tf_keras
+from tfslim.tfmot.layer_config import check_activity
 from tfslim.tfmot.legacy import tf_keras
 from tfslim.tfmot.weight_quantizers import Int8Config, Int8Wrapper, cluster_members, filters_of
 
@@ -69,6 +70,7 @@ def quantize_aware(
         config = configs.get(layer.name)
         if config is None or not (config.weight or config.output):
             return layer
+        check_activity(layer)
         return Int8Wrapper(layer, config, name=layer.name)
 
     training = tf_keras().models.clone_model(legacy, clone_function=wrapped)

@@ -8,6 +8,7 @@ import keras
 
 from tfslim.report import Report
 from tfslim.tfmot.bridge import to_tf_keras
+from tfslim.tfmot.layer_config import check_activity
 from tfslim.tfmot.legacy import tf_keras, tfmot
 
 _ATTRIBUTES = {
@@ -128,6 +129,7 @@ def wrap_kernels(
         if reason:
             skipped[layer.name] = reason
         else:
+            check_activity(layer)
             done.append(layer.name)
     if not done:
         raise ValueError(f"{step}: no kernel of {model.name} is left: {skipped}")
