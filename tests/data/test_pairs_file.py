@@ -34,8 +34,10 @@ def test_lfws_form_with_folds(tmp_path):
 
 def test_lfws_form_of_one_number_and_blanks_for_tabs(tmp_path):
     text = "2\nAnn\t1\t2\nBo\t1\t2\nAnn\t1\tBo\t1\nAnn\t2\tBo\t2\n"
+    (tmp_path / "tabs.txt").write_text(text.replace("\n", "\t\n"))
     (tmp_path / "dev.txt").write_text(text.replace("\t", "  ").replace("\n", "\r\n") + "\n\n")
     read = read_pairs(tmp_path / "dev.txt")
+    assert named(read_pairs(tmp_path / "tabs.txt")) == named(read)
     assert read.folds is None
     assert read.genuine.tolist() == [True, True, False, False]
     write_pairs(tmp_path / "again.txt", read)
@@ -55,10 +57,22 @@ def test_drawn_pairs_go_there_and_back(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
-def test_other_names_have_no_such_form(tmp_path):
-    records = Records(np.array(["1.jpg", "2.jpg", "3.jpg"]), None, np.array([0, 0, 1]), np.zeros(3, np.uint8))
-    with pytest.raises(ValueError, match="has names such as Ann_Lee/Ann_Lee_0001.jpg, found 1.jpg"):
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["1.jpg", "2.jpg", "3.jpg"], "found [12].jpg; LFW names images Ann_Lee/Ann_Lee_0001.jpg"),
+        (["A/A_00001.jpg", "A/A_0002.jpg", "B/B_0001.jpg"], "no way to say 'A/A_00001.jpg' and 'A/A_0002.jpg'"),
+        (["A/A_0000.jpg", "A/A_0002.jpg", "B/B_0001.jpg"], "'0' is not the number of an image"),
+        (["A /A _0001.jpg", "A /A _0002.jpg", "B/B_0001.jpg"], "no way to say 'A /A _0001.jpg'"),
+        (["A\u2028/A\u2028_0001.jpg", "A\u2028/A\u2028_0002.jpg", "B/B_0001.jpg"], "no way to say"),
+        (["../.._0001.jpg", "../.._0002.jpg", "B/B_0001.jpg"], "'..' is not a plain name"),
+    ],
+)
+def test_other_names_have_no_such_form(tmp_path, names, message):
+    records = Records(np.array(names), None, np.array([0, 0, 1]), np.zeros(3, np.uint8))
+    with pytest.raises(ValueError, match=message):
         write_pairs(tmp_path / "mine.txt", pairs(records, genuine=1, impostor=1))
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

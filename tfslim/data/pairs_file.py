@@ -18,6 +18,7 @@ from tfslim.data.verification_pairs import Pairs
 
 _FILE = re.compile(r"(?P<name>[^/]+)/(?P=name)_(?P<number>\d{4,})\.jpg")
 _FORMS = {3: "a genuine pair (name, number, number)", 4: "an impostor pair (name, number, name, number)"}
+_NAMED = "LFW names images Ann_Lee/Ann_Lee_0001.jpg, with four digits from 0001 to 9999 and no leading 0 from 10000 on"
 
 
 def read_pairs(path: str | os.PathLike) -> Pairs:
@@ -103,7 +104,12 @@ def write_pairs(path: str | os.PathLike, pairs: Pairs) -> None:
         if (name == other) != bool(pairs.genuine[row]):
             kind = "genuine" if pairs.genuine[row] else "impostor"
             raise ValueError(f"{path}: the {kind} pair in row {row} is of {name} and {other}")
-        lines.append("\t".join([name, number, *([] if name == other else [other]), other_number]))
+        line = "\t".join([name, number, *([] if name == other else [other]), other_number])
+        files = pairs.templates[pairs.first[row]][0], pairs.templates[pairs.second[row]][0]
+        # Names that would be read back otherwise, as with five digits of which the first is 0.
+        if line.splitlines() != [line] or _files(line, bool(pairs.genuine[row]), f"{path}") != files:
+            raise ValueError(f"{path}: LFW's form has no way to say {files[0]!r} and {files[1]!r}; {_NAMED}")
+        lines.append(line)
     with replacing(path) as beside:
         pathlib.Path(beside).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
@@ -127,7 +133,8 @@ def _files(line: str, genuine: bool, where: str) -> tuple[str, str]:
 
 
 def _words(line: str) -> list[str]:
-    return [word.strip() for word in line.split("\t")] if "\t" in line.strip() else line.split()
+    line = line.strip()
+    return [word.strip() for word in line.split("\t")] if "\t" in line else line.split()
 
 
 def _file(name: str, number: str) -> str:
@@ -139,5 +146,5 @@ def _lfw_words(path: str | os.PathLike, template: tuple[str, ...]) -> tuple[str,
         raise ValueError(f"{path}: LFW's form has single images, found a template of {len(template)}")
     found = _FILE.fullmatch(template[0])
     if not found:
-        raise ValueError(f"{path}: LFW's form has names such as Ann_Lee/Ann_Lee_0001.jpg, found {template[0]}")
+        raise ValueError(f"{path}: found {template[0]}; {_NAMED}")
     return found["name"], str(int(found["number"]))
