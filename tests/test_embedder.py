@@ -13,6 +13,7 @@ from tfslim.data.images import ImageError
 from tfslim.data.people import People, write_people
 from tfslim.data.people_folders import PeopleFolder
 from tfslim.embedder import embed_files, load_embedder
+from tfslim.identifier import load_identifier
 from tfslim.identity import embedding_model
 
 LENGTH, PEOPLE = 6, 4
@@ -149,8 +150,19 @@ def test_arguments_out_of_range_are_said(folder, photos, settings, message):
 
 
 def test_a_tflite_classifier_is_not_taken_for_an_embedding(folder):
-    with pytest.raises(ValueError, match=r"classifier.tflite: its 4 outputs are one for each person of people.json"):
+    with pytest.raises(ValueError, match=r"classifier.tflite: its 4 outputs are as many as the people of people.json"):
         load_embedder(folder / "classifier.tflite")
+
+
+def test_an_embedding_as_long_as_there_are_people_is_told_by_its_name(model, tmp_path):
+    write_people(tmp_path, People(tuple(range(LENGTH))))
+    cut = embedding_model(model)
+    named = keras.Model(cut.input, {"embedding": cut.output})
+    file = tmp_path / "named.tflite"
+    file.write_bytes(tf.lite.TFLiteConverter.from_keras_model(named).convert())
+    np.testing.assert_allclose(load_embedder(file).embed(images(2)), reference(model, images(2)), atol=1e-4)
+    with pytest.raises(ValueError, match=r"named.tflite: calls its outputs 'embedding'"):
+        load_identifier(file)
 
 
 def _saved(path, inputs, outputs):

@@ -12,6 +12,7 @@ from PIL import Image
 from tfslim.data.images import fit
 from tfslim.data.people import read_people
 from tfslim.data.sources import ImageArchive, ImageFolder
+from tfslim.embedding_file import says_embedding
 from tfslim.image_outputs import ImageOutputs, image_outputs
 from tfslim.model_files import model_file, open_model, shown_shape
 
@@ -57,8 +58,8 @@ def load_embedder(path: str | os.PathLike, batch_size: int = 64, threads: int | 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: the file is no model, is damaged, takes no (height, width, 3) image, or where its embedding is can't
-            be told; the `people.json` beside it is damaged; or a `.tflite` file's output is one number for each person
-            of `people.json`, not an embedding.
+            be told; the `people.json` beside it is damaged; or a `.tflite` file has as many outputs as `people.json`
+            has people and does not call them "embedding", so that it may be the classifier.
 
     Example:
         >>> embedder = load_embedder("runs/flame")
@@ -72,10 +73,12 @@ def load_embedder(path: str | os.PathLike, batch_size: int = 64, threads: int | 
         raise ValueError(
             f"{file}: gives outputs of shape {shown_shape(output_shape)}; expected one embedding (length,)"
         )
-    if file.suffix == ".tflite" and people and output_shape[0] == len(people.identities):
+    many = file.suffix == ".tflite" and people and output_shape[0] == len(people.identities)
+    if many and not says_embedding(file):
         raise ValueError(
-            f"{file}: its {output_shape[0]} outputs are one for each person of people.json, so it is a classifier: "
-            "convert the model cut at its embedding (tfslim.identity.embedding_model)"
+            f"{file}: its {output_shape[0]} outputs are as many as the people of people.json, and the file does not "
+            "call them 'embedding', so it is taken for a classifier: convert the model cut at its embedding "
+            "(tfslim.identity.embedding_model) by tfslim.litert.convert, with its last layer named 'embedding'"
         )
     return Embedder(file, opened.size, people.crop if people else None, output_shape[0], opened.outputs)
 

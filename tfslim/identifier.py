@@ -12,6 +12,7 @@ from tfslim.data.images import fit
 from tfslim.data.people import People, read_people
 from tfslim.data.records import Records
 from tfslim.data.sources import ImageArchive, ImageFolder
+from tfslim.embedding_file import says_embedding
 from tfslim.identification import IdentityTable, identity_table
 from tfslim.image_outputs import image_outputs
 from tfslim.model_files import model_file, open_model, shown_shape
@@ -49,7 +50,7 @@ def load_identifier(path: str | os.PathLike, batch_size: int = 64, threads: int 
     Raises:
         FileNotFoundError: there is no such file, or no `people.json` beside it.
         ValueError: the file is no model, is damaged, takes no (height, width, 3) image, or its number of outputs does
-            not fit its `people.json`.
+            not fit its `people.json`, or it is a `.tflite` file that calls its output an embedding.
 
     Example:
         >>> identifier = load_identifier("runs/flame")
@@ -66,6 +67,8 @@ def load_identifier(path: str | os.PathLike, batch_size: int = 64, threads: int 
             f"{opened.file}: gives outputs of shape {shown_shape(opened.output_shape)}, but people.json names "
             f"{len(people.identities)} people; a model that gives an embedding has no names to give"
         )
+    if says_embedding(file):
+        raise ValueError(f"{file}: calls its outputs 'embedding', though they are as many as people.json names people")
     return Identifier(opened.file, opened.size, people, opened.outputs)
 
 
