@@ -26,6 +26,27 @@ def test_norms_by_hand():
     np.testing.assert_allclose(weight_importance(graph, "l2"), np.array([5, np.sqrt(2), 2]) / mean)
 
 
+def test_the_mean_is_that_of_units_which_are_alive():
+    graph = dense_chain()
+    graph.model.get_layer("hidden").kernel.assign([[3.0, 0.0, 0.0], [4.0, 0.0, 2.0]])
+    scores = weight_importance(graph, alive=np.array([True, False, True]))
+    np.testing.assert_allclose(scores, [5 / 3.5, 0, 2 / 3.5])
+
+
+@pytest.mark.parametrize(
+    ("kernel", "message"),
+    [
+        ([[np.nan, 1.0, 1.0], [1.0, 1.0, 1.0]], "3 of 3 scores are NaN or infinite"),  # it is in their mean
+        (np.zeros((2, 3)), "all scores are 0"),
+    ],
+)
+def test_weights_that_say_nothing_are_refused(kernel, message):
+    graph = dense_chain()
+    graph.model.get_layer("hidden").kernel.assign(kernel)
+    with pytest.raises(ValueError, match=message):
+        weight_importance(graph)
+
+
 @pytest.mark.parametrize(("how", "of_both"), [("mean", np.mean), ("sum", np.sum), ("max", np.max)])
 def test_a_unit_of_several_layers_gets_one_score_of_all(how, of_both):
     model = branching_model()

@@ -44,6 +44,16 @@ def test_a_batch_is_summed_before_it_is_squared():
     np.testing.assert_allclose(optimizer.scores(), np.array([1, 36, 4]) * ((1 - 3) / 2) ** 2, rtol=1e-6)
 
 
+def test_normalised_scores_are_those_of_units_which_are_alive():
+    model = linear()
+    optimizer = PruningOptimizer(keras.optimizers.SGD(0.0), channel_graph(model))
+    model.compile(optimizer, mean_of_outputs)
+    model.train_on_batch(np.ones((1, 1)), np.zeros((1, 1)))
+    optimizer.drop([0])
+    model.train_on_batch(np.ones((1, 1)), np.zeros((1, 1)))
+    np.testing.assert_allclose(optimizer.scores(normalise=True), [0, 36 / 20, 4 / 20], rtol=1e-6)
+
+
 def trained(optimizer, model=None, epochs=2):
     model = model or branching_model()
     rng = np.random.default_rng(0)

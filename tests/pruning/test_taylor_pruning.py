@@ -70,6 +70,29 @@ def test_other_importances_at_the_same_rate(importance):
     assert history["filters"][-1] <= 39 * 0.6
 
 
+@pytest.mark.parametrize(("normalise", "dropped"), [(False, [0, 1]), (True, [0, 4]), (None, [0, 4])])
+def test_other_importances_are_normalised_on_request_and_by_default(normalise, dropped):
+    inputs = keras.Input((4,))
+    small = keras.layers.Dense(4, use_bias=False, name="small")
+    large = keras.layers.Dense(4, use_bias=False, name="large")
+    model = keras.Model(inputs, keras.layers.Dense(3)(large(small(inputs))))
+    small.kernel.assign(np.diag([0.1, 0.2, 0.3, 0.4]))
+    large.kernel.assign(np.diag([1.0, 2.0, 3.0, 4.0]))
+    model.compile(keras.optimizers.SGD(0.0), LOSS)
+    pruning = TaylorPruning(ratio=2 / 8, every=1, drops=1, importance="l2", normalise=normalise)
+    model.fit(np.ones((2, 4)), np.zeros(2), verbose=0, callbacks=[pruning])
+    np.testing.assert_array_equal(np.flatnonzero(pruning.dropped), dropped)
+
+
+def test_other_importances_need_no_gradients_of_the_filters():
+    model = branching_model()
+    for name in ("stem", "stem_bn", "twice", "depthwise", "left", "right"):
+        model.get_layer(name).trainable = False
+    compiled(model=model)
+    assert fit(model, TaylorPruning(ratio=0.4, every=4, drops=3, importance="l2"))["filters"][-1] <= 39 * 0.6
+    left_after(model)
+
+
 def test_a_callback_after_it_writes_what_is_left(tmp_path):
     pruning = TaylorPruning(ratio=0.3, every=4, drops=3)
     fit(compiled(), pruning, keras.callbacks.CSVLogger(tmp_path / "log.csv"))
@@ -153,13 +176,14 @@ def test_arguments_are_checked_at_once(asked, message):
         ({}, "give one of ratio, params, macs and bytes; found none"),
         ({"params": 10}, "at most 10 may be left"),
         ({"ratio": 0.4, "keep": ["stam"]}, "'stam' is no layer of the model; did you mean stem"),
+        ({"ratio": 0.4, "importance": "bn_scale"}, "no batch normalisation with a gamma follows 4 channels of left"),
     ],
 )
 def test_a_target_that_cant_be_met_is_said_before_the_first_step(asked, message):
     model = compiled()
     with pytest.raises(ValueError, match=message):
         fit(model, TaylorPruning(**asked, every=1, drops=1))
-    assert int(model.optimizer.iterations) == 0
+    assert type(model.optimizer) is keras.optimizers.AdamW and int(model.optimizer.iterations) == 0
 
 
 def test_nested_models_are_to_be_opened_first():

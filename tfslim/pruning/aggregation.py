@@ -11,7 +11,11 @@ Aggregation = Literal["sum", "mean", "max"]
 
 
 def aggregate(
-    makers: Iterable[tuple[np.ndarray, np.ndarray]], unit_count: int, how: Aggregation = "mean", normalise: bool = False
+    makers: Iterable[tuple[np.ndarray, np.ndarray]],
+    unit_count: int,
+    how: Aggregation = "mean",
+    normalise: bool = False,
+    alive: np.ndarray | None = None,
 ) -> np.ndarray:
     """Joins the scores of the filters that make up each unit.
 
@@ -21,6 +25,8 @@ def aggregate(
         unit_count: number of units.
         how: what becomes of the scores that several layers give a unit.
         normalise: divide the scores of a layer by the mean over its units first.
+        alive: which units that mean is over, (unit_count,) bool; those that were dropped would make the others' scores
+            higher. By default all.
 
     Returns:
         (unit_count,) float64; 0 for a unit that no layer has scored.
@@ -39,8 +45,9 @@ def aggregate(
         free = units != STAYS
         own = np.bincount(units[free], weights=np.asarray(values, np.float64)[free], minlength=unit_count)
         scored = np.bincount(units[free], minlength=unit_count) > 0
-        if normalise and own[scored].any():
-            own = own / own[scored].mean()
+        counted = scored if alive is None else scored & alive
+        if normalise and own[counted].any():
+            own = own / own[counted].mean()
         total += own
         highest = np.where(scored, np.maximum(highest, own), highest)
         count += scored

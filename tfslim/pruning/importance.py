@@ -19,6 +19,7 @@ def weight_importance(
     how: Literal["sum", "mean", "max"] = "mean",
     normalise: bool = True,
     seed: int = 0,
+    alive: np.ndarray | None = None,
 ) -> np.ndarray:
     """Scores units by their filters' norms, by the factors of batch normalisation after them, or at random.
 
@@ -29,12 +30,14 @@ def weight_importance(
         how: how the scores of the filters of a unit become one.
         normalise: divide the scores of a layer by their mean, as layers' kernels are of different sizes.
         seed: of "random".
+        alive: which units that mean is over, (graph.unit_count,) bool; by default all.
 
     Returns:
         (graph.unit_count,) float64, higher for what counts more.
 
     Raises:
-        ValueError: `kind` is unknown, or "bn_scale" is asked for and a unit has no batch normalisation.
+        ValueError: `kind` is unknown, "bn_scale" is asked for and a unit has no batch normalisation, or the weights are
+            NaN, infinite or all zero.
 
     Example:
         >>> weight_importance(graph, "l1").argmin()
@@ -52,7 +55,7 @@ def weight_importance(
         _check_all_scaled(graph, makers)
     else:
         raise ValueError(f"importance={kind!r}; expected one of {', '.join(KINDS)}, or an array of scores")
-    return aggregate(makers, graph.unit_count, how, normalise)
+    return check_scores(graph, aggregate(makers, graph.unit_count, how, normalise, alive))
 
 
 def check_scores(graph: ChannelGraph, scores: np.ndarray) -> np.ndarray:

@@ -32,7 +32,8 @@ class PruningOptimizer(OptimizerAround):
         inner: the optimizer that trains. A LossScaleOptimizer goes around this one, not into it.
         graph: channel graph of the model that is trained, of that model's own variables.
         form: "activation": the square of a gate's gradient, that is of activation x gradient summed over image and
-            batch; "weight": the sum of the squares of weight x gradient over a filter's weights.
+            batch; "weight": the sum of the squares of weight x gradient over a filter's weights. None where no scores
+            are wanted, but only what is dropped held at zero.
         alone: whether nothing but the graph's model takes part in the loss, unlike in a Distiller. Then most weights of
             dropped units rest at zero by themselves, and are not written in each step, which costs a few per cent.
 
@@ -55,17 +56,17 @@ class PruningOptimizer(OptimizerAround):
         self,
         inner: keras.optimizers.Optimizer,
         graph: ChannelGraph,
-        form: Form = "activation",
+        form: Form | None = "activation",
         alone: bool = False,
     ):
         super().__init__(inner)
-        if form not in ("activation", "weight"):
+        if form not in ("activation", "weight", None):
             raise ValueError(f"form={form!r}; expected 'activation' or 'weight'")
         if not graph.unit_count:
             raise ValueError(f"no filter of {graph.model.name} can be removed, so there is nothing to score:\n{graph}")
         self.graph = graph
         self.form = form
-        self._gates = gates(graph) if form == "activation" else own_weights(graph)
+        self._gates = {"activation": gates, "weight": own_weights, None: lambda _: []}[form](graph)
         self._trained = [part for part in graph.slices if part.role in HELD and part.variable.trainable]
         self._held = _moved(graph, self._trained) if alone and _is_stock(inner) else self._trained
 
@@ -93,14 +94,17 @@ class PruningOptimizer(OptimizerAround):
         if not self.built:
             self.build(list(trainable_variables))
         variables = self._trainable_variables if trainable_variables is None else list(trainable_variables)
-        gradients = {id(variable): gradient for variable, gradient in zip(variables, grads, strict=True)}
+        if self._gates:
+            self._add_scores({id(variable): gradient for variable, gradient in zip(variables, grads, strict=True)})
+        self.assign_add(self.steps, 1)
+        self.inner_optimizer.apply(grads, trainable_variables)
+        self.hold()
+
+    def _add_scores(self, gradients: dict) -> None:
         weight = self.form == "weight"
         along = [along_channels(gate, lambda variable: gradients.get(id(variable)), weight) for gate in self._gates]
         scores = keras.ops.concatenate(along)
         self.assign_add(self.sums, scores if weight else keras.ops.square(scores))
-        self.assign_add(self.steps, 1)
-        self.inner_optimizer.apply(grads, trainable_variables)
-        self.hold()
 
     def hold(self) -> None:
         """Sets to zero again what the last step may have moved of dropped units."""
@@ -134,11 +138,13 @@ class PruningOptimizer(OptimizerAround):
 
         Args:
             how: how the scores of the layers that make a unit become one.
-            normalise: divide a layer's scores by their mean first.
+            normalise: divide a layer's scores by their mean first, that of the units which were not dropped.
 
         Raises:
-            ValueError: no step was taken since, or scores are NaN or all zero.
+            ValueError: no step was taken since, scores are NaN or all zero, or `form` is None.
         """
+        if self.form is None:
+            raise ValueError("there are no scores: form=None gathers none")
         steps = int(self.steps) if self.built else 0
         if not steps:
             raise ValueError("there are no scores: no training step was taken since the start or the last drop")
@@ -146,7 +152,8 @@ class PruningOptimizer(OptimizerAround):
         means = np.asarray(self.sums, np.float64) / steps / scale**2
         ends = np.cumsum([len(gate.units) for gate in self._gates])
         makers = zip([gate.units for gate in self._gates], np.split(means, ends[:-1]), strict=True)
-        return check_scores(self.graph, aggregate(makers, self.graph.unit_count, how, normalise))
+        scores = aggregate(makers, self.graph.unit_count, how, normalise, alive=~self.dropped)
+        return check_scores(self.graph, scores)
 
     @property
     def dropped(self) -> np.ndarray:

@@ -36,7 +36,7 @@ class TaylorPruning(keras.callbacks.Callback):
         schedule: how the target is shared among them: "constant", "polynomial" (much at first) or "one-shot".
         form: of the Taylor score, "activation" or "weight"; see `PruningOptimizer`.
         how: how the scores of layers tied together become one: "sum", "mean" or "max".
-        normalise: divide a layer's scores by their mean.
+        normalise: divide a layer's scores by their mean; by default where `importance` is a norm or a gamma.
         importance: "taylor", or to compare with it "l1", "l2", "bn_scale" or "random".
         round_to: layers are left with a multiple of so many filters.
         min_filters: the least filters that a layer is left with.
@@ -48,8 +48,8 @@ class TaylorPruning(keras.callbacks.Callback):
 
     Raises:
         ValueError: an argument is out of its range, or, when training begins, the model has nested models (open it
-            with `tfslim.flatten` first), is trained on several devices, has a target that can't be met, or not the
-            layers in `keep`.
+            with `tfslim.flatten` first), is trained on several devices, has a target that can't be met, filters that
+            can have no such score, or not the layers in `keep`.
 
     Example:
         >>> pruning = TaylorPruning(ratio=0.4, every=98, drops=40)
@@ -71,7 +71,7 @@ class TaylorPruning(keras.callbacks.Callback):
         schedule: Schedule = "constant",
         form: Form = "activation",
         how: Aggregation = "mean",
-        normalise: bool = False,
+        normalise: bool | None = None,
         importance: Literal["taylor", "l1", "l2", "bn_scale", "random"] = "taylor",
         round_to: int = 1,
         min_filters: int = 1,
@@ -90,7 +90,8 @@ class TaylorPruning(keras.callbacks.Callback):
         progress(schedule, 1, drops)  # raises if there is no such schedule
         self._asked = {"ratio": ratio, "params": params, "macs": macs, "bytes": bytes}
         self.every, self.drops, self.schedule, self.form = every, drops, schedule, form
-        self.how, self.normalise, self.importance = how, normalise, importance
+        self.how, self.importance = how, importance
+        self.normalise = importance != "taylor" if normalise is None else normalise
         self.round_to, self.min_filters, self.keep = round_to, min_filters, tuple(keep)
         self.monitor, self.floor, self.seed = monitor, floor, seed
         self.graph: ChannelGraph | None = None
@@ -132,7 +133,8 @@ class TaylorPruning(keras.callbacks.Callback):
         if known is None or known.inner_optimizer is not inner:
             # A model with a training step of its own may read its layers' outputs there.
             alone = not hasattr(model, "student") and type(model).__module__.startswith("keras.")
-            self._optimizer = PruningOptimizer(inner, self.graph, self.form, alone)
+            form = self.form if self.importance == "taylor" else None
+            self._optimizer = PruningOptimizer(inner, self.graph, form, alone)
             self._optimizer.build(model.trainable_variables)
             if known is not None:
                 self._optimizer.take_over(known)
@@ -160,6 +162,8 @@ class TaylorPruning(keras.callbacks.Callback):
         self._whole = self._left(self._gone)
         # Raises if the target can't be met, before an hour of training and not after it.
         self._chosen(graph, np.arange(graph.unit_count), self._limit)
+        if self.importance != "taylor":
+            self._weight_scores(graph)  # likewise, if there are none
         self._counts = {"filters": self._budget.filters, "params": self._budget.params}
         with contextlib.suppress(ValueError):  # where the images' size is open
             self._budget.macs(self._gone)
@@ -216,13 +220,17 @@ class TaylorPruning(keras.callbacks.Callback):
         if self.importance == "taylor":
             scores = self._optimizer.scores(self.how, self.normalise)
         else:
-            scores = weight_importance(self.graph, self.importance, self.how, seed=self.seed + self._done)
+            scores = self._weight_scores(self.graph)
         scores = np.where(self._gone, -np.inf, scores)  # what is dropped stays so
         limit = self._whole - (self._whole - self._limit) * progress(self.schedule, self._done, self.drops)
         self._gone |= self._chosen(self.graph, scores, limit)
         self._optimizer.drop(np.flatnonzero(self._gone))
         if self._left(self._gone) <= self._limit:
             self._finish()
+
+    def _weight_scores(self, graph: ChannelGraph) -> np.ndarray:
+        seed = self.seed + self._done
+        return weight_importance(graph, self.importance, self.how, self.normalise, seed, alive=~self._gone)
 
     def _chosen(self, graph: ChannelGraph, scores: np.ndarray, limit: float) -> np.ndarray:
         return select_units(graph, scores, self._left, limit, round_to=self.round_to, min_filters=self.min_filters)
