@@ -34,6 +34,10 @@ def main(files: list[str], out: str | None = None, json: str | None = None) -> i
     """
     if out and Path(out).exists() and not Path(out).is_dir():
         raise ValueError(f"--out {out}: there is a file of this name; give a folder")
+    if out:
+        Path(out).mkdir(parents=True, exist_ok=True)
+    if json and not Path(json).parent.is_dir():
+        raise ValueError(f"--json {json}: the folder {Path(json).parent} does not exist; make it first")
 
     from results import write_json
 
@@ -42,8 +46,6 @@ def main(files: list[str], out: str | None = None, json: str | None = None) -> i
     compiler = compiler_path()
     if compiler is None:
         print("edgetpu_compiler is not on the PATH: nothing is compiled, what follows is the linter's expectation\n")
-    elif out:
-        Path(out).mkdir(parents=True, exist_ok=True)
     rows = [_one(Path(file), Path(out) if out else Path(file).parent, compiler) for file in files]
     if json:
         write_json(Path(json), {"compiler": str(compiler) if compiler else None, "files": rows})

@@ -52,6 +52,11 @@ def main(
         out: Markdown file to write; the same as JSON lies beside it
         keep: folder to keep the .tflite files in, as converted and without overhead (-slim)
     """
+    if out and Path(out).suffix == ".json":
+        raise ValueError(f"--out {out}: the JSON beside the table would have this name; name the table, as edgetpu.md")
+    if out and not Path(out).parent.is_dir():
+        raise ValueError(f"--out {out}: the folder {Path(out).parent} does not exist; make it first")
+
     import keras
     import numpy as np
 

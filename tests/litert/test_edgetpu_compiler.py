@@ -183,6 +183,13 @@ def test_program_without_a_compiler(edge_files, tmp_path, monkeypatch, capsys):
     shown = capsys.readouterr().out
     assert "edgetpu_compiler is not on the PATH" in shown and "16 of 16 operators expected" in shown
     assert run("edgetpu.py", monkeypatch, edge_files / "clean.tflite", edge_files / "gelu.tflite") == 1
+    found = tmp_path / "compiled" / "edgetpu.json"
+    assert run("edgetpu.py", monkeypatch, edge_files / "clean.tflite", "--out", found.parent, "--json", found) == 0
+    assert json.loads(found.read_text())["compiler"] is None
+    capsys.readouterr()
+    assert run("edgetpu.py", monkeypatch, edge_files / "clean.tflite", "--json", tmp_path / "none" / "x.json") == 2
+    shown = capsys.readouterr()
+    assert not shown.out and "x.json: the folder" in shown.err
     (tmp_path / "out").write_text("")
     assert run("edgetpu.py", monkeypatch, edge_files / "clean.tflite", "--out", tmp_path / "out") == 2
     assert "there is a file of this name" in capsys.readouterr().err

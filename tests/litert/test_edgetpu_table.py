@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.training.programs import check_mistake
+
 PROGRAM = Path(__file__).resolve().parents[2] / "export" / "edgetpu_table.py"
 
 
@@ -36,6 +38,15 @@ def test_rows_are_clean_and_written_twice(tmp_path):
     }
 
 
-def test_unknown_rows_are_named():
-    done = run("--models", "[SlimNet, Nothing]")
-    assert done.returncode == 2 and "--models Nothing; the rows are SlimNet, MobileNet" in done.stderr
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--models", "[SlimNet, Nothing]"], "--models Nothing; the rows are SlimNet, MobileNet"),
+        (["--out", "edgetpu.json"], "--out edgetpu.json: the JSON beside the table would have this name"),
+        (["--out", "none/edgetpu.md"], "--out none/edgetpu.md: the folder none does not exist"),
+    ],
+)
+def test_what_cannot_be_done_is_said_first(tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    check_mistake([sys.executable, str(PROGRAM), *arguments], message)
+    assert not list(tmp_path.iterdir())
