@@ -10,7 +10,8 @@ import pytest
 
 import tfslim
 from tests.tiny_model import NAMES, SIZE, reference_logits, tiny_model
-from tfslim.data.names import Labels, write_labels
+from tfslim.data.names import ATTRIBUTES, Labels, write_labels
+from tfslim.data.people import People, write_people
 from tfslim.model_files import model_file
 from tfslim.predictor import load_predictor
 
@@ -134,6 +135,15 @@ def test_a_model_not_to_answer_with_is_said(tmp_path, build, message):
     build().save(tmp_path / "other.keras")
     with pytest.raises(ValueError, match=message):
         load_predictor(tmp_path / "other.keras")
+
+
+def test_a_classifier_of_as_many_people_as_there_are_attributes_names_none(tmp_path):
+    tiny_model(40).save(tmp_path / "model.keras")
+    write_people(tmp_path, People(tuple(range(40))))
+    with pytest.raises(ValueError, match=r"model\.keras: is of people, .* evaluate\.py --task identity"):
+        load_predictor(tmp_path)
+    write_labels(tmp_path, ATTRIBUTES)
+    assert load_predictor(tmp_path).labels.attributes == ATTRIBUTES
 
 
 def test_paths_that_are_no_model_are_said(tmp_path, folder):

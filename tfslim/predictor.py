@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tfslim.data.names import Labels, read_labels
-from tfslim.model_files import open_model, shown_shape
+from tfslim.model_files import model_file, open_model, shown_shape
 
 if TYPE_CHECKING:
     import keras
@@ -43,14 +43,21 @@ def load_predictor(path: str | os.PathLike, batch_size: int = 64, threads: int |
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: the file is no model, is damaged, takes no (height, width, 3) image, does not end in logits, or its
-            number of outputs does not fit its `labels.json`.
+            number of outputs does not fit its `labels.json`; or a `people.json` alone beside it says that it is of
+            people.
 
     Example:
         >>> predictor = load_predictor("runs/slimnet")
         >>> predictor.logits(np.zeros((1, *predictor.size, 3), "uint8")).shape
         (1, 40)
     """
-    opened = open_model(path, batch_size, threads, _ending_in_logits)
+    file = model_file(path)
+    if (file.parent / "people.json").is_file() and not (file.parent / "labels.json").is_file():
+        raise ValueError(
+            f"{file}: is of people, by the people.json beside it, and not of attributes: "
+            "evaluate.py --task identity or verification is for it"
+        )
+    opened = open_model(file, batch_size, threads, _ending_in_logits)
     shape = opened.output_shape
     if len(shape) != 1:
         raise ValueError(f"{opened.file}: gives outputs of shape {shown_shape(shape)}; expected one logit an attribute")
