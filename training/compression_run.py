@@ -17,6 +17,7 @@ import tfmot_training
 from compression import Clustering, Int8, Sparsity
 from compression_table import kernel_names
 from recipe import Distillation, Recipe, as_plain
+from run_folder import check_same
 from task import Task, make_task
 
 import tfslim
@@ -57,11 +58,6 @@ class CompressionRun:
             figures += [f"{count} left, as {reason}" for reason, count in left.items()]
             lines.append(f"{report.step}: {', '.join(figures)}")
         return "\n".join([*lines, f"{self.recipe.epochs} epochs each"])
-
-    @property
-    def results(self) -> tuple[str, ...]:
-        """The files that stand for a step that is done."""
-        return ALONE, SPARSE, CLUSTERED, RESULT
 
     def compress(self, folder: pathlib.Path, resume: bool, verbose: int) -> None:
         """Takes the steps that are not there yet, each a .keras or .tflite file in `folder`."""
@@ -175,7 +171,7 @@ class CompressionRun:
         plain, _ = tfslim.quantization.quantize_aware(model, self._images())
         training = session.prepare(self.recipe, self.celeba, self.teach, plain)
         folder.mkdir(exist_ok=True)
-        session.fit(training, folder, resume and (folder / "state.npz").is_file(), verbose, step="int8")
+        session.fit(training, folder, resume, verbose, step="int8")
         return load_keras_file(folder / "model.keras")
 
     def _fit(self, training: Any, folder: pathlib.Path, callbacks: list, verbose: int) -> None:
@@ -204,12 +200,13 @@ def prepare(
     int8: Int8 | None,
     teacher: str | None,
     distillation: Distillation,
+    begun: pathlib.Path | None,
 ) -> CompressionRun:
-    """Opens the network and the teacher, and makes the first step's model.
+    """Opens the network and the teacher, and makes the first step's model; `begun` is the run folder to go on with.
 
     Raises:
-        ValueError: the network's outputs don't fit the data, its images' size is not the stages', or the recipe asks
-            for what these trainings don't have.
+        ValueError: the network's outputs don't fit the data, its images' size is not the stages', the recipe asks for
+            what these trainings don't have, or `begun` holds a run of another recipe.
         ImportError: TF-MOT is not installed, saying what to install.
     """
     for option, given, plain in (
@@ -222,8 +219,6 @@ def prepare(
     if int8 and int8.by == "native" and (sparsity or clustering):
         raise ValueError("int8.by=native keeps neither zeros nor clusters: take tfmot")
     session.check_amounts(recipe, celeba)
-    if recipe.on_error == "skip":  # or epochs would become shorter while images that are broken are found
-        celeba.check_images()
     if sparsity and clustering:
         if sparsity.depthwise and not clustering.depthwise:
             raise ValueError("sparsity.depthwise: set clustering.depthwise too, or depthwise kernels lose their zeros")
@@ -236,7 +231,10 @@ def prepare(
     written = recipe.written() | {"trained": fingerprint(model)}
     written |= {name: as_plain(dataclasses.asdict(each)) for name, each in asked.items() if each}
     teach = teaching.teach_with(teacher, recipe, celeba, distillation)
+    written |= teach.written
+    if begun:
+        check_same(begun, written)
     task = make_task(recipe, celeba)
-    run = CompressionRun(recipe, celeba, task, sparsity, clustering, int8, model, file, teach, written | teach.written)
+    run = CompressionRun(recipe, celeba, task, sparsity, clustering, int8, model, file, teach, written)
     run.reports  # noqa: B018  raises what can't be done
     return run

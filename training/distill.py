@@ -47,6 +47,8 @@ def main(
         dry_run: see `run_folder.FLAGS`.
     """
     folder = pathlib.Path(out)
+    if resume or not dry_run:
+        run_folder.check_folder(folder, resume)
     celeba = run_folder.open_data(recipe, check_images)
 
     import session
@@ -58,8 +60,8 @@ def main(
     targets = task.make_task(recipe, celeba).targets
     taught = teaching.taught_by(teacher, recipe, celeba, distillation)
     model, written = taught.teacher, recipe.written() | taught.written
-    if not dry_run:
-        run_folder.check_folder(folder, written, resume)
+    if resume:
+        run_folder.check_same(folder, written)
 
     def teach(student):
         if not distillation.views:

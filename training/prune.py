@@ -50,15 +50,17 @@ def main(
         dry_run: see `run_folder.FLAGS`.
     """
     folder = pathlib.Path(out)
+    if resume or not dry_run:
+        run_folder.check_folder(folder, resume)
     celeba = run_folder.open_data(recipe, check_images)
 
     import pruning_run
 
-    run = pruning_run.prepare(recipe, celeba, trained, pruning, teacher, distillation)
+    begun = folder if resume else None
+    run = pruning_run.prepare(recipe, celeba, trained, pruning, teacher, distillation, begun)
     print(run.summary())
     if dry_run:
         return
-    run_folder.check_folder(folder, run.written, resume)
     run_folder.begin(folder, run.written)
     verbose = 1 if sys.stdout.isatty() else 2
     run.prune(folder, verbose)

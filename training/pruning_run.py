@@ -11,6 +11,7 @@ import session
 import teaching
 from recipe import Distillation, Pruning, Recipe, as_plain
 from results import write_json
+from run_folder import check_same
 
 import tfslim
 from tfslim.atomic import replacing
@@ -72,14 +73,15 @@ class PruningRun:
         for cut in self.cuts:
             path = folder / cut.name
             if not (path / "cut.json").is_file():
-                self._make(cut, model, state, path, verbose)
+                with session.naming_broken_images(self.celeba):
+                    self._make(cut, model, state, path, verbose)
             model, state = load_keras_file(path / "model.keras"), path / "state.npz"
 
     def fine_tune(self, folder: pathlib.Path, resume: bool, verbose: int) -> None:
         """Trains what the last cut left; its run folder is `folder`."""
         model = load_keras_file(folder / self.cuts[-1].name / "model.keras")
         training = session.prepare(self.recipe, self.celeba, self.teach, recast(model))
-        session.fit(training, folder, resume and (folder / "state.npz").is_file(), verbose, step="prune")
+        session.fit(training, folder, resume, verbose, step="prune")
 
     def write_table(self, folder: pathlib.Path) -> None:
         """The original, every cut and the result side by side."""
@@ -150,12 +152,13 @@ def prepare(
     pruning: Pruning,
     teacher: str | None,
     distillation: Distillation,
+    begun: pathlib.Path | None,
 ) -> PruningRun:
-    """Opens the network and the teacher, and plans the cuts.
+    """Opens the network and the teacher, and plans the cuts; `begun` is the run folder that is gone on with.
 
     Raises:
-        ValueError: the network's outputs don't fit the data, its images' size is not the stages', or the target can't
-            be met.
+        ValueError: the network's outputs don't fit the data, its images' size is not the stages', the target can't be
+            met, or `begun` holds a run of another recipe.
     """
     file, model = teaching.open_to_train_on(trained, recipe, celeba)
     asked = {name: getattr(pruning, name) for name in ("ratio", "params", "macs", "bytes")}
@@ -164,11 +167,14 @@ def prepare(
     select_units(  # raises if the limit can't be met
         graph, np.arange(graph.unit_count), left, limit, round_to=pruning.round_to, min_filters=pruning.min_filters
     )
-    written = recipe.written() | {"trained": fingerprint(model), "pruning": as_plain(dataclasses.asdict(pruning))}
     teach = teaching.teach_with(teacher, recipe, celeba, distillation)
+    written = recipe.written() | {"trained": fingerprint(model), "pruning": as_plain(dataclasses.asdict(pruning))}
+    written |= teach.written
+    if begun:
+        check_same(begun, written)
 
     cuts = plan_cuts(left(np.zeros(graph.unit_count, bool)), limit, pruning.step, pruning.cut)
-    return PruningRun(recipe, celeba, pruning, model, file, teach, written | teach.written, cuts)
+    return PruningRun(recipe, celeba, pruning, model, file, teach, written, cuts)
 
 
 def plan_cuts(whole: float, limit: float, step: float, cut: float) -> list[Cut]:

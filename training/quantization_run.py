@@ -1,6 +1,7 @@
 """A run that ends with a network in few bits: snapped, trained on, snapped exactly, packed and compared."""
 
 import dataclasses
+import json
 import pathlib
 from collections.abc import Callable
 
@@ -13,6 +14,7 @@ from judging import judge_of
 from progress import progress_bar
 from recipe import Distillation, Quantization, Recipe
 from results import percent, write_json, write_rows
+from run_folder import check_same
 
 import tfslim
 from tfslim.atomic import replacing
@@ -23,6 +25,8 @@ from tfslim.model_files import load_keras_file
 from tfslim.quantization import Codec, QuantizingOptimizer, allocate_bits, plan_codecs
 from tfslim.recast import recast
 from tfslim.report import Report
+
+BITS = "bits.json"  # what a budget was spent on
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,10 +53,11 @@ class QuantizationRun:
             f"then {self.recipe.epochs} epochs"
         )
 
-    results = ()  # its state says what is done
-
     def compress(self, folder: pathlib.Path, resume: bool, verbose: int) -> None:
         """Trains on with the plan; writes the network after snapping alone, after training, and packed."""
+        if self.quantization.budget:
+            bits = {name: codec.bits for name, codec in self.plan.items() if hasattr(codec, "bits")}
+            write_json(folder / BITS, bits)
         plans = []
 
         def around(inner: keras.optimizers.Optimizer, copy: keras.Model) -> keras.optimizers.Optimizer:
@@ -62,10 +67,11 @@ class QuantizationRun:
 
         training = session.prepare(self.recipe, self.celeba, self.teach, recast(self.model), around)
         training.task.name_outputs(folder, resume)
-        # Snapped weights shift what batch normalisation sees.
-        reestimate_statistics(self.snapped, training.still_batches("train").take(session.STATISTICS_BATCHES))
+        with session.naming_broken_images(self.celeba):
+            # Snapped weights shift what batch normalisation sees.
+            reestimate_statistics(self.snapped, training.still_batches("train").take(session.STATISTICS_BATCHES))
         _save(tfslim.quantize_weights(self.snapped, self.plan)[0], folder / "post-training.keras")
-        session.fit(training, folder, resume and (folder / "state.npz").is_file(), verbose, step="quantize")
+        session.fit(training, folder, resume, verbose, step="quantize")
         exact, report = tfslim.quantize_weights(load_keras_file(folder / "model.keras"), plans[0])
         _save(exact, folder / "model.keras")
         print(report)
@@ -96,30 +102,34 @@ def prepare(
     quantization: Quantization,
     teacher: str | None,
     distillation: Distillation,
+    begun: pathlib.Path | None,
 ) -> QuantizationRun:
-    """Opens the network and the teacher, and chooses the bits.
+    """Opens the network and the teacher, and chooses the bits, or takes those of the run `begun` to be gone on with.
 
     Raises:
         ValueError: the network's outputs don't fit the data, its images' size is not the stages', weights are averaged,
-            or the budget can't be met.
+            the budget can't be met, or `begun` holds a run of another recipe.
     """
     if recipe.optimization.average:
         raise ValueError("optimization.average: averages of weights have no few bits: set it to 0")
     file, model = teaching.open_to_train_on(trained, recipe, celeba)
     written = recipe.written() | {"trained": fingerprint(model), "quantization": dataclasses.asdict(quantization)}
     teach = teaching.teach_with(teacher, recipe, celeba, distillation)
+    written |= teach.written
+    if begun:
+        check_same(begun, written)
 
-    plan = _plan(model, quantization, celeba)
+    plan = _plan(model, quantization, celeba, begun)
     snapped, report = tfslim.quantize_weights(model, plan)
-    return QuantizationRun(
-        recipe, celeba, quantization, model, file, teach, written | teach.written, plan, snapped, report
-    )
+    return QuantizationRun(recipe, celeba, quantization, model, file, teach, written, plan, snapped, report)
 
 
-def _plan(model: keras.Model, asked: Quantization, celeba: CelebA) -> dict[str, Codec]:
+def _plan(model: keras.Model, asked: Quantization, celeba: CelebA, begun: pathlib.Path | None) -> dict[str, Codec]:
     common = {"scope": asked.scope, "skip": asked.skip, "rest": asked.rest}
     if asked.budget is None:
         return plan_codecs(model, asked.codec, asked.bits, **common)
+    if begun and (begun / BITS).is_file():
+        return plan_codecs(model, asked.codec, json.loads((begun / BITS).read_text(encoding="utf-8")), **common)
     images = celeba.arrays("validation", tuple(model.inputs[0].shape[1:3]))[0][: asked.images]
     with progress_bar("bits by budget") as move:
         plan, report = allocate_bits(

@@ -69,20 +69,22 @@ def main(
     if bool(quantization) == bool(steps):
         raise ValueError("give either quantization (few bits), or some of sparsity, clustering and int8")
     folder = pathlib.Path(out)
+    if resume or not dry_run:
+        run_folder.check_folder(folder, resume)
     celeba = run_folder.open_data(recipe, check_images)
+    begun = folder if resume else None
 
     if quantization:
         import quantization_run
 
-        run = quantization_run.prepare(recipe, celeba, trained, quantization, teacher, distillation)
+        run = quantization_run.prepare(recipe, celeba, trained, quantization, teacher, distillation, begun)
     else:
         import compression_run
 
-        run = compression_run.prepare(recipe, celeba, trained, sparsity, clustering, int8, teacher, distillation)
+        run = compression_run.prepare(recipe, celeba, trained, sparsity, clustering, int8, teacher, distillation, begun)
     print(run.summary())
     if dry_run:
         return 0
-    run_folder.check_folder(folder, run.written, resume, run.results)
     run_folder.begin(folder, run.written)
 
     from tfslim.litert import ConversionError

@@ -2,7 +2,6 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Sequence
 
 import yaml
 from recipe import Recipe, as_plain
@@ -17,27 +16,42 @@ FLAGS = {
 }
 
 
-def check_folder(folder: pathlib.Path, recipe: dict, resume: bool, results: Sequence[str] = ()) -> None:
-    """Raises an error if `folder` holds a run that would be overwritten, or none or another one to be resumed.
+# Any of these stands for a run, even where its state was removed.
+RESULTS = (
+    "model.keras",
+    "report.json",
+    "model.tfslim",
+    "sparse.keras",
+    "clustered.keras",
+    "post-training-int8.tflite",
+    "model-int8.tflite",
+)
 
-    A file with the name of one of `results` is taken for a part of a run.
-    """
-    written = folder / "recipe.yaml"
+
+def check_folder(folder: pathlib.Path, resume: bool) -> None:
+    """Raises an error if `folder` holds a run that would be overwritten, or none to be resumed."""
+    states = sorted([*folder.glob("state.npz"), *folder.glob("*/state.npz")])  # the run's, or a part's of it
     if not resume:
-        states = [*folder.glob("state.npz"), *folder.glob("*/state.npz")]  # the run's, or a part's of it
-        there = sorted(states) + [folder / name for name in results if (folder / name).exists()]
+        there = states + [folder / name for name in RESULTS if (folder / name).exists()]
         if there:
             raise ValueError(
                 f"{folder} holds a run already ({there[0].relative_to(folder)}): go on with --resume, or name another "
                 "folder with --out"
             )
         return
-    if not written.is_file():
-        raise FileNotFoundError(f"{written}: not there, so there is no run to resume in {folder}")
+    if not (folder / "recipe.yaml").is_file():
+        raise FileNotFoundError(f"{folder / 'recipe.yaml'}: not there, so there is no run to resume in {folder}")
+    if (folder / "report.json").is_file() and not states:
+        raise FileNotFoundError(f"{folder}: its run is done, and without state.npz there is nothing to resume")
+
+
+def check_same(folder: pathlib.Path, recipe: dict) -> None:
+    """Raises a ValueError if the run in `folder` was begun with another recipe."""
     changed = differences(folder, recipe)
     if changed:
         raise ValueError(
-            f"{written} differs from what is asked for in {', '.join(changed)}: a run is resumed as it began"
+            f"{folder / 'recipe.yaml'} differs from what is asked for in {', '.join(changed)}: a run is resumed as it "
+            "began"
         )
 
 
@@ -67,7 +81,11 @@ def begin(folder: pathlib.Path, recipe: dict) -> None:
 
 
 def open_data(recipe: Recipe, check_images: bool) -> CelebA:
-    """Reads and checks the labels, says what was skipped, and decodes every image beforehand if asked to."""
+    """Reads and checks the labels, says what was skipped, and decodes every image beforehand if asked to.
+
+    Where broken images are to be skipped they must be known beforehand, or epochs would become shorter as they are
+    found, while the schedule and a resumed run count on their length.
+    """
     identity = recipe.task == "identity"
     celeba = CelebA(
         recipe.data,
@@ -79,8 +97,8 @@ def open_data(recipe: Recipe, check_images: bool) -> CelebA:
         crop=recipe.crop,
         hold_out=recipe.hold_out,
     )
+    if check_images or recipe.on_error == "skip":
+        celeba.check_images()
     for name, why in list(celeba.skipped.items())[:10]:
         print(f"skipped {name}: {why}")
-    if check_images:
-        celeba.check_images()
     return celeba

@@ -66,7 +66,7 @@ class Run:
         with replacing(config) as path, open(path, "w") as file:
             yaml.safe_dump(self.options, file, sort_keys=False)
         command = [sys.executable, str(HERE / self.program), "--config", str(config), "--out", str(self.folder)]
-        if (self.folder / "state.npz").is_file():
+        if (self.folder / "recipe.yaml").is_file():
             command.append("--resume")
         with open(self.log, "a") as log:
             return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)

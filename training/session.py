@@ -158,7 +158,7 @@ def fit(
     Args:
         training: what `prepare` made.
         folder: the run folder.
-        resume: go on where `folder` was.
+        resume: go on where `folder` was, which is the beginning if it has no state yet.
         verbose: as for Keras' `fit`.
         batches: stage and epochs -> their batches; `training.batches` by default.
         step: what the report calls this.
@@ -175,7 +175,7 @@ def fit(
         trained=training.copy,
     )
     checkpoint.set_model(training.fitted)
-    done = checkpoint.restore() if resume else 0
+    done = checkpoint.restore() if resume and (folder / "state.npz").is_file() else 0
     board = keras.callbacks.TensorBoard(folder / "tensorboard")
     first = 0
     for stage in recipe.stages:
@@ -193,7 +193,8 @@ def fit(
                 shuffle=False,  # the stream is shuffled already
                 verbose=verbose,
             )
-    accuracy = checkpoint.finish_with(training.still_batches("train").take(STATISTICS_BATCHES))
+    with naming_broken_images(training.celeba):  # an epoch leaves out what does not fill a batch
+        accuracy = checkpoint.finish_with(training.still_batches("train").take(STATISTICS_BATCHES))
     return _report(training, checkpoint, folder, accuracy, step)
 
 

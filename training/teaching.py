@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 from progress import progress_bar
 from recipe import Distillation, Recipe, as_plain
-from session import stage_batches, steps_per_epoch
+from session import naming_broken_images, stage_batches, steps_per_epoch
 
 from tfslim.data.celeba import CelebA
 from tfslim.data.names import read_labels
@@ -140,7 +140,8 @@ def keep_outputs(
 ) -> TeacherOutputs:
     """Runs the teacher over the recipe's first epochs, or opens what is kept already; an interrupted run goes on."""
     stage, records = recipe.stages[0], celeba.part("train")
-    first = next(iter(stage_batches(recipe, celeba, targets, stage, range(1))))[0]
+    with naming_broken_images(celeba):
+        first = next(iter(stage_batches(recipe, celeba, targets, stage, range(1))))[0]
     stream = {
         "images": len(records),
         "files": zlib.crc32("\n".join(records.files.tolist()).encode()),
@@ -152,7 +153,7 @@ def keep_outputs(
         "augmentation": dataclasses.asdict(recipe.augmentation),
         "seed": recipe.seed,
     }
-    with progress_bar("teacher's outputs") as move:
+    with naming_broken_images(celeba), progress_bar("teacher's outputs") as move:
         return write_teacher_outputs(
             folder,
             teacher,

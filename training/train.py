@@ -38,8 +38,10 @@ def main(
         dry_run: see `run_folder.FLAGS`.
     """
     folder = pathlib.Path(out)
-    if not dry_run:
-        run_folder.check_folder(folder, recipe.written(), resume)
+    if resume or not dry_run:
+        run_folder.check_folder(folder, resume)
+    if resume:
+        run_folder.check_same(folder, recipe.written())
     celeba = run_folder.open_data(recipe, check_images)
 
     import session

@@ -1,10 +1,17 @@
-"""What tells a run that is resumed from another one."""
+"""What a folder must hold to be begun or resumed, and what tells a run from another one."""
+
+import dataclasses
 
 import pytest
 import run_folder
+import yaml
 from recipe import Network, Recipe, Stage
 
+from tests.training.programs import check_mistake, program_command
+from tfslim.data import CelebA
+
 RECIPE = Recipe(data="celeba", model=Network("SlimNet"), stages=[Stage(2, (64, 64))])
+MORE = {"prune.py": {"pruning": {"ratio": 0.5}}, "quantize.py": {"quantization": {"bits": 4}}}
 
 
 @pytest.fixture
@@ -34,12 +41,49 @@ def test_what_only_the_run_has_counts_and_defaults_may_be_left_out(begun):
     assert run_folder.differences(begun, RECIPE.written()) == ["distillation"]
 
 
-def test_a_run_is_neither_overwritten_nor_resumed_as_another(begun):
-    run_folder.check_folder(begun, RECIPE.written(), resume=True)
-    with pytest.raises(ValueError, match="differs from what is asked for in seed: a run is resumed as it began"):
-        run_folder.check_folder(begun, RECIPE.written() | {"seed": 3}, resume=True)
-    (begun / "state.npz").touch()
-    with pytest.raises(ValueError, match="holds a run already \\(state.npz\\): go on with --resume"):
-        run_folder.check_folder(begun, RECIPE.written(), resume=False)
+@pytest.mark.parametrize(
+    "name", ["state.npz", "cut-05/state.npz", "model.keras", "report.json", "model.tfslim", "sparse.keras"]
+)
+def test_a_run_is_not_overwritten(tmp_path, name):
+    run_folder.check_folder(tmp_path, resume=False)
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).touch()
+    with pytest.raises(ValueError, match=f"holds a run already \\({name}\\): go on with --resume"):
+        run_folder.check_folder(tmp_path, resume=False)
+
+
+@pytest.mark.parametrize(
+    "program", ["train.py", "distill.py --teacher x", "prune.py --trained x", "quantize.py --trained x"]
+)
+def test_that_is_said_before_anything_is_opened(tmp_path, program):
+    program, *options = program.split()
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(RECIPE.written() | MORE.get(program, {})))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "state.npz").touch()
+    check_mistake(program_command(tmp_path, program, "recipe", "out", *options), "holds a run already")
+
+
+def test_a_run_is_resumed_where_there_is_one_to_go_on_with(begun):
     with pytest.raises(FileNotFoundError, match="no run to resume"):
-        run_folder.check_folder(begun / "nowhere", RECIPE.written(), resume=True)
+        run_folder.check_folder(begun / "nowhere", resume=True)
+    run_folder.check_folder(begun, resume=True)  # killed in its first epoch
+    (begun / "report.json").touch()
+    with pytest.raises(FileNotFoundError, match="its run is done, and without state.npz there is nothing to resume"):
+        run_folder.check_folder(begun, resume=True)
+    (begun / "state.npz").touch()
+    run_folder.check_folder(begun, resume=True)
+
+
+def test_a_run_is_not_resumed_as_another(begun):
+    run_folder.check_same(begun, RECIPE.written())
+    with pytest.raises(ValueError, match="differs from what is asked for in seed: a run is resumed as it began"):
+        run_folder.check_same(begun, RECIPE.written() | {"seed": 3})
+
+
+def test_images_to_skip_are_known_before_anything_is_trained(own_faces):
+    recipe = dataclasses.replace(RECIPE, data=str(own_faces), on_error="skip")
+    name = str(CelebA(own_faces).part("train").files[3])
+    path = own_faces / "img_align_celeba" / name
+    path.write_bytes(path.read_bytes()[:-200])
+    celeba = run_folder.open_data(recipe, check_images=False)
+    assert list(celeba.skipped) == [name] and name not in celeba.part("train").files

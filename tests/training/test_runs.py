@@ -47,7 +47,7 @@ def test_a_student_waits_for_its_teacher_and_those_who_share_outputs_for_one_ano
 def test_a_run_that_was_begun_is_resumed(tmp_path, monkeypatch):
     out, all_runs = make(tmp_path, monkeypatch)
     (out / "teacher").mkdir()
-    (out / "teacher" / "state.npz").write_bytes(b"")
+    (out / "teacher" / "recipe.yaml").touch()  # and no state yet
     assert runs.run_all(all_runs, jobs=1) == 0
     assert order(out)[0] == ["teacher", "again"] and order(out)[1][1] == "anew"
 
