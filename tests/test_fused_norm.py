@@ -1,5 +1,9 @@
 """The fused kernel gives what Keras' own batch normalisation gives, in outputs, gradients and moving statistics."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -53,3 +57,27 @@ def test_a_frozen_layer_keeps_its_statistics():
     fused(tf.random.stateless_normal((2, 3, 3, 5), (0, 1)), training=True)
     for ours, theirs in zip(fused.get_weights(), before, strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+TWO_REPLICAS = """
+import numpy as np, tensorflow as tf
+cpus = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(cpus[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+from tfslim.fused_norm import FusedBatchNormalization
+strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+with strategy.scope():
+    layer = FusedBatchNormalization(synchronized=True, epsilon=0.0)
+    layer.build((None, 1, 1, 1))
+values = strategy.experimental_distribute_values_from_function(
+    lambda context: tf.fill((1, 1, 1, 1), 2.0 * context.replica_id_in_sync_group)
+)
+outputs = strategy.run(tf.function(lambda x: layer(x, training=True)), args=(values,))
+np.testing.assert_allclose([x.numpy().item() for x in strategy.experimental_local_results(outputs)], [-1, 1], rtol=1e-6)
+"""
+
+
+def test_a_synchronized_layer_normalises_by_the_images_of_all_replicas():
+    """Images of 0 and of 2 on two replicas have mean 1 and variance 1; alone, neither has a variance."""
+    root = Path(__file__).parents[1]
+    done = subprocess.run([sys.executable, "-c", TWO_REPLICAS], cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

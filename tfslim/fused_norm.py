@@ -20,6 +20,8 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 
     def call(self, inputs, training=None, mask=None):
         fusible = len(inputs.shape) == 4 and self.axis in (-1, 3) and self.scale and self.center
+        # The kernel sees this replica's images alone.
+        fusible = fusible and not self.synchronized
         if not (training and self.trainable and fusible and mask is None):
             return super().call(inputs, training=training, mask=mask)
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
