@@ -9,12 +9,14 @@ import program
 DESCRIPTION = """\
 Puts the tables together that prune.py or quantize.py wrote for several seeds of one recipe: for every row and figure
 the mean over the runs and, for shares, their standard deviation. A Markdown table, and JSON with all runs' figures.
+Recipes may differ in seed, network, teacher and data's folder alone.
 
 examples:
   python training/spread.py runs/slimnet-int8-0 runs/slimnet-int8-1 runs/slimnet-int8-2
   python training/spread.py runs/squeezer-* --out squeezer.md
 """
 TABLES = ("compression.json", "quantization.json", "pruning.json")
+OF_A_SEED = {"seed", "trained", "teacher_weights", "teacher_outputs"}  # what seeds' recipes may differ in
 SHARES = ("accuracy", "balanced", "EER", "TAR", "share", "least zeros", "majority")  # in 0..1, shown in %
 
 
@@ -25,7 +27,13 @@ def main(runs: list[str], out: str | None = None) -> None:
         runs: run folders of prune.py or quantize.py.
         out: Markdown file to write; the same as JSON lies beside it.
     """
+    if out and Path(out).suffix == ".json":
+        raise ValueError(f"{out}: is the Markdown table's name, and the JSON lies beside it: let it end in .md")
+    if len({Path(run).resolve() for run in runs}) < len(runs):
+        raise ValueError(f"a run is given twice: {', '.join(runs)}")
     tables = [_table(Path(run)) for run in runs]
+    for run in runs[1:]:
+        _check_alike(Path(runs[0]), Path(run))
     rows = {str(run): [row["model"] for row in table] for run, table in zip(runs, tables, strict=True)}
     odd = next((run for run in rows if rows[run] != rows[runs[0]]), None)
     if odd:
@@ -66,6 +74,16 @@ def _table(folder: Path) -> list[dict]:
     if not found:
         raise FileNotFoundError(f"{folder}: holds none of {', '.join(TABLES)}; let prune.py or quantize.py end first")
     return json.loads(found[0].read_text(encoding="utf-8"))
+
+
+def _check_alike(first: Path, other: Path) -> None:
+    import yaml
+    from run_folder import differences
+
+    recipe = yaml.safe_load((first / "recipe.yaml").read_text(encoding="utf-8"))
+    changed = set(differences(other, recipe)) - OF_A_SEED
+    if changed:
+        raise ValueError(f"{other}: differs from {first} in {', '.join(sorted(changed))}, not in its seed alone")
 
 
 def _markdown(rows: list[dict], runs: int) -> str:

@@ -1,12 +1,11 @@
 """Tables of several seeds put together, by hand-worked means and deviations."""
 
 import json
-import subprocess
 import sys
 
 import pytest
 
-from tests.training.programs import TRAINING
+from tests.training.programs import TRAINING, run_here
 
 ROWS = [
     [
@@ -25,14 +24,16 @@ ROWS = [
 
 
 def run(*words):
-    return subprocess.run([sys.executable, TRAINING / "spread.py", *words], capture_output=True, text=True)
+    return run_here([sys.executable, str(TRAINING / "spread.py"), *map(str, words)])
 
 
 @pytest.fixture
 def runs(tmp_path):
     folders = [tmp_path / f"run-{seed}" for seed in range(3)]
-    for folder, rows in zip(folders, ROWS, strict=True):
+    for seed, (folder, rows) in enumerate(zip(folders, ROWS, strict=True)):
         folder.mkdir()
+        recipe = {"seed": seed, "trained": f"abc{seed}", "data": str(folder), "pruning": {"ratio": 0.5}}
+        (folder / "recipe.yaml").write_text(json.dumps(recipe))  # which is YAML too
         (folder / "pruning.json").write_text(json.dumps(rows))
     return folders
 
@@ -70,3 +71,13 @@ def test_mistakes_are_one_line(runs, tmp_path):
     (runs[1] / "pruning.json").write_text(json.dumps(ROWS[1][:1]))
     done = run(*runs)
     assert done.returncode == 2 and "run-1: has the rows original, and" in done.stderr
+
+
+def test_only_seeds_of_one_recipe_are_averaged_and_none_twice(runs, tmp_path):
+    done = run(runs[0], tmp_path / "run-1" / ".." / "run-0")
+    assert done.returncode == 2 and "a run is given twice" in done.stderr
+    done = run(*runs, "--out", tmp_path / "table.json")
+    assert done.returncode == 2 and "let it end in .md" in done.stderr and not (tmp_path / "table.json").exists()
+    (runs[2] / "recipe.yaml").write_text(json.dumps({"seed": 2, "pruning": {"ratio": 0.4}, "crop": [8, 8]}))
+    done = run(*runs)
+    assert done.returncode == 2 and "run-2: differs from" in done.stderr and "in crop, pruning, not" in done.stderr
