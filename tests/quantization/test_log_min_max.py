@@ -32,10 +32,10 @@ def poster(x: np.ndarray, bits: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("bits", range(2, 13))
-@pytest.mark.parametrize("dead", [0, 5])
+@pytest.mark.parametrize("dead", [[], [0.0] * 5, [1e-40, -1e-40, 1e-42], [0.0, -1e-42]], ids=str)
 def test_nearest_is_the_authors_code(bits, dead):
     x = np.random.default_rng(bits).normal(size=500).astype(np.float32)
-    x[:dead] = 0
+    x[: len(dead)] = dead
     codec = LogMinMax(bits, "nearest")
     assert codec.code_bits == bits + 1
     decoded = codec.decode(codec.encode(x))
@@ -86,6 +86,13 @@ def test_one_sign_takes_the_codes_of_the_other_as_well():
     for values in (x, -x):
         codec = LogMinMax(4)
         np.testing.assert_allclose(codec.decode(codec.encode(values)), values, rtol=1e-5)
+
+
+@pytest.mark.parametrize("rule", ["nearest", "floor"])
+def test_dead_weights_become_the_least_that_the_authors_tell_from_zero(rule):
+    decoded = LogMinMax(9, rule).decode(LogMinMax(9, rule).encode(np.float32([1, -0.01, 0.3, 1e-40, -1e-40])))
+    np.testing.assert_allclose(decoded[3:], [1e-20, -1e-20], rtol=1e-6)
+    np.testing.assert_allclose(decoded[:3], [1, -0.01, 0.3], rtol=0.1)  # 46 nats in 512 levels
 
 
 def test_dead_weights_do_not_stretch_the_range():

@@ -27,7 +27,7 @@ class LogMinMax:
       Magnitudes below `floor` times the largest don't stretch the range: they become zero or the smallest level,
       whichever is nearer. With one bit there is no zero, and with one level a sign its magnitude is the geometric mean.
     - "nearest", the authors' code: 2**bits levels, and the sign is a bit more. The lowest level of the negative sign
-      stands for zero where the tensor has zeros (flag 1), which then stretch the range to 1e-20.
+      stands for zero where the tensor has zeros (flag 1). Zeros and what is below 1e-20 stretch the range to 1e-20.
     - "floor", the poster: the level below, of 2**bits levels that stop a step short of the largest.
 
     Args:
@@ -128,9 +128,9 @@ class LogMinMax:
         least, most = flat.min(), flat.max()
         high = max(-least, most)
         if self.rule != "exact_zero":
-            low = max(_smallest(flat, 0.0), AUTHORS_LEAST)
-            zeros = np.count_nonzero(flat) < flat.size
-            return np.array([AUTHORS_LEAST if zeros else low, max(high, AUTHORS_LEAST), zeros], np.float32)
+            # Theirs is ln(|x| + 1e-20): what is dead stretches the range as zeros do.
+            low = max(np.abs(flat).min(), AUTHORS_LEAST)
+            return np.array([low, max(high, AUTHORS_LEAST), np.count_nonzero(flat) < flat.size], np.float32)
         if high < TINY:
             return np.zeros(3, np.float32)
         sign = 1 if least >= 0 else -1 if most <= 0 else 0
