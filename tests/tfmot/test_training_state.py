@@ -2,6 +2,7 @@
 
 import json
 
+import keras
 import numpy as np
 import pytest
 
@@ -54,8 +55,76 @@ def test_damaged_and_hostile_files_are_refused(trained, tmp_path):
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match="damaged"):
         tfslim.tfmot.load_quantize_aware(path)
-    lambda_layer = {"class_name": "Functional", "config": {"layers": [{"class_name": "Lambda", "config": {}}]}}
+
+
+def stored(path, architecture, **values):
     with open(path, "wb") as file:
-        np.savez(file, architecture=json.dumps(lambda_layer), v0=np.zeros(2))
-    with pytest.raises(ValueError, match="holds a 'Lambda', which quantize_aware never makes"):
-        tfslim.tfmot.load_quantize_aware(path)
+        np.savez(file, architecture=architecture, **values)
+    return path
+
+
+def holding(part) -> str:
+    return json.dumps({"class_name": "Functional", "config": {"name": "m", "layers": [part]}})
+
+
+HOSTILE = {
+    "code": ({"class_name": "Lambda", "config": {}}, "'Lambda'"),
+    "a file": ({"class_name": "StringLookup", "config": {"vocabulary": "secret.txt"}}, "'StringLookup'"),
+    "a module": ({"class_name": "Dense", "module": "os", "config": {}}, "'os.Dense'"),
+    "a function": ({"class_name": "function", "module": "os", "config": "system"}, "'os.function'"),
+    "registered": ({"class_name": "Dense", "module": "keras.layers", "registered_name": "x>Y"}, "'keras.layers.Dense'"),
+    "operation": ({"class_name": "TFOpLambda", "config": {"function": "io.read_file"}}, "'TFOpLambda'"),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_a_file_that_runs_code_or_reads_others_is_refused(case, tmp_path):
+    part, shown = HOSTILE[case]
+    with pytest.raises(ValueError, match=f"state.npz: holds a {shown}, which quantize_aware never makes"):
+        tfslim.tfmot.load_quantize_aware(stored(tmp_path / "state.npz", holding(part)))
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    ["3", "[]", "{", "[" * 9999, "{}", holding(1), holding({"class_name": "Dense", "config": {"units": "x"}})],
+)
+def test_an_architecture_that_is_none_is_refused_by_the_files_name(architecture, tmp_path):
+    with pytest.raises(ValueError, match="state.npz: its architecture is damaged"):
+        tfslim.tfmot.load_quantize_aware(stored(tmp_path / "state.npz", architecture))
+
+
+def test_flipped_bits_are_refused_by_the_files_name_or_change_nothing(tmp_path):
+    inputs = keras.Input((3,))
+    training = compiled(tfslim.tfmot.quantize_aware(keras.Model(inputs, keras.layers.Dense(2)(inputs)))[0])
+    path = tmp_path / "state.npz"
+    tfslim.tfmot.save_training(training, path)
+    before, content = [variable.numpy() for variable in training.variables], path.read_bytes()
+    rng = np.random.default_rng(0)
+    refused = 0
+    for place in rng.integers(0, len(content), 400):
+        broken = bytearray(content)
+        broken[place] ^= 1 << rng.integers(8)
+        path.write_bytes(broken)
+        try:
+            tfslim.tfmot.restore_training(training, path)
+        except ValueError as error:
+            assert str(path) in str(error)
+            refused += 1
+        for variable, value in zip(training.variables, before, strict=True):
+            np.testing.assert_array_equal(variable.numpy(), value)
+    assert refused > 200
+
+
+def test_the_state_of_another_optimizer_leaves_the_model_as_it_was(tmp_path):
+    inputs = keras.Input((3,))
+    training = tfslim.tfmot.quantize_aware(keras.Model(inputs, keras.layers.Dense(2)(inputs)))[0]
+    training.compile("adam", "mse")
+    tfslim.tfmot.save_training(training, tmp_path / "state.npz")
+    training.compile("sgd", "mse")
+    for variable in training.variables:
+        variable.assign(variable + 1)
+    before = [variable.numpy() for variable in training.variables]
+    with pytest.raises(ValueError, match="is the state of another optimizer"):
+        tfslim.tfmot.restore_training(training, tmp_path / "state.npz")
+    for variable, value in zip(training.variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)

@@ -1,15 +1,13 @@
 """A training with TF-MOT's wrappers saved between epochs, and gone on with."""
 
-import json
 import os
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tfslim.atomic import replacing
-from tfslim.tfmot.legacy import tf_keras, tfmot
+from tfslim.tfmot.stored_architecture import stored_model
 
 
 def save_training(model: Any, path: str | os.PathLike) -> None:
@@ -20,6 +18,9 @@ def save_training(model: Any, path: str | os.PathLike) -> None:
     Args:
         model: the `tf_keras.Model`.
         path: an .npz file; it is written beside and then renamed.
+
+    Raises:
+        FileNotFoundError: the folder does not exist.
 
     Example:
         >>> tfslim.tfmot.save_training(training, "runs/qat/state.npz")
@@ -39,7 +40,7 @@ def restore_training(model: Any, path: str | os.PathLike) -> None:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is damaged, of another model or of another optimizer.
+        ValueError: it is damaged, of another model or of another optimizer; the model is then as it was.
 
     Example:
         >>> training, _ = tfslim.tfmot.sparsify(model, 0.7)
@@ -47,9 +48,13 @@ def restore_training(model: Any, path: str | os.PathLike) -> None:
         >>> tfslim.tfmot.restore_training(training, "runs/sparse/state.npz")
     """
     _, values, optimizer_values = _read(path)
-    _assign(_unique(model.variables), values, path, "model")
+    variables, optimizer_variables = _unique(model.variables), []
+    _check_fit(variables, values, path, "model")
     if optimizer_values and getattr(model, "optimizer", None) is not None:
-        _assign(_optimizer_variables(model), optimizer_values, path, "optimizer")
+        optimizer_variables = _optimizer_variables(model)
+        _check_fit(optimizer_variables, optimizer_values, path, "optimizer")
+    _assign(variables, values)
+    _assign(optimizer_variables, optimizer_values[: len(optimizer_variables)])
 
 
 def load_quantize_aware(path: str | os.PathLike) -> Any:
@@ -68,17 +73,14 @@ def load_quantize_aware(path: str | os.PathLike) -> Any:
     Example:
         >>> report = tfslim.tfmot.convert(tfslim.tfmot.load_quantize_aware("runs/qat/state.npz"), "face.tflite")
     """
-    from tfslim.tfmot.weight_quantizers import Int8Config, Int8Wrapper
-
     architecture, values, _ = _read(path)
     try:
-        config = json.loads(architecture)
-        _check_classes(config, path)
-        with tfmot().quantization.keras.quantize_scope({"Int8Config": Int8Config, "Int8Wrapper": Int8Wrapper}):
-            model = tf_keras().models.model_from_json(architecture)
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise ValueError(f"{path}: its architecture is damaged ({error})") from error
-    _assign(_unique(model.variables), values, path, "model")
+        model = stored_model(architecture)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    variables = _unique(model.variables)
+    _check_fit(variables, values, path, "model")
+    _assign(variables, values)
     return model
 
 
@@ -94,17 +96,22 @@ def _read(path: str | os.PathLike) -> tuple[str, list[np.ndarray], list[np.ndarr
                 for letter, count in zip("vo", counts, strict=True)
             ]
             return str(state["architecture"]), *groups
-    except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path}: damaged ({error}); start again") from error
+    except Exception as error:  # a damaged file ends in whatever exception the first to read it meets
+        raise ValueError(f"{path}: damaged ({type(error).__name__}: {error}); start again") from error
 
 
-def _assign(variables: list, values: list[np.ndarray], path: str | os.PathLike, what: str) -> None:
-    found, expected = [value.shape for value in values], [tuple(variable.shape) for variable in variables]
+def _check_fit(variables: list, values: list[np.ndarray], path: str | os.PathLike, what: str) -> None:
+    found = [(value.shape, value.dtype) for value in values]
+    expected = [(tuple(variable.shape), variable.dtype.as_numpy_dtype) for variable in variables]
     if found != expected:
+        odd = [f"{one} of {two}" for (one, two), each in zip(found, expected, strict=False) if (one, two) != each]
         raise ValueError(
-            f"{path}: is the state of another {what} ({len(found)} variables, this one has {len(expected)}); make it "
-            "by the call that it began with"
+            f"{path}: is the state of another {what} ({len(found)} variables, this one has {len(expected)}"
+            f"{f', and the first that differs is {odd[0]}' if odd else ''}); make it by the call that it began with"
         )
+
+
+def _assign(variables: list, values: list[np.ndarray]) -> None:
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
 
@@ -119,23 +126,3 @@ def _optimizer_variables(model: Any) -> list:
 
 def _unique(variables: list) -> list:
     return list({id(variable): variable for variable in variables}.values())
-
-
-def _check_classes(config: Any, path: str | os.PathLike) -> None:
-    """Refuses what runs code of the file's own, such as a Lambda layer."""
-    if isinstance(config, list):
-        for value in config:
-            _check_classes(value, path)
-    elif isinstance(config, dict):
-        name = config.get("class_name")
-        allowed = name in ("Functional", "Int8Wrapper", "Int8Config")
-        stock = isinstance(name, str) and (hasattr(tf_keras().layers, name) or _is_harmless(name))
-        if name is not None and (name == "Lambda" or not (allowed or stock)):
-            raise ValueError(f"{path}: holds a {name!r}, which quantize_aware never makes; it is not loaded")
-        for value in config.values():
-            _check_classes(value, path)
-
-
-def _is_harmless(name: str) -> bool:
-    tk = tf_keras()
-    return any(hasattr(module, name) for module in (tk.initializers, tk.regularizers, tk.constraints))
