@@ -9,6 +9,7 @@ import numpy as np
 
 from tfslim.atomic import replacing
 from tfslim.data.records import Records
+from tfslim.data.splits import SPLITS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +22,9 @@ class People:
         crop: (height, width) in pixels of the middle part of each image that the model was shown; None for all of it.
         split: how the images were parted: "official", "7:2:1" or "random".
         split_seed: of the random split.
+
+    Raises:
+        ValueError: a person is there twice, or another value is none of that kind.
     """
 
     identities: tuple[int, ...]
@@ -28,6 +32,19 @@ class People:
     crop: tuple[int, int] | None = None
     split: str = "official"
     split_seed: int = 0
+
+    def __post_init__(self):
+        for name, numbers in (("identities", self.identities), ("held_out", self.held_out), ("crop", self.crop or ())):
+            if not isinstance(numbers, tuple) or not all(type(number) is int for number in numbers):
+                raise ValueError(f"{name} must be whole numbers, found {numbers!r}")
+        everyone = self.identities + self.held_out
+        if len(set(everyone)) < len(everyone):
+            twice = next(person for person in everyone if everyone.count(person) > 1)
+            raise ValueError(f"person {twice} is there twice in identities and held_out")
+        if self.crop is not None and (len(self.crop) != 2 or min(self.crop) < 1):
+            raise ValueError(f"crop must be a height and a width in pixels, found {self.crop}")
+        if self.split not in SPLITS:
+            raise ValueError(f"split must be {', '.join(SPLITS)}, found {self.split!r}")
 
     def known(self, records: Records, part: str, model: str | os.PathLike) -> Records:
         """The images of people that the outputs mean; those of others, as of people held out, can't be named.
@@ -89,19 +106,22 @@ def read_people(path: str | os.PathLike, outputs: int | None = None) -> People |
         return None
     try:
         found = json.loads(target.read_text(encoding="utf-8"))
-        crop = found["crop"]
         people = People(
-            tuple(int(number) for number in found["identities"]),
-            tuple(int(number) for number in found["held_out"]),
-            None if crop is None else (int(crop[0]), int(crop[1])),
-            str(found["split"]),
+            _tuple(found["identities"]),
+            _tuple(found["held_out"]),
+            _tuple(found["crop"]),
+            found["split"],
             int(found["split_seed"]),
         )
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{target}: damaged: {type(error).__name__}: {error}; train again or mend it") from error
     if outputs is not None and outputs != len(people.identities):
         raise ValueError(f"{target}: has {len(people.identities)} identities for a model of {outputs} outputs")
     return people
+
+
+def _tuple(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _people_path(path: str | os.PathLike) -> pathlib.Path:
