@@ -84,7 +84,14 @@ def test_all_pairs_across_two_sets(left, right, template):
     for first, second in zip(drawn.first, drawn.second, strict=True):
         assert drawn.templates[first][0].startswith("a")
         assert drawn.templates[second][0].startswith("b")
-    assert drawn.too_few == sum(count == 0 for side in (lefts, rights) for count in side.values())
+    people = person_of(one, two)
+    assert drawn.too_few == len(set(people.values()) - {people[files[0]] for files in drawn.templates})
+
+
+def test_people_across_two_sets_are_counted_once():
+    """Of templates of two, 1 has one on both sides, 2 on the left, 3 on the right, and 4, who is in both sets, none."""
+    drawn = pairs(records_of([1, 1, 2, 2, 3, 4], "a"), records_of([1, 1, 3, 3, 2, 4], "b"), template=2)
+    assert (drawn.existing, drawn.too_few, drawn.impostor_only) == ((1, 3), 1, 2)
 
 
 @given(IDENTITIES, st.integers(2, 4))

@@ -27,7 +27,7 @@ class Pairs:
         genuine: (P,) bool.
         folds: (P,) int32, the fold of each pair, from 0; None where there are none.
         existing: how many genuine and how many impostor pairs there were to draw from; None where none were drawn.
-        too_few: people with fewer images than a template takes: they are in no pair.
+        too_few: people with fewer images (in either set) than a template takes: they are in no pair.
         impostor_only: people with one template and none to compare it with: they are in impostor pairs alone.
     """
 
@@ -113,8 +113,7 @@ def pairs(
     impostor_first, impostor_second, impostor_exist = _draw(counts, impostor, "impostor", template, [seed, 2])
     if other is None:
         templates, offset = left.templates, 0
-        people = left.people
-        once = int((np.unique(people, return_counts=True)[1] == 1).sum())
+        once = int((np.unique(left.people, return_counts=True)[1] == 1).sum())
     else:
         templates, offset = left.templates + right.templates, len(left.templates)
         once = len(np.setxor1d(left.people, right.people))
@@ -126,18 +125,18 @@ def pairs(
         second=second.astype(np.int32),
         genuine=np.arange(len(first)) < len(genuine_first),
         existing=(genuine_exist, impostor_exist),
-        too_few=left.too_few if other is None else left.too_few + right.too_few,
+        too_few=len(np.setdiff1d([*left.everyone, *right.everyone], [*left.people, *right.people])),
         impostor_only=once,
     )
 
 
 @dataclasses.dataclass(frozen=True)
 class _Side:
-    """Templates and whose they are, person by person in the order of their numbers."""
+    """Templates and whose they are, person by person in the order of their numbers; and everyone there is."""
 
     templates: tuple[tuple[str, ...], ...]
     people: np.ndarray
-    too_few: int
+    everyone: np.ndarray
 
     @classmethod
     def of(cls, records: Records, size: int, seed: int) -> "_Side":
@@ -156,7 +155,7 @@ class _Side:
             [order[start : start + size * number] for start, number in zip(starts, kept, strict=True)]
         ).reshape(-1, size)
         names = tuple(map(tuple, records.files[rows].tolist()))
-        return cls(names, np.repeat(people, kept), int((kept == 0).sum()))
+        return cls(names, np.repeat(people, kept), people)
 
 
 # Pairs are never listed to be drawn from. They are numbered by a few numbers for each template on the left: how many
