@@ -74,6 +74,32 @@ def test_two_steps_by_hand():
     np.testing.assert_allclose(model.optimizer.variables[2], floats, rtol=1e-5)
 
 
+def test_a_constraint_holds_for_the_float_weights():
+    """The gradient of x w is x: a step of 0.5 takes 1 from 0.9 and -0.2, gives 1 to 0.3; none stays below 0."""
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, keras.layers.Dense(1, use_bias=False, kernel_constraint="non_neg")(inputs))
+    model.set_weights([np.float32([[0.9], [-0.2], [0.3]])])
+    model.compile(QuantizingOptimizer(keras.optimizers.SGD(0.5), model, plan_codecs(model, Uniform(4))), take_output)
+    model.fit(np.float32([[2, 2, -2]]), np.zeros((1, 1)), verbose=0)
+    np.testing.assert_allclose(model.optimizer.variables[2], [[0], [0], [1.3]], rtol=1e-6)
+    np.testing.assert_allclose(model.get_weights()[0], [[0], [0], [1.3]], rtol=1e-6)
+
+
+def take_output(y_true, y_pred):
+    return y_pred
+
+
+@pytest.mark.parametrize(("names", "kept"), [({"var_list": 0}, True), ({"var_names": ["kernel"]}, True), ({}, False)])
+def test_weights_kept_from_decay_are_kept_from_it(names, kept):
+    model = linear_model(np.float32([[1.0], [0.5]]))
+    inner = keras.optimizers.SGD(0.5, weight_decay=0.2)
+    inner.exclude_from_weight_decay(**({"var_list": model.weights} if "var_list" in names else names))
+    model.compile(QuantizingOptimizer(inner, model, plan_codecs(model, Uniform(8))), take_output)
+    model.fit(np.zeros((1, 2), np.float32), np.zeros((1, 1)), verbose=0)
+    # Decay takes the learning rate's share of 0.2 of the weights.
+    np.testing.assert_allclose(model.optimizer.variables[2], np.float32([[1.0], [0.5]]) * (1 if kept else 0.9))
+
+
 @pytest.mark.parametrize("codec", [Ternary(), LogMinMax(3), KMeans(2), Uniform(3, per_filter=True)])
 def test_a_model_learns_with_few_bits_and_comes_out_snapped(codec):
     keras.utils.set_random_seed(0)

@@ -18,9 +18,10 @@ class QuantizingOptimizer(OptimizerAround):
 
     Each weight of the plan has a float twin here. The model runs forwards and backwards on the snapped weight, the
     inner optimizer moves the twin by that gradient, straight through the rounding, and the weight becomes the twin's
-    new snapped value. So `fit`, a Distiller and any backend train in few bits without a change to the model, which
-    stays plain. When training is done, `tfslim.quantize_weights(model, optimizer.plan)` gives exact codebook values,
-    and those of what is not trained, such as moving statistics.
+    new snapped value. Constraints and exclusions from weight decay hold for the twin. So `fit`, a Distiller and any
+    backend train in few bits without a change to the model, which stays plain. When training is done,
+    `tfslim.quantize_weights(model, optimizer.plan)` gives exact codebook values, and those of what is not trained, such
+    as moving statistics.
 
     Args:
         inner: the optimizer that trains. A LossScaleOptimizer goes around this one, not into it.
@@ -33,9 +34,10 @@ class QuantizingOptimizer(OptimizerAround):
 
     Example:
         >>> plan = plan_codecs(model, "ternary", scope="convolutions")
-        >>> model.compile(QuantizingOptimizer(keras.optimizers.AdamW(1e-3), model, plan), "mse")
+        >>> optimizer = QuantizingOptimizer(keras.optimizers.AdamW(1e-3), model, plan)
+        >>> model.compile(optimizer, "mse")  # puts a LossScaleOptimizer around it in mixed_float16
         >>> model.fit(x, y)
-        >>> model, report = tfslim.quantize_weights(model, model.optimizer.plan)
+        >>> model, report = tfslim.quantize_weights(model, optimizer.plan)
 
     Source: Courbariaux, Bengio and David, "BinaryConnect", arXiv 1511.00363, algorithm 1; Bengio, Leonard and
         Courville, arXiv 1308.3432, for the straight-through estimator.
@@ -73,7 +75,11 @@ class QuantizingOptimizer(OptimizerAround):
             if id(variable) in self._snaps:
                 # Not assigned: TensorFlow may be tracing a step here, which would then assign it every time.
                 start = keras.initializers.Constant(self._start.pop(id(variable)))
-                self._twins[id(variable)] = self.add_variable_from_reference(variable, "float", start)
+                twin = self._twins[id(variable)] = self.add_variable_from_reference(variable, "float", start)
+                # What Keras asks of the variable that it is given.
+                twin.constraint = variable.constraint
+                if not self.inner_optimizer._use_weight_decay(variable):
+                    self.inner_optimizer._exclude_from_weight_decay.add(self.inner_optimizer._var_key(twin))
         self.inner_optimizer.build([self._twins.get(id(variable), variable) for variable in variables])
         super().build(variables)
 
