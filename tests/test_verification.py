@@ -209,8 +209,10 @@ def test_folds_that_cannot_be_used_are_said():
         fold_accuracy(scores, genuine, np.array([0, 0, 1, 1]))
     with pytest.raises(ValueError, match="there is one fold"):
         fold_accuracy(scores, genuine, np.zeros(4))
-    with pytest.raises(ValueError, match=r"folds \(3,\) must be \(4,\)"):
-        fold_accuracy(scores, genuine, np.zeros(3))
+    for judge in (fold_accuracy, verification_table):
+        for count in (3, 5):
+            with pytest.raises(ValueError, match=rf"folds \({count},\) must be \(4,\)"):
+                judge(scores, genuine, folds=np.arange(count) % 2)
 
 
 def test_table_for_json_and_for_a_line():

@@ -36,7 +36,8 @@ def fold_accuracy(
         seed: of the folds drawn.
 
     Raises:
-        ValueError: as `error_curve`; a fold lacks pairs of one kind; there is one fold only.
+        ValueError: as `error_curve`; there is not one fold for each score; a fold lacks pairs of one kind; there is one
+            fold only.
 
     Example:
         >>> fold_accuracy(np.array([0.9, 0.2, 0.7, 0.4]), np.array([1, 0, 1, 0]), folds=np.array([0, 0, 1, 1])).mean
@@ -45,9 +46,7 @@ def fold_accuracy(
     Source: Huang, Ramesh, Berg, Learned-Miller, "Labeled Faces in the Wild", 2007, section 4.
     """
     scores, genuine = checked_scores(scores, genuine)
-    folds = _drawn_folds(genuine, seed) if folds is None else np.asarray(folds)
-    if folds.shape != scores.shape:
-        raise ValueError(f"folds {folds.shape} must be {scores.shape}: one for each score")
+    folds = _drawn_folds(genuine, seed) if folds is None else checked_folds(folds, scores)
     numbers = np.unique(folds)
     if len(numbers) < 2:
         raise ValueError("there is one fold: a threshold needs other folds to be chosen on")
@@ -64,6 +63,14 @@ def fold_accuracy(
     ]
     error = np.std(shares, ddof=1) / np.sqrt(len(shares))
     return FoldAccuracy(float(np.mean(shares)), float(error), tuple(shares), tuple(thresholds))
+
+
+def checked_folds(folds: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """The folds as an array; raises a ValueError unless there is one for each score."""
+    folds = np.asarray(folds)
+    if folds.shape != np.shape(scores):
+        raise ValueError(f"folds {folds.shape} must be {np.shape(scores)}: one for each score")
+    return folds
 
 
 def _accuracy(scores: np.ndarray, genuine: np.ndarray, threshold: float) -> float:

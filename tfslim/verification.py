@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tfslim.error_rates import TarAtFar, auc, eer, error_curve, tar_at_far
-from tfslim.fold_accuracy import FOLDS, FoldAccuracy, fold_accuracy
+from tfslim.fold_accuracy import FOLDS, FoldAccuracy, checked_folds, fold_accuracy
 from tfslim.similarity import chi_squared, cosine_similarity, templates
 
 __all__ = [
@@ -67,7 +67,7 @@ def verification_table(
         seed: of the folds drawn.
 
     Raises:
-        ValueError: as `error_curve`.
+        ValueError: as `error_curve`, or there is not one fold for each score.
 
     Example:
         >>> table = verification_table(np.array([0.9, 0.8, 0.2, 0.4]), np.array([1, 1, 0, 0]))
@@ -87,6 +87,6 @@ def verification_table(
 
 
 def _foldable(genuine: np.ndarray, folds: np.ndarray) -> bool:
-    genuine, folds = np.asarray(genuine, bool), np.asarray(folds)
+    genuine, folds = np.asarray(genuine, bool), checked_folds(folds, genuine)
     both = set(folds[genuine].tolist()) & set(folds[~genuine].tolist())
     return len(both) > 1 and both == set(folds.tolist())
