@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 import tfslim
+from tests.quantization.packed_models import MODELS, half_precision
 from tfslim.quantization import Float16, Float32, LogMinMax, Ternary, Uniform, plan_codecs
+from tfslim.quantization.model_variables import model_variables
 from tfslim.quantization.tensors import tensors
 
 
@@ -120,12 +122,6 @@ def test_the_moving_statistics_of_normalisation_layers_count():
     np.testing.assert_allclose(smaller.get_layer("pixels")(images), expected(images), rtol=1e-5)
 
 
-def nested_twice() -> keras.Model:
-    inner = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4, name="same")])
-    inputs = keras.Input((4,))
-    return keras.Model(inputs, keras.layers.Dense(2, name="same")(inner(inputs)))
-
-
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -137,7 +133,6 @@ def nested_twice() -> keras.Model:
         (lambda m: tfslim.quantize_weights(m, "uniform", {"stem/kernal": 3}), ValueError, "mean 'stem/kernel'"),
         (lambda m: tfslim.quantize_weights(m, {"stem/kernel": Uniform(3)}), ValueError, "the plan has no codec for it"),
         (lambda m: tfslim.quantize_weights(m, plan_codecs(m, Uniform(3)), 3), ValueError, "a plan says all"),
-        (lambda m: tfslim.quantize_weights(nested_twice(), "uniform", 3), ValueError, "use tfslim.flatten"),
         (lambda m: tfslim.quantize_weights(keras.Model(), "uniform", 3), TypeError, "not a functional"),
     ],
 )
@@ -153,3 +148,52 @@ def test_a_tensor_that_is_not_finite_is_named():
     model.get_layer("stem").kernel.assign(kernel)
     with pytest.raises(ValueError, match="stem/kernel: 1 of 216 values are NaN or infinite, the first at index 0"):
         tfslim.quantize_weights(model, "uniform", 4)
+
+
+def one_name_twice() -> keras.Model:
+    inner = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4, name="same")])
+    inputs = keras.Input((4,))
+    return keras.Model(inputs, keras.layers.Dense(2, name="same")(inner(inputs)))
+
+
+def wrapped() -> keras.Model:
+    layers = keras.layers
+    inputs = keras.Input((2, 8, 8, 3))
+    x = layers.TimeDistributed(layers.Conv2D(4, 3), name="frames")(inputs)
+    x = layers.TimeDistributed(layers.DepthwiseConv2D(3, depth_multiplier=2), name="deep")(x)
+    x = layers.TimeDistributed(layers.Conv2DTranspose(3, 2), name="up")(x)
+    x = layers.TimeDistributed(layers.Flatten())(x)
+    x = layers.Bidirectional(layers.LSTM(2, name="memory"), name="both_ways")(x)
+    return keras.Model(inputs, layers.SpectralNormalization(layers.Dense(3), name="normed")(x))
+
+
+def test_a_wrapped_layers_tensors_are_its_own():
+    """Their filters' axes are those of the tests of layers that aren't wrapped."""
+    found = tensors(wrapped())
+    roles = {path: (each.role, each.filter_axes) for path, each in found.items() if each.role != "vector"}
+    lstm = {f"both_ways/{name}": ("matrix", (-1,)) for name in ("kernel", "recurrent_kernel")}
+    assert roles == {
+        "frames/kernel": ("convolution", (-1,)),
+        "deep/kernel": ("convolution", (-2, -1)),
+        "up/kernel": ("convolution", (-2,)),
+        **lstm,
+        **{f"{path}_1": role for path, role in lstm.items()},
+        "normed/kernel": ("matrix", (-1,)),
+    }
+    for layers in (["frames"], [keras.layers.Conv2D], [re.compile("conv2d(_\\d+)?")]):
+        plan = plan_codecs(wrapped(), Uniform(3), layers=layers)
+        assert [path for path, codec in plan.items() if codec == Uniform(3)] == ["frames/kernel"]
+
+
+@pytest.mark.parametrize("make", [each for each in MODELS if each is not half_precision] + [one_name_twice, wrapped])
+def test_any_model_is_snapped_and_a_plan_serves_its_copies(make, tmp_path):
+    model = make()
+    plan = plan_codecs(model, Uniform(3))
+    assert set(plan) <= set(model_variables(model)) and Uniform(3) in plan.values()
+    smaller, _ = tfslim.quantize_weights(model, plan)
+    model.save(tmp_path / "model.keras")
+    again, _ = tfslim.quantize_weights(keras.models.load_model(tmp_path / "model.keras"), plan)
+    for path, tensor in tensors(model).items():
+        expected = plan[path].decode(plan[path].encode(np.asarray(tensor.variable), tensor.filter_axes))
+        for copy in (smaller, again):
+            np.testing.assert_array_equal(np.asarray(model_variables(copy)[path]), expected, err_msg=path)

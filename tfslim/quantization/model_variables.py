@@ -19,12 +19,17 @@ def model_variables(model: keras.Model) -> dict[str, keras.Variable]:
         >>> list(model_variables(keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="answers")])))
         ['answers/kernel', 'answers/bias']
     """
+    return {name: variable for name, (variable, _) in held_variables(model).items()}
+
+
+def held_variables(model: keras.Model) -> dict[str, tuple[keras.Variable, keras.layers.Layer]]:
+    """The variables of `model_variables`, each with the layer that its name begins with."""
     named, known = {}, set()
     for path, layer in _leaves(model, ""):
         for variable in layer.variables:
             if id(variable) not in known:
                 known.add(id(variable))
-                named[_free(f"{path}/{variable.name}", named)] = variable
+                named[_free(f"{path}/{variable.name}", named)] = variable, layer
     return named
 
 

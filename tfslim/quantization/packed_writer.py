@@ -43,8 +43,7 @@ def save_packed(model: keras.Model, path: str | os.PathLike, entropy_coding: boo
         FileNotFoundError: the folder does not exist.
         ImportError: `entropy_coding` without constriction.
         TypeError: the model is subclassed.
-        ValueError: the model holds something that the format can't keep, such as a Lambda layer, or two variables of
-            the same path.
+        ValueError: the model holds something that the format can't keep, such as a Lambda layer.
 
     Example:
         >>> smaller, _ = tfslim.quantize_weights(model, "log_min_max", bits=10)
@@ -53,11 +52,11 @@ def save_packed(model: keras.Model, path: str | os.PathLike, entropy_coding: boo
     name = os.fspath(path)
     architecture = architecture_json(model)
     check_layout(json.loads(architecture), shapes(model))
-    filter_axes = {id(each.variable): each.filter_axes for each in tensors(model).values()}
+    filter_axes = {path: each.filter_axes for path, each in tensors(model).items()}
     values, entries, stored = {}, [], []
     for key, variable in model_variables(model).items():
         values[key] = _values(variable)
-        entry, data = _packed(key, values[key], filter_axes.get(id(variable), (-1,)), entropy_coding)
+        entry, data = _packed(key, values[key], filter_axes.get(key, (-1,)), entropy_coding)
         entries.append(entry)
         stored.append(data)
     listed = write_list(entries)

@@ -40,7 +40,8 @@ def plan_codecs(
         scope: "kernels": of convolutions and dense layers; "convolutions": the paper's "CNN only"; "all": the paper's
             "whole network", with biases, batch normalisation and its moving statistics.
         layers: only of these layers: names, types such as `keras.layers.Conv2D`, or compiled regular expressions that
-            match a whole name. By default of all.
+            match a whole name. A wrapped layer is meant by its own name and type and by its wrapper's. By default of
+            all.
         skip: layers to leave out, said in the same way.
         rest: how the other tensors are stored.
 
@@ -60,7 +61,7 @@ def plan_codecs(
     found = tensors(model)
     if isinstance(bits, Mapping):
         _check_names(bits, found, "bits", "tensor")
-    names = {each.layer.name for each in found.values()}
+    names = {layer.name for each in found.values() for layer in (each.layer, each.owner)}
     chosen = None if layers is None else _matcher(layers, names, "layers")
     left_out = _matcher(skip, names, "skip")
     others = Float16() if rest == "float16" else Float32()
@@ -98,19 +99,19 @@ def _matcher(wanted: Layers, names: set[str], argument: str):
     wanted = list(wanted)
     _check_names([each for each in wanted if isinstance(each, str)], names, argument, "layer with weights")
 
-    def matches(tensor: Tensor) -> bool:
+    def matches(layer: keras.layers.Layer) -> bool:
         for each in wanted:
             if isinstance(each, type):
-                found = isinstance(tensor.layer, each)
+                found = isinstance(layer, each)
             elif isinstance(each, str):
-                found = tensor.layer.name == each
+                found = layer.name == each
             else:
-                found = each.fullmatch(tensor.layer.name)
+                found = each.fullmatch(layer.name)
             if found:
                 return True
         return False
 
-    return matches
+    return lambda tensor: matches(tensor.layer) or matches(tensor.owner)
 
 
 def _check_names(wanted: Iterable[str], known: Iterable[str], argument: str, what: str) -> None:

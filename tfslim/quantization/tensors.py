@@ -1,13 +1,12 @@
 """The tensors of a model, and what each of them is."""
 
 import dataclasses
-from collections.abc import Iterator
 from math import prod
 from typing import Literal
 
 import keras
 
-from tfslim.layers.composite import Composite
+from tfslim.quantization.model_variables import held_variables
 
 Role = Literal["convolution", "matrix", "vector"]
 CONVOLUTIONS = (
@@ -32,7 +31,8 @@ class Tensor:
 
     Args:
         variable: the variable.
-        layer: the layer that it belongs to.
+        layer: the layer that it belongs to; of a wrapper, an attention or the like the outermost.
+        owner: the innermost layer that it belongs to, such as the one that is wrapped.
         role: "convolution" for the kernel of one, "matrix" for other kernels and tables of two and more axes, "vector"
             for all else: biases, gammas, betas, moving statistics, slopes.
         filter_axes: the axes that number its filters.
@@ -40,6 +40,7 @@ class Tensor:
 
     variable: keras.Variable
     layer: keras.layers.Layer
+    owner: keras.layers.Layer
     role: Role
     filter_axes: tuple[int, ...]
 
@@ -52,46 +53,33 @@ class Tensor:
 def tensors(model: keras.Model) -> dict[str, Tensor]:
     """The float variables of a model by their paths, such as "conv1/kernel", each once.
 
-    Nested models and tfslim's layers are opened.
+    Paths are the names of `model_variables`: nested models and tfslim's layers are opened, and a copy's are the same.
 
     Raises:
-        ValueError: two variables have one path, or the model has none.
+        ValueError: the model has none.
 
     Example:
         >>> list(tensors(keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="answers")])))
         ['answers/kernel', 'answers/bias']
     """
-    found = {}
-    for layer in _leaves(model):
-        for variable in layer.weights:
-            if not keras.backend.is_float_dtype(variable.dtype):
-                continue
-            before = found.setdefault(variable.path, _tensor(variable, layer))
-            if before.variable is not variable:
-                raise ValueError(
-                    f"two variables of {model.name} are called {variable.path!r}; use tfslim.flatten(model), which "
-                    "gives every layer a name of its own"
-                )
+    # What is held has no more variables than what holds it, and comes after it where it has as many.
+    inner_last = sorted(model._flatten_layers(), key=lambda layer: -len(layer.variables))
+    owners = {id(variable): layer for layer in inner_last for variable in layer.variables}
+    found = {
+        path: _tensor(variable, layer, owners[id(variable)])
+        for path, (variable, layer) in held_variables(model).items()
+        if keras.backend.is_float_dtype(variable.dtype)
+    }
     if not found:
         raise ValueError(f"{model.name} has no weights yet; build it, or load them, first")
     return found
 
 
-def _leaves(model: keras.Model) -> Iterator[keras.layers.Layer]:
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from _leaves(layer)
-        elif isinstance(layer, Composite) and layer.built:
-            yield from _leaves(layer.body)
-        else:
-            yield layer
-
-
-def _tensor(variable: keras.Variable, layer: keras.layers.Layer) -> Tensor:
+def _tensor(variable: keras.Variable, layer: keras.layers.Layer, owner: keras.layers.Layer) -> Tensor:
     axes = len(variable.shape)
     if axes < 2 or not variable.name.endswith(("kernel", "embeddings")):
-        return Tensor(variable, layer, "vector", (-1,))
-    role = "convolution" if isinstance(layer, CONVOLUTIONS) else "matrix"
-    if isinstance(layer, DEPTHWISE) or variable.name == "depthwise_kernel":
-        return Tensor(variable, layer, role, (-2, -1))
-    return Tensor(variable, layer, role, (-2,) if isinstance(layer, TRANSPOSED) else (-1,))
+        return Tensor(variable, layer, owner, "vector", (-1,))
+    role = "convolution" if isinstance(owner, CONVOLUTIONS) else "matrix"
+    if isinstance(owner, DEPTHWISE) or variable.name == "depthwise_kernel":
+        return Tensor(variable, layer, owner, role, (-2, -1))
+    return Tensor(variable, layer, owner, role, (-2,) if isinstance(owner, TRANSPOSED) else (-1,))
