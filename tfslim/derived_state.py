@@ -6,8 +6,9 @@ import keras
 def renew_derived_state(model: keras.Model) -> None:
     """Works out again what layers hold beside their weights, after these were assigned one by one.
 
-    `keras.layers.Normalization` holds its mean and variance as tensors in the shape of its inputs.
+    `keras.layers.Normalization` holds its mean and variance as tensors in the shape of its inputs. Layers in nested
+    models, in wrappers and in other layers are renewed as well.
     """
-    for layer in model.layers:
+    for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()

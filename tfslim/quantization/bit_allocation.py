@@ -7,6 +7,8 @@ import keras
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 
+from tfslim.copying import copy_of
+from tfslim.derived_state import renew_derived_state
 from tfslim.quantization.byte_size import byte_size
 from tfslim.quantization.codecs import Codec
 from tfslim.quantization.plan import Layers, Scope, plan_codecs
@@ -74,8 +76,7 @@ def allocate_bits(
     chosen = [path for path in found if getattr(plans[0][path], "bits", None) is not None]
     sizes = np.empty((len(chosen), len(bits)))
     distances = np.empty_like(sizes)
-    trial = keras.models.clone_model(model)
-    trial.set_weights(model.get_weights())
+    trial = copy_of(model)
     distance = distance or output_distance(model, images)
     parts = tensors(trial)
     fixed_bits = 0  # of what is not in few bits, the same in all plans
@@ -88,6 +89,7 @@ def allocate_bits(
         for row, path in enumerate(chosen):
             kept = values_of(parts[path])
             parts[path].variable.assign(plan[path].decode(encoded[path]))
+            renew_derived_state(trial)
             distances[row, number] = distance(trial)
             parts[path].variable.assign(kept)
             progress(number * len(chosen) + row + 1, len(bits) * len(chosen))

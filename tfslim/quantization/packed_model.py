@@ -5,7 +5,6 @@ import os
 import keras
 import numpy as np
 
-from tfslim.calls import is_graph
 from tfslim.derived_state import renew_derived_state
 from tfslim.quantization.architecture import build_model, kind_of_type
 from tfslim.quantization.model_variables import model_variables
@@ -41,7 +40,7 @@ def load_packed(path: str | os.PathLike) -> keras.Model:
         raise ValueError(f"{os.fspath(path)}: architecture: {error}") from error
     for name, variable in model_variables(model).items():
         _assign(variable, values[name], f"{os.fspath(path)}: tensor data: {name}")
-    _renew(model)
+    renew_derived_state(model)
     return model
 
 
@@ -52,10 +51,3 @@ def _assign(variable: keras.Variable, values: np.ndarray, what: str) -> None:
             raise ValueError(f"{what}: its values do not fit {variable.dtype}")
         values = narrow
     variable.assign(values)
-
-
-def _renew(model: keras.Model) -> None:
-    renew_derived_state(model)
-    for layer in model.layers:
-        if is_graph(layer):
-            _renew(layer)

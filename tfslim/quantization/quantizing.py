@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from tfslim.calls import is_graph
+from tfslim.copying import copy_of
 from tfslim.cost import Cost, measure
 from tfslim.derived_state import renew_derived_state
 from tfslim.quantization.codecs import Codec
@@ -43,7 +44,7 @@ def quantize_weights(
         rest: how the other tensors are stored.
 
     Returns:
-        A new model, compiled as `model` was not, and a report: each tensor's codec, bits and relative error; bytes of
+        A new model, compiled if `model` is, and a report: each tensor's codec, bits and relative error; bytes of
         all weights before and after, exact to the bit: codes, signs and codebooks.
 
     Raises:
@@ -65,8 +66,7 @@ def quantize_weights(
         plan = plan_codecs(model, codec, bits, scope=scope, layers=layers, skip=skip, rest=rest)
     found = tensors(model)
     encoded = encode(found, plan)
-    snapped = keras.models.clone_model(model)
-    snapped.set_weights(model.get_weights())
+    snapped = copy_of(model)
     errors = {}
     for path, tensor in tensors(snapped).items():
         before, after = values_of(tensor), plan[path].decode(encoded[path])

@@ -6,6 +6,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from tfslim.copying import copy_of
+from tfslim.derived_state import renew_derived_state
 from tfslim.tfmot.legacy import tf_keras
 
 TOLERANCE = 1e-4  # of the largest output
@@ -49,7 +51,7 @@ def _tolerance(modern: keras.Model, inputs: list[np.ndarray], outputs: list[np.n
     A batch normalisation whose mean is a thousand deviations from 0 does, for one.
     """
     rng = np.random.default_rng(0)
-    copy = keras.models.clone_model(modern)
+    copy = copy_of(modern)
     copy.set_weights(
         [
             (each * (1 + _ROUNDING * rng.uniform(-1, 1, each.shape))).astype(each.dtype)
@@ -58,6 +60,7 @@ def _tolerance(modern: keras.Model, inputs: list[np.ndarray], outputs: list[np.n
             for each in map(np.asarray, modern.get_weights())
         ]
     )
+    renew_derived_state(copy)
     change = max(map(_difference, outputs, _run(copy, inputs)))
     return min(max(TOLERANCE, change), _MOST_TOLERANCE)
 
@@ -73,9 +76,7 @@ def in_float32(model: keras.Model) -> keras.Model:
             config["dtype"] = "float32"
         return type(layer).from_config(config)
 
-    copy = keras.models.clone_model(model, clone_function=rebuilt)
-    copy.set_weights(model.get_weights())
-    return copy
+    return copy_of(model, rebuilt)
 
 
 def _random(tensor: keras.KerasTensor, largest: float, model: keras.Model) -> np.ndarray:
