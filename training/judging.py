@@ -2,11 +2,17 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from recipe import Recipe
 
 from tfslim.data.celeba import CelebA
 
+if TYPE_CHECKING:
+    from tfslim.embedder import Embedder
+    from tfslim.identifier import Identifier
+
+BATCH = 64  # images at once
 TEMPLATE = 5  # images, in SqueezerFaceNet's paper
 Judge = Callable[[Path], dict[str, float | None]]
 
@@ -14,29 +20,52 @@ Judge = Callable[[Path], dict[str, float | None]]
 def judge_of(recipe: Recipe) -> Judge:
     """What gives a model file's figures on the recipe's data, for its task."""
     celeba = CelebA(recipe.data, split=recipe.split, seed=recipe.split_seed, on_error=recipe.on_error)
-    figures = _identity if recipe.task == "identity" else _attributes
-    return lambda model: figures(model, celeba)
+    if recipe.task != "identity":
+        return lambda file: _attributes(file, celeba)
+    everyone = CelebA(celeba.folder, split="7:2:1", on_error=celeba.on_error) if recipe.hold_out else None
+    return lambda file: _identity(file, celeba, everyone)
 
 
-def _identity(model: Path, celeba: CelebA) -> dict[str, float | None]:
+def _identity(file: Path, celeba: CelebA, everyone: CelebA | None) -> dict[str, float | None]:
     """Shares: naming people of the test part, and for .keras files telling apart people held out of training."""
+    from tfslim.identifier import identify
+
+    identifier, embedder = _opened(file)
+    records = identifier.people.known(celeba.part("test"), "test", file)
+    table, _ = identify(identifier, celeba.source, records, on_error=celeba.on_error)
+    figures = {"accuracy": table.top_1, "balanced accuracy": table.balanced_accuracy, "majority": table.majority}
+    if everyone is None or embedder is None:
+        return figures
+    return figures | _told_apart(embedder, everyone, identifier.people.held_out)
+
+
+def _opened(file: Path) -> tuple["Identifier", "Embedder | None"]:
+    """A model that is loaded once, to name people and to embed faces; a .tflite file can't be cut at its embedding."""
+    from tfslim.data.people import read_people
+    from tfslim.embedder import Embedder, cut
+    from tfslim.identifier import Identifier, load_identifier
+    from tfslim.model_files import keras_outputs, load_keras_file
+
+    if file.suffix == ".tflite":
+        return load_identifier(file), None
+    model = load_keras_file(file)
+    people, size = read_people(file, model.outputs[0].shape[-1]), tuple(model.inputs[0].shape[1:3])
+    features = cut(model)
+    length = features.outputs[0].shape[-1]
+    identifier = Identifier(file, size, people, keras_outputs(model, BATCH))
+    return identifier, Embedder(file, size, people.crop, length, keras_outputs(features, BATCH))
+
+
+def _told_apart(embedder: "Embedder", everyone: CelebA, held_out: tuple[int, ...]) -> dict[str, float | None]:
     from evaluate_verification import held_out_records
 
     from tfslim.data.verification_pairs import pairs
-    from tfslim.embedder import embed_files, load_embedder
-    from tfslim.identifier import identify, load_identifier
+    from tfslim.embedder import embed_files
     from tfslim.pair_scores import pair_scores
     from tfslim.verification import verification_table
 
-    identifier = load_identifier(model)
-    records = identifier.people.known(celeba.part("test"), "test", identifier.path)
-    table, _ = identify(identifier, celeba.source, records, on_error=celeba.on_error)
-    figures = {"accuracy": table.top_1, "balanced accuracy": table.balanced_accuracy, "majority": table.majority}
-    if not identifier.people.held_out or model.suffix == ".tflite":  # which can't be cut at its embedding
-        return figures
-    everyone = CelebA(celeba.folder, split="7:2:1", on_error=celeba.on_error)
-    records = held_out_records(everyone, identifier.people.held_out)
-    embedded = embed_files(load_embedder(model), everyone.source, records.files.tolist(), on_error=celeba.on_error)
+    records, figures = held_out_records(everyone, held_out), {}
+    embedded = embed_files(embedder, everyone.source, records.files.tolist(), on_error=everyone.on_error)
     for size in (1, TEMPLATE):
         judged = pairs(records, template=size, seed=0).without(embedded.skipped)
         scores = pair_scores(embedded, judged)
@@ -48,13 +77,13 @@ def _identity(model: Path, celeba: CelebA) -> dict[str, float | None]:
     return figures
 
 
-def _attributes(model: Path, celeba: CelebA) -> dict[str, float | None]:
+def _attributes(file: Path, celeba: CelebA) -> dict[str, float | None]:
     """Shares: mean accuracy over attributes on the test part, balanced accuracy, and always saying the majority."""
     from tfslim.answers import answer_part
     from tfslim.metrics import attribute_table
     from tfslim.predictor import load_predictor
 
-    answers = answer_part(load_predictor(model), celeba, "test")
+    answers = answer_part(load_predictor(file), celeba, "test")
     means = attribute_table(answers.labels, answers.logits, answers.names).means()
     return {
         "accuracy": means["accuracy"],

@@ -1,0 +1,40 @@
+"""Figures of a model that names people and tells others apart, against the library's own way to each."""
+
+import judging
+import numpy as np
+import pytest
+from recipe import Network, Recipe, Stage
+
+import tfslim.model_files
+from tests.identity_faces import identity_model, labelled, pixels
+from tests.tiny_model import SIZE
+from tfslim.data import CelebA, draw_faces, pairs
+from tfslim.data.people import People, write_people
+from tfslim.embedder import embed_files, load_embedder
+from tfslim.pair_scores import pair_scores
+from tfslim.verification import verification_table
+
+
+def test_people_are_judged_from_one_loaded_model_and_data_opened_once(tmp_path, monkeypatch):
+    faces = draw_faces(tmp_path / "faces", count=90, identities=7, seed=0, size=(48, 40))
+    held = CelebA(faces, hold_out=2)
+    known = tuple(old for old, new in sorted(held.identity_map.items(), key=lambda pair: pair[1]) if new < 5)
+    file = write_people(tmp_path, People(known, held.held_out)).with_name("model.keras")
+    identity_model().save(file)
+
+    right = [(image, person) for image, person, part in labelled(faces) if part == 2 and person in known]
+    answers = identity_model().predict(pixels(faces, [image for image, _ in right], crop=None), verbose=0)
+    accuracy = np.mean([known[answer] == person for answer, (_, person) in zip(answers.argmax(1), right, strict=True)])
+    apart = held.part("held out")
+    judged = pairs(apart, template=1, seed=0)
+    embedded = embed_files(load_embedder(file), held.source, apart.files.tolist())
+    expected = verification_table(pair_scores(embedded, judged), judged.genuine).eer
+
+    loaded = []
+    load = tfslim.model_files.load_keras_file
+    monkeypatch.setattr(tfslim.model_files, "load_keras_file", lambda *given: loaded.append(given) or load(*given))
+    judge = judging.judge_of(Recipe(str(faces), Network("any"), [Stage(1, SIZE)], "identity", hold_out=2))
+    monkeypatch.setattr(judging, "CelebA", None)  # is not opened again
+    figures = judge(file)
+    assert len(loaded) == 1
+    assert figures["accuracy"] == pytest.approx(accuracy) and figures["EER single images"] == pytest.approx(expected)
