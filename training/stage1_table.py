@@ -36,7 +36,7 @@ def write(recipe: Recipe, rows: list["Row"], runs: list[Run], folder: Path) -> N
             judged[run] = judge(run, celeba)
             move(number, len(done))
     lines = [_line(row, judged) for row in rows if any(run.row == row.name for run in done)]
-    _add_changes(lines, next((line for line in lines if line["row"] == rows[0].name), None))
+    _add_changes(lines, judged, rows[0])
     write_rows(folder / "stage1.csv", lines)
     each = [{"row": run.row, "seed": run.seed, "taught": run.taught} | table.to_dict() for run, table in judged.items()]
     write_json(folder / "stage1.json", {"rows": lines, "runs": each})
@@ -76,13 +76,19 @@ def _line(row: "Row", judged: dict[Run, IdentityTable]) -> dict:
     return line | {"paper_megabytes": row.paper_megabytes, "paper_accuracy": row.paper_accuracy}
 
 
-def _add_changes(lines: list[dict], teacher: dict | None) -> None:
-    """Points against the teacher, ours and the paper's."""
-    against = {} if teacher is None else teacher
+def _add_changes(lines: list[dict], judged: dict[Run, IdentityTable], teacher: "Row") -> None:
+    """Points against the teacher: the paper's, and ours over the seeds that both have."""
+    found = {(run.row, run.taught, run.seed): 100 * table.top_1 for run, table in judged.items()}
     for line in lines:
-        for name, other in (("alone", "alone"), ("taught", "alone"), ("paper_accuracy", "paper_accuracy")):
-            known = line[name] is not None and against.get(other) is not None
-            line[f"{name.split('_')[0]}_change"] = line[name] - against[other] if known else None
+        for name, taught in (("alone", False), ("taught", True)):
+            changes = [
+                top_1 - found[teacher.name, False, seed]
+                for (row, with_teacher, seed), top_1 in found.items()
+                if (row, with_teacher) == (line["row"], taught) and (teacher.name, False, seed) in found
+            ]
+            line[f"{name}_change"] = statistics.mean(changes) if changes else None
+        known = line["paper_accuracy"] is not None and teacher.paper_accuracy is not None
+        line["paper_change"] = line["paper_accuracy"] - teacher.paper_accuracy if known else None
 
 
 def _print(lines: list[dict], images: int, majority: float) -> None:
@@ -110,7 +116,8 @@ def _print(lines: list[dict], images: int, majority: float) -> None:
             _signed(line["paper_change"]),
         )
     rich.print(shown)
-    print("± standard deviation (number of seeds), where there are several; change: points against the first row")
+    print("± standard deviation (number of seeds), where there are several")
+    print("change: points against the first row, over the seeds that both have")
 
 
 def _accuracy(line: dict, name: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import stage1
@@ -86,6 +87,25 @@ def test_a_row_may_take_longer_and_the_rows_of_most_seeds_come_first():
     runs = plan([stage1.Row("T", seeds=2), stage1.Row("Q"), stage1.Row("S", seeds=2, epochs=9)], views=3)
     assert [run.row for run in runs] == ["T", "T", "S", "S", "S", "S", "Q", "Q"]
     assert [run.options["stages"][0]["epochs"] for run in runs] == [1, 1, 9, 9, 9, 9, 1, 1]
+
+
+def test_changes_are_taken_over_the_seeds_that_both_have():
+    import stage1_table
+
+    rows = [stage1.Row("T", seeds=3, paper_accuracy=77.0), stage1.Row("S", seeds=3, paper_accuracy=76.5)]
+    runs = {(run.row, run.taught, run.seed): run for run in plan(rows)}
+    done = {
+        ("T", False, 5): 0.75,
+        ("T", False, 6): 0.25,
+        ("S", False, 5): 0.5,
+        ("S", True, 6): 0.5,
+        ("S", True, 7): 0.9,
+    }
+    judged = {runs[key]: SimpleNamespace(top_1=top_1) for key, top_1 in done.items()}
+    lines = [{"row": row.name, "paper_accuracy": row.paper_accuracy} for row in rows]
+    stage1_table._add_changes(lines, judged, rows[0])
+    assert lines[0]["alone_change"] == 0 and lines[0]["taught_change"] is None
+    assert lines[1]["alone_change"] == -25 and lines[1]["taught_change"] == 25 and lines[1]["paper_change"] == -0.5
 
 
 @pytest.mark.parametrize(
