@@ -97,8 +97,8 @@ class CompressionRun:
         }
         there = {label: path for label, path in models.items() if path.is_file()}
         layers = {report.step: report.done for report in self.reports}
-        sparse = [name for layer in layers.get("sparsify", []) for name in kernel_names(layer, self.sparsity.depthwise)]
-        few = [name for layer in layers.get("cluster", []) for name in kernel_names(layer, self.clustering.depthwise)]
+        sparse = [kernel_names(layer, self.sparsity.depthwise) for layer in layers.get("sparsify", [])]
+        few = [kernel_names(layer, self.clustering.depthwise) for layer in layers.get("cluster", [])]
         compression_table.write(self.recipe, there, self.model, sparse, few, folder)
 
     @functools.cached_property

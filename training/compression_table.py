@@ -18,7 +18,12 @@ from tfslim.tfmot import KernelContent, file_kernels, model_kernels
 
 
 def write(
-    recipe: Recipe, models: dict[str, Path], model: keras.Model, sparse: list[str], clustered: list[str], folder: Path
+    recipe: Recipe,
+    models: dict[str, Path],
+    model: keras.Model,
+    sparse: list[list[str]],
+    clustered: list[list[str]],
+    folder: Path,
 ) -> None:
     """Prints the table and writes it as JSON (with every kernel) and CSV, and as a picture.
 
@@ -26,12 +31,13 @@ def write(
         recipe: whose data and task it was.
         models: label -> file of a model, the original first.
         model: the original.
-        sparse: names of the kernels that were to get zeros.
-        clustered: names of those that were to get few values.
+        sparse: for each layer that was to get zeros, what its kernels may be called.
+        clustered: likewise for those that were to get few values.
         folder: where to write.
     """
     judge = judge_of(recipe)
-    layers = [kernel.name.split(" ")[0] for kernel in model_kernels(tfslim.flatten(model))]
+    originals = model_kernels(tfslim.flatten(model))
+    layers = [kernel.name.split(" ")[0] for kernel in originals]
     names = [name for layer in dict.fromkeys(layers) for name in kernel_names(layer, depthwise=True)]
     lines, kernels = [], {}
     with progress_bar("measuring") as move:
@@ -39,7 +45,12 @@ def write(
             found = _kernels(path, names)
             content = path.read_bytes()
             sizes = {"bytes": len(content), "gzipped bytes": len(gzip.compress(content))}
-            lines.append({"model": label, **sizes, **_contents(found, sparse, clustered), **judge(path)})
+            contents = {}
+            if sparse:
+                contents["least zeros"] = least_zeros(found, sparse, originals)
+            if clustered:
+                contents["most values"] = most_values(found, clustered, originals)
+            lines.append({"model": label, **sizes, **contents, **judge(path)})
             kernels[label] = [dataclasses.asdict(kernel) for kernel in found]
             move(number, len(models))
     lines = [dict.fromkeys(lines[0]) | line for line in lines]
@@ -56,15 +67,30 @@ def _kernels(path: Path, names: list[str]) -> list[KernelContent]:
     return model_kernels(tfslim.flatten(load_keras_file(path)))
 
 
-def _contents(kernels: list[KernelContent], sparse: list[str], clustered: list[str]) -> dict:
-    """The least share of zeros among the kernels that were to have some, the most values of a filter likewise."""
-    figures = {}
-    if sparse:
-        figures["least zeros"] = min((kernel.zeros for kernel in kernels if kernel.name in sparse), default=None)
-    if clustered:
-        values = (kernel.filter_values for kernel in kernels if kernel.name in clustered)
-        figures["most values"] = max(values, default=None)
-    return figures
+def least_zeros(kernels: list[KernelContent], layers: list[list[str]], originals: list[KernelContent]) -> float | None:
+    """The least share of zeros in a kernel of these layers; None where one of the original's is not found again."""
+    found = _of_layers(kernels, layers, originals)
+    return min(kernel.zeros for kernel in found) if found else None
+
+
+def most_values(kernels: list[KernelContent], layers: list[list[str]], originals: list[KernelContent]) -> int | None:
+    """The most values that a filter of these layers has; None where a kernel of the original is not found again."""
+    found = _of_layers(kernels, layers, originals)
+    return max(kernel.filter_values for kernel in found) if found else None
+
+
+def _of_layers(
+    kernels: list[KernelContent], layers: list[list[str]], originals: list[KernelContent]
+) -> list[KernelContent]:
+    """The layers' kernels, or none if a converter's names hide one: the rest would look better than all do."""
+    found = []
+    for names in layers:
+        own = [kernel for kernel in kernels if kernel.name in names]
+        if len(own) < sum(kernel.name in names for kernel in originals):
+            print(f"{names[0]}: not all of its kernels are found in a file, which gets no figure of them")
+            return []
+        found += own
+    return found
 
 
 def kernel_names(layer: str, depthwise: bool) -> list[str]:
@@ -83,7 +109,7 @@ def _print(lines: list[dict]) -> None:
         shown.add_column(head, justify="right")
     for line in lines:
         sizes = (f"{line['bytes'] / 1e3:,.1f}", f"{line['gzipped bytes'] / 1e3:,.1f}")
-        inside = (percent(line[name]) if name == "least zeros" else str(line[name]) for name in contents)
+        inside = (percent(line[name]) if name == "least zeros" else str(line[name] or "-") for name in contents)
         shown.add_row(line["model"], *sizes, *inside, *(percent(line[name]) for name in shares))
     rich.print(shown)
 
