@@ -1,6 +1,7 @@
 """One small model with every kind of branch, and its four files: converted once for all tests of this folder."""
 
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 import tfslim.litert
 from tests.export_checks import with_statistics
+from tests.litert.made_once import made_once
 
 QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
 
@@ -50,25 +52,32 @@ def branching() -> keras.Model:
 @pytest.fixture(scope="session")
 def files(branching, pictures, tmp_path_factory) -> dict:
     """quantization -> (path, report); the float32 file is made from the same model in mixed precision."""
-    folder = tmp_path_factory.mktemp("branching")
-    mixed = branching_model("mixed_float16")
-    mixed.set_weights(branching.get_weights())
-    made = {}
-    for quantization in QUANTIZATIONS:
-        path = folder / f"{quantization}.tflite"
-        model = mixed if quantization == "none" else branching
-        representative = pictures if quantization == "int8" else None
-        made[quantization] = path, tfslim.litert.convert(model, path, quantization, representative=representative)
-    return made
+
+    def make(folder: Path) -> None:
+        mixed = branching_model("mixed_float16")
+        mixed.set_weights(branching.get_weights())
+        reports = {}
+        for quantization in QUANTIZATIONS:
+            model = mixed if quantization == "none" else branching
+            representative = pictures if quantization == "int8" else None
+            path = folder / f"{quantization}.tflite"
+            reports[quantization] = tfslim.litert.convert(model, path, quantization, representative=representative)
+        (folder / "reports").write_bytes(pickle.dumps(reports))
+
+    folder = made_once(tmp_path_factory, "branching", make)
+    reports = pickle.loads((folder / "reports").read_bytes())
+    return {quantization: (folder / f"{quantization}.tflite", report) for quantization, report in reports.items()}
 
 
 @pytest.fixture(scope="session")
 def edge_files(tmp_path_factory) -> Path:
     """The folder of all files of tests/litert/edge_models.py, NAME.tflite each, converted in one process."""
-    folder = tmp_path_factory.mktemp("edge")
-    command = [sys.executable, "-m", "tests.litert.edge_models", str(folder)]
-    quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    root = Path(__file__).resolve().parents[2]
-    outcome = subprocess.run(command, cwd=root, env=quiet, capture_output=True, text=True, errors="replace")
-    assert outcome.returncode == 0, outcome.stderr[-2000:]
-    return folder
+
+    def make(folder: Path) -> None:
+        command = [sys.executable, "-m", "tests.litert.edge_models", str(folder)]
+        quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+        root = Path(__file__).resolve().parents[2]
+        outcome = subprocess.run(command, cwd=root, env=quiet, capture_output=True, text=True, errors="replace")
+        assert outcome.returncode == 0, outcome.stderr[-2000:]
+
+    return made_once(tmp_path_factory, "edge", make)
