@@ -6,6 +6,7 @@ import pytest
 from keras import layers
 
 import tfslim
+import tfslim.quantization
 import tfslim.tfmot
 from tests.layer_checks import randomize
 from tests.tfmot.conftest import CLASSES, accuracy, branching_net, compiled
@@ -64,6 +65,22 @@ def test_what_stays_in_float_is_said_and_the_rest_is_int8(tmp_path):
     assert any("ELU" in reason for reason in found.skipped.values())
     kernels = [t for t in open_file(tmp_path / "mixed.tflite").graphs[0].tensors if t.constant and len(t.shape) > 1]
     assert sum(tensor.dtype == "INT8" for tensor in kernels) >= 2
+
+
+@pytest.mark.parametrize("room", [tfslim.quantization, tfslim.tfmot])
+def test_the_report_leaves_out_rescalings_alone(room, tmp_path):
+    inputs = keras.Input((8, 8, 3), name="image")
+    x = layers.Conv2D(4, 1, name="frozen", trainable=False)(layers.Rescaling(1 / 127.5, -1.0)(inputs))
+    x = layers.BatchNormalization()(layers.Average()([x, layers.ReLU()(x)]))
+    x = layers.Conv1D(5, 3, name="line")(layers.Reshape((64, 4))(x))
+    model = keras.Model(inputs, layers.Dense(2, name="logits")(layers.Flatten()(x)))
+    images = np.random.default_rng(0).uniform(0, 255, (8, 8, 8, 3)).astype("float32")
+    training, report = room.quantize_aware(model, images)
+    assert set(report.skipped) == {"line"}
+    done = [each.split(" weights")[0] for each in tfslim.tfmot.convert(training, tmp_path / "x.tflite").done]
+    assert {"frozen: 12", "logits: 620"} < set(done) and len(done) == 3
+    (rest,) = set(done) - {"frozen: 12", "logits: 620"}
+    assert "line" in rest and rest.endswith(": 60")  # in float, by the tensor's name
 
 
 @pytest.mark.parametrize("step", ["quantize_aware", "sparsify", "cluster"])

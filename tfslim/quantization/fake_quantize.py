@@ -60,15 +60,16 @@ class QuantizedKernel(keras.layers.Wrapper):
     Args:
         layer: a Conv2D, DepthwiseConv2D, Conv2DTranspose or Dense layer of `keras.layers`.
         scaling: which values of the kernel share a scale.
+        rescaling: whether the layer is a rescaling written as a convolution.
 
     Example:
         >>> QuantizedKernel(keras.layers.Conv2D(8, 3), "filters")(keras.Input((8, 8, 3))).shape
         (None, 6, 6, 8)
     """
 
-    def __init__(self, layer: keras.layers.Layer, scaling: Scaling, **kwargs):
+    def __init__(self, layer: keras.layers.Layer, scaling: Scaling, rescaling: bool = False, **kwargs):
         super().__init__(layer, **kwargs)
-        self.scaling = scaling
+        self.scaling, self.rescaling = scaling, rescaling
         self.activity_regularizer = layer.activity_regularizer  # which the layer itself is too late for
 
     def call(self, inputs):
@@ -85,7 +86,7 @@ class QuantizedKernel(keras.layers.Wrapper):
         return self.layer.compute_output_shape(input_shape)
 
     def get_config(self):
-        return super().get_config() | {"scaling": self.scaling}
+        return super().get_config() | {"scaling": self.scaling, "rescaling": self.rescaling}
 
 
 def round_kernel(kernel: keras.KerasTensor, scaling: Scaling) -> keras.KerasTensor:

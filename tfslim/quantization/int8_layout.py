@@ -125,6 +125,7 @@ class _Arranger:
         step = keras.layers.DepthwiseConv2D(
             1, use_bias=biased, trainable=False, name=name, data_format="channels_last", dtype="float32"
         )
+        step.is_rescaling = True  # for `int8_plan`, to tell it from the model's own convolutions
         result = step(x)
         kernel = _unlike(scale, len(self.weights)).reshape(1, 1, -1, 1)
         self.weights.append((step, [kernel, _unlike(offset, 0)] if biased else [kernel]))

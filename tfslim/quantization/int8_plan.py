@@ -55,11 +55,13 @@ class Quantised:
         weight: attribute of the kernel, None where there is none.
         scaling: which of the kernel's values share a scale.
         output: whether the output gets a range of its own.
+        rescaling: whether the kernel is a rescaling's that `int8_layout` wrote as a convolution.
     """
 
     weight: str | None = None
     scaling: Scaling | None = None
     output: bool = False
+    rescaling: bool = False
 
 
 def int8_plan(model: keras.Model) -> tuple[dict[str, Quantised], dict[str, str]]:
@@ -95,7 +97,8 @@ def int8_plan(model: keras.Model) -> tuple[dict[str, Quantised], dict[str, str]]
         )
         weight, scaling = (None, None) if reason else _KERNELS.get(_kind(layer), (None, None))
         known = plan.get(layer.name, Quantised())
-        plan[layer.name] = Quantised(weight, scaling, output or known.output)
+        rescaling = getattr(layer, "is_rescaling", False)
+        plan[layer.name] = Quantised(weight, scaling, output or known.output, rescaling)
     return plan, skipped
 
 

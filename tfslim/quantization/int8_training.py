@@ -57,7 +57,12 @@ def quantize_aware(model: keras.Model, representative: Iterable | None = None) -
             result = copies.of(call.operation)(*args, **kwargs)
         else:
             layer = wrapped.get(name) or QuantizedKernel(
-                copies.of(call.operation), part.scaling, name=name, trainable=call.operation.trainable, dtype="float32"
+                copies.of(call.operation),
+                part.scaling,
+                part.rescaling,
+                name=name,
+                trainable=call.operation.trainable,
+                dtype="float32",
             )
             wrapped[name] = layer
             result = layer(*args)

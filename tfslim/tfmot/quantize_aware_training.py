@@ -103,7 +103,7 @@ def _config(layer: Any, part: Quantised, keep: Sequence[Kept]) -> Int8Config:
         members = cluster_members(kernel, part.scaling)
         most = max(len(np.unique(members[place])) for place in filters_of(kernel.shape, part.scaling))
         clusters = members.max() + 1 if most <= _MOST_CLUSTERS and members.max() + 1 < kernel.size else 0
-    return Int8Config(attribute, part.scaling, part.output, zeros, int(clusters))
+    return Int8Config(attribute, part.scaling, part.output, zeros, int(clusters), part.rescaling)
 
 
 def _with_outputs(configs: dict[str, Int8Config]) -> list[str]:

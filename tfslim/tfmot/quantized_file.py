@@ -30,7 +30,8 @@ def convert(model: Any, path: str | Path, io: Literal["int8", "uint8", "float32"
 
     Returns:
         A report: bytes and gzipped bytes; for each kernel in the file its share of zeros and the most different values
-        that a filter has; in `skipped` every operator that stayed in float.
+        that a filter has, by the tensor's name where no layer is known; in `skipped` every operator that stayed in
+        float.
 
     Raises:
         ValueError: the ranges were never measured, a size is open, or `io` is unknown.
@@ -55,8 +56,8 @@ def convert(model: Any, path: str | Path, io: Literal["int8", "uint8", "float32"
         content = _converted(Path(folder), io, model.name)
         with replacing(path) as beside:
             Path(beside).write_bytes(content)
-    names = trained.kernels
-    kernels = [kernel for kernel in file_kernels(path, names) if kernel.name in names]
+    found = file_kernels(path, [*trained.kernels, *trained.rescalings])
+    kernels = [kernel for kernel in found if kernel.name not in trained.rescalings]
     return Report(
         f"convert to {path.name}",
         done=[str(kernel) for kernel in kernels],

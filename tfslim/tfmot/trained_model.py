@@ -20,7 +20,8 @@ class Trained:
         quantised: whether anything of it is.
         unmeasured: names of layers whose outputs' ranges no batch has set.
         inputs: name of each input -> its shape with the batch.
-        kernels: names of the layers whose kernels are the model's own, and no rescaling written as a convolution.
+        kernels: names of the layers whose kernels are the model's own.
+        rescalings: names of the layers that are rescalings written as convolutions.
         export: writes a SavedModel of batch 1 into a folder.
     """
 
@@ -28,6 +29,7 @@ class Trained:
     unmeasured: list[str]
     inputs: dict[str, tuple]
     kernels: list[str]
+    rescalings: list[str]
     export: Callable[[Path], None]
 
 
@@ -37,6 +39,7 @@ def legacy_trained(model: Any) -> Trained:
     from tfslim.tfmot.weight_quantizers import Int8Wrapper
 
     wrappers = [layer for layer in model.layers if isinstance(layer, Int8Wrapper)]
+    rescalings = [wrapper.name for wrapper in wrappers if wrapper.quantize_config.rescaling]
     return Trained(
         quantised=bool(wrappers),
         unmeasured=[
@@ -46,9 +49,8 @@ def legacy_trained(model: Any) -> Trained:
             if variable.name.split(":")[0].endswith("output_batches") and not float(variable)
         ],
         inputs={tensor.node.layer.name: tuple(tensor.shape) for tensor in model.inputs},
-        kernels=[
-            wrapper.name for wrapper in wrappers if wrapper.quantize_config.weight and _is_own_kernel(wrapper.layer)
-        ],
+        kernels=[w.name for w in wrappers if w.quantize_config.weight and w.name not in rescalings],
+        rescalings=rescalings,
         export=lambda folder: _export_legacy(model, folder),
     )
 
@@ -61,13 +63,10 @@ def native_trained(model: keras.Model) -> Trained:
         quantised=bool(ranges or kernels),
         unmeasured=[layer.name.removesuffix(RANGE_SUFFIX) for layer in ranges if not float(layer.batches)],
         inputs={tensor._keras_history.operation.name: tensor.shape for tensor in model.inputs},
-        kernels=[layer.name for layer in kernels if _is_own_kernel(layer.layer)],
+        kernels=[layer.name for layer in kernels if not layer.rescaling],
+        rescalings=[layer.name for layer in kernels if layer.rescaling],
         export=lambda folder: _export_native(model, folder),
     )
-
-
-def _is_own_kernel(layer: Any) -> bool:
-    return layer.trainable or getattr(layer, "kernel_size", None) != (1, 1)
 
 
 def _export_legacy(model: Any, folder: Path) -> None:

@@ -105,12 +105,20 @@ class Int8Config(_quantization.QuantizeConfig):
         output: whether the output is quantised.
         zeros: whether the kernel's zeros stay.
         clusters: how many values the kernel has, if equal ones stay equal; 0 if not.
+        rescaling: whether the layer is a rescaling written as a convolution.
     """
 
     def __init__(
-        self, weight: str | None, scaling: Scaling | None, output: bool, zeros: bool = False, clusters: int = 0
+        self,
+        weight: str | None,
+        scaling: Scaling | None,
+        output: bool,
+        zeros: bool = False,
+        clusters: int = 0,
+        rescaling: bool = False,
     ):
         self.weight, self.scaling, self.output, self.zeros, self.clusters = weight, scaling, output, zeros, clusters
+        self.rescaling = rescaling
 
     def get_weights_and_quantizers(self, layer: Any) -> list:
         """The kernel and its quantizer."""
@@ -144,6 +152,7 @@ class Int8Config(_quantization.QuantizeConfig):
             "output": self.output,
             "zeros": self.zeros,
             "clusters": self.clusters,
+            "rescaling": self.rescaling,
         }
 
 
