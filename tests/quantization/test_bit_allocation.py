@@ -86,6 +86,19 @@ def test_too_small_a_budget_is_said_before_anything_is_measured():
         allocate_bits(lopsided_model(), "10 B", distance=lambda model: pytest.fail("it was measured"))
 
 
+@pytest.mark.parametrize("distance", [np.nan, np.inf])
+def test_a_distance_that_is_not_finite_is_named_at_once(distance):
+    found = iter([1.0, distance])
+    with pytest.raises(ValueError, match=f"loud/kernel: at 2 bits the distance is {distance}; "):
+        allocate_bits(lopsided_model(), 500, distance=lambda trial: next(found))
+
+
+@pytest.mark.parametrize("arguments", [{"scope": "convolutions"}, {"skip": ["loud", "quiet"]}])
+def test_a_scope_without_tensors_is_said(arguments):
+    with pytest.raises(ValueError, match="has no tensor to choose bits for: scope='"):
+        allocate_bits(lopsided_model(), 500, distance=lambda trial: pytest.fail("it was measured"), **arguments)
+
+
 @pytest.mark.parametrize(
     ("text", "size"),
     [("1.13MB", 1_130_000), ("300 kB", 300_000), ("2 MiB", 2_097_152), (250, 250), ("17", 17), (".5 KiB", 512)],

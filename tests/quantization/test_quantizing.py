@@ -8,7 +8,7 @@ import pytest
 
 import tfslim
 from tests.quantization.packed_models import MODELS, half_precision
-from tfslim.quantization import Float16, Float32, LogMinMax, Ternary, Uniform, plan_codecs
+from tfslim.quantization import Float16, Float32, LogMinMax, QuantizingOptimizer, Ternary, Uniform, plan_codecs
 from tfslim.quantization.model_variables import model_variables
 from tfslim.quantization.tensors import tensors
 
@@ -131,6 +131,8 @@ def test_the_moving_statistics_of_normalisation_layers_count():
         (lambda m: tfslim.quantize_weights(m, "uniform", 3, rest="int8"), ValueError, "rest='int8'"),
         (lambda m: tfslim.quantize_weights(m, "uniform", 3, skip=["stm"]), ValueError, "no layer with weights 'stm'"),
         (lambda m: tfslim.quantize_weights(m, "uniform", {"stem/kernal": 3}), ValueError, "mean 'stem/kernel'"),
+        (lambda m: plan_codecs(m, "uniform", {"stem/bias": 3}), ValueError, "bits: 'stem/bias' is not among"),
+        (lambda m: plan_codecs(m, "uniform", {"up/kernel": 3}, skip=["up"]), ValueError, "'up/kernel' is not among"),
         (lambda m: tfslim.quantize_weights(m, {"stem/kernel": Uniform(3)}), ValueError, "the plan has no codec for it"),
         (lambda m: tfslim.quantize_weights(m, plan_codecs(m, Uniform(3)), 3), ValueError, "a plan says all"),
         (lambda m: tfslim.quantize_weights(keras.Model(), "uniform", 3), TypeError, "not a functional"),
@@ -139,6 +141,26 @@ def test_the_moving_statistics_of_normalisation_layers_count():
 def test_wrong_arguments_are_refused(call, error, message):
     with pytest.raises(error, match=re.escape(message)):
         call(model_with_everything())
+
+
+@pytest.mark.parametrize("policy", ["bfloat16", "float16", "float64"])
+def test_weights_of_other_types_are_refused_by_name(policy):
+    """A bfloat16 variable would round what a codebook has."""
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, keras.layers.Dense(3, dtype=policy, name="answers")(inputs))
+    plan = plan_codecs(model, Uniform(3))
+    for use in (tfslim.quantize_weights, lambda model, plan: QuantizingOptimizer(keras.optimizers.SGD(), model, plan)):
+        with pytest.raises(ValueError, match=f"answers/kernel is a {policy} variable; .*layer 'answers' with dtype="):
+            use(model, plan)
+
+
+def test_mixed_precision_keeps_the_values_of_the_codebook():
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, keras.layers.Dense(3, dtype="mixed_bfloat16")(inputs))
+    smaller, _ = tfslim.quantize_weights(model, LogMinMax(10))
+    kernel = model.layers[1].get_weights()[0]
+    expected = LogMinMax(10).decode(LogMinMax(10).encode(kernel))
+    np.testing.assert_array_equal(smaller.layers[1].get_weights()[0], expected)
 
 
 def test_a_tensor_that_is_not_finite_is_named():

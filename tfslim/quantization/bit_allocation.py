@@ -57,7 +57,8 @@ def allocate_bits(
         A plan for `tfslim.quantize_weights`, and a report.
 
     Raises:
-        ValueError: the budget can't be met, or an argument is out of range.
+        ValueError: the budget can't be met, an argument is out of range, no tensor is in the scope or one isn't
+            float32, or a distance is NaN or infinite.
 
     Example:
         >>> plan, report = allocate_bits(model, "300 kB", images)
@@ -74,6 +75,8 @@ def allocate_bits(
     plans = [plan_codecs(model, codec, width, scope=scope, layers=layers, skip=skip, rest=rest) for width in bits]
     found = tensors(model)
     chosen = [path for path in found if getattr(plans[0][path], "bits", None) is not None]
+    if not chosen:
+        raise ValueError(f"{model.name} has no tensor to choose bits for: scope={scope!r}, layers and skip leave none")
     sizes = np.empty((len(chosen), len(bits)))
     distances = np.empty_like(sizes)
     trial = copy_of(model)
@@ -87,10 +90,10 @@ def allocate_bits(
             fixed_bits = sum(each.bits for path, each in encoded.items() if path not in chosen)
             _check_budget(model, limit, fixed_bits, sizes[:, 0].sum(), bits[0])
         for row, path in enumerate(chosen):
-            kept = values_of(parts[path])
+            kept = values_of(path, parts[path])
             parts[path].variable.assign(plan[path].decode(encoded[path]))
             renew_derived_state(trial)
-            distances[row, number] = distance(trial)
+            distances[row, number] = _finite(distance(trial), path, bits[number])
             parts[path].variable.assign(kept)
             progress(number * len(chosen) + row + 1, len(bits) * len(chosen))
     picked = knapsack(distances, sizes, limit - fixed_bits)
@@ -115,6 +118,17 @@ def output_distance(model: keras.Model, images: np.ndarray, batch_size: int = 64
         model: with one or several outputs.
         images: what the model takes.
         batch_size: images at once.
+
+    Returns:
+        A function of a model with the same inputs and outputs: 0 where it answers as `model` does, 1 where it is as far
+        off as answering each time with the mean. Where the outputs don't vary, the squared distance itself.
+
+    Raises:
+        ValueError: what `model.predict` makes of images that don't fit.
+
+    Example:
+        >>> output_distance(model, images)(model)
+        0.0
     """
     wanted = _outputs(model, images, batch_size)
     scale = sum(np.square(each - each.mean(axis=0)).sum(dtype=np.float64) for each in wanted)
@@ -155,6 +169,15 @@ def knapsack(costs: np.ndarray, sizes: np.ndarray, limit: float) -> np.ndarray:
 def _outputs(model: keras.Model, images: np.ndarray, batch_size: int) -> list[np.ndarray]:
     outputs = model.predict(images, batch_size=batch_size, verbose=0)
     return [np.asarray(each, np.float32) for each in keras.tree.flatten(outputs)]
+
+
+def _finite(distance: float, path: str, bits: int) -> float:
+    if not np.isfinite(distance):
+        raise ValueError(
+            f"{path}: at {bits} bits the distance is {distance}; where a network gives nothing finite in so few bits, "
+            "leave them out of `bits`; otherwise look for NaN in the images and in what the model makes of them"
+        )
+    return distance
 
 
 def _check_budget(model: keras.Model, limit: int, fixed_bits: int, chosen_bits: float, bits: int) -> None:

@@ -36,7 +36,8 @@ def plan_codecs(
     Args:
         model: the model.
         codec: a codec, or its name.
-        bits: with a name, the bits of every tensor, or each one's by its path.
+        bits: with a name, the bits of every tensor, or each one's by its path; of those in the scope, what has none
+            is stored as the rest.
         scope: "kernels": of convolutions and dense layers; "convolutions": the paper's "CNN only"; "all": the paper's
             "whole network", with biases, batch normalisation and its moving statistics.
         layers: only of these layers: names, types such as `keras.layers.Conv2D`, or compiled regular expressions that
@@ -46,7 +47,8 @@ def plan_codecs(
         rest: how the other tensors are stored.
 
     Raises:
-        ValueError: the codec, the scope, a name in `layers` or `skip`, or a path in `bits` is unknown.
+        ValueError: the codec, the scope, a name in `layers` or `skip`, or a path in `bits` is unknown or left
+            out by these.
 
     Example:
         >>> plan = plan_codecs(model, "log_min_max", 10, skip=["logits"])
@@ -69,13 +71,19 @@ def plan_codecs(
     for path, tensor in found.items():
         inside = ROLES[scope] is None or tensor.role in ROLES[scope]
         inside = inside and (chosen is None or chosen(tensor)) and not left_out(tensor)
-        inside = inside and (not isinstance(bits, Mapping) or path in bits)
+        if isinstance(bits, Mapping):
+            if path in bits and not inside:
+                raise ValueError(f"bits: {path!r} is not among what scope={scope!r}, layers and skip leave")
+            inside = path in bits
         plan[path] = _suited(named(path), tensor) if inside else others
     return plan
 
 
 def _suited(codec: Codec, tensor: Tensor) -> Codec:
-    """Small values of a vector count as much as large ones: a variance is divided by. None of them may become zero."""
+    """Small values of a vector count as much as large ones: a variance is divided by.
+
+    With the least floor none becomes zero that is at least 2**-20 of the largest.
+    """
     if tensor.role == "vector" and isinstance(codec, LogMinMax) and codec.rule == "exact_zero" and codec.floor is None:
         return dataclasses.replace(codec, floor=LEAST_FLOOR)
     return codec

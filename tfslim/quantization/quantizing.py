@@ -31,7 +31,8 @@ def quantize_weights(
 ) -> tuple[keras.Model, Report]:
     """Snaps the weights of a model to codebooks, so that `tfslim.save_packed` stores them in few bits.
 
-    The result is an ordinary float32 model with the same layers; what it computes is what the packed file will compute.
+    The result is an ordinary model with the same layers and float32 weights; what it computes is what the packed file
+    will compute.
 
     Args:
         model: a functional or a built Sequential model; it is not changed.
@@ -49,7 +50,8 @@ def quantize_weights(
 
     Raises:
         TypeError: the model is subclassed.
-        ValueError: an argument is out of range or names what is not there, or a tensor holds NaN or infinities.
+        ValueError: an argument is out of range or names what is not there, a tensor holds NaN or infinities, or it is
+            no float32 variable.
 
     Example:
         >>> smaller, report = tfslim.quantize_weights(tfslim.models.VGG11(module="flame"), "log_min_max", bits=10)
@@ -69,7 +71,7 @@ def quantize_weights(
     snapped = copy_of(model)
     errors = {}
     for path, tensor in tensors(snapped).items():
-        before, after = values_of(tensor), plan[path].decode(encoded[path])
+        before, after = values_of(path, tensor), plan[path].decode(encoded[path])
         errors[path] = _relative_error(before, after)
         tensor.variable.assign(after)
     renew_derived_state(snapped)
@@ -80,7 +82,7 @@ def encode(found: Mapping[str, Tensor], plan: Mapping[str, Codec]) -> dict[str, 
     """The codes of every tensor.
 
     Raises:
-        ValueError: the plan names a tensor that isn't there or lacks one, or a tensor can't be encoded.
+        ValueError: the plan names a tensor that isn't there or lacks one, or one can't be encoded or isn't float32.
     """
     astray = sorted(found.keys() ^ plan.keys())
     if astray:
@@ -88,16 +90,27 @@ def encode(found: Mapping[str, Tensor], plan: Mapping[str, Codec]) -> dict[str, 
         raise ValueError(f"{astray[0]}: {where}")
     encoded = {}
     for path, tensor in found.items():
+        values = values_of(path, tensor)
         try:
-            encoded[path] = plan[path].encode(values_of(tensor), tensor.filter_axes)
+            encoded[path] = plan[path].encode(values, tensor.filter_axes)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
     return encoded
 
 
-def values_of(tensor: Tensor) -> np.ndarray:
-    """A tensor's values, float32."""
-    return keras.ops.convert_to_numpy(keras.ops.cast(tensor.variable.value, "float32"))
+def values_of(path: str, tensor: Tensor) -> np.ndarray:
+    """A tensor's values, float32.
+
+    Raises:
+        ValueError: the variable is of another type, which would round a codebook's values once more, or lose some now.
+    """
+    dtype = tensor.variable.dtype
+    if dtype != "float32":
+        raise ValueError(
+            f"{path} is a {dtype} variable; weights in few bits are snapped and trained as float32. Make the layer "
+            f"{tensor.layer.name!r} with dtype='float32', or 'mixed_bfloat16' to compute in bfloat16"
+        )
+    return keras.ops.convert_to_numpy(tensor.variable.value)
 
 
 def _relative_error(before: np.ndarray, after: np.ndarray) -> float:

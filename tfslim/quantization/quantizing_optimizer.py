@@ -30,7 +30,8 @@ class QuantizingOptimizer(OptimizerAround):
             float32, or the model doesn't train, is trained, or left, as ever.
 
     Raises:
-        ValueError: `inner` is a LossScaleOptimizer or averages weights, or the plan doesn't fit the model.
+        ValueError: `inner` is a LossScaleOptimizer or averages weights, the plan doesn't fit the model, or a
+            weight isn't float32.
 
     Example:
         >>> plan = plan_codecs(model, "ternary", scope="convolutions")
@@ -51,13 +52,13 @@ class QuantizingOptimizer(OptimizerAround):
         astray = sorted(found.keys() ^ plan.keys())
         if astray:
             raise ValueError(f"{astray[0]}: is not in both {model.name} and the plan")
-        self.plan = {path: fixed(codec, values_of(found[path])) for path, codec in plan.items()}
+        self.plan = {path: fixed(codec, values_of(path, found[path])) for path, codec in plan.items()}
         self._snaps, self._start, self._twins = {}, {}, {}
         for path, tensor in found.items():
             codec, variable = self.plan[path], tensor.variable
             if not variable.trainable or isinstance(codec, Float32):
                 continue
-            values = values_of(tensor)
+            values = values_of(path, tensor)
             self._snaps[id(variable)] = snapping(codec, values, tensor.filter_axes)
             self._start[id(variable)] = values
             variable.assign(codec.decode(codec.encode(values, tensor.filter_axes)))
