@@ -249,7 +249,10 @@ def test_a_face_that_cannot_be_decoded_stops_it_or_is_left_out(run, people_faces
         ({"task": "verification", "template": 0}, "template must be 1 or more, found 0"),
         ({"task": "verification", "template": 9}, "there are 0 genuine pairs of templates of 9 images to draw"),
         ({"task": "verification", "data": "nowhere"}, "nowhere is not a folder"),
-        ({"models": ["classifier.tflite"], "task": "verification"}, "so it is a classifier: convert the model cut"),
+        (
+            {"models": ["classifier.tflite"], "task": "verification"},
+            "so it is taken for a classifier: convert the model cut",
+        ),
         ({"models": ["embedding.tflite"]}, r"gives outputs of shape \(6\), but people.json names 5 people"),
         ({"batch_size": 0}, "--batch_size must be 1 or more, found 0"),
     ],
