@@ -219,6 +219,32 @@ def test_a_layer_of_ones_own_is_kept(image):
     assert_same(flat(images(model)), model(images(model)))
 
 
+def doubled(x):
+    return 2 * x
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        lambda: layers.Lambda(lambda x: 2 * x, name="own"),
+        lambda: layers.Lambda(doubled, arguments={}, output_shape=(8, 8, 3), name="own"),
+        lambda: layers.Activation(doubled, name="own"),
+        lambda: layers.Conv2D(4, 1, activation=doubled, kernel_regularizer=lambda w: 0.1, name="own"),
+        lambda: lambda x: keras.ops.clip(x, -0.5, np.array([0.1, 0.2, 0.3], "float32")),
+    ],
+    ids=["lambda", "function", "activation", "layer", "array"],
+)
+def test_somebodys_own_code_is_kept(image, part):
+    features = keras.Input((8, 8, 3))
+    nested = keras.Model(features, part()(features), name="nested")
+    model = keras.Model(image, nested(part()(image)) if nested.output.shape[-1] == 3 else nested(image))
+    randomize(model)
+    flat = tfslim.flatten(model)
+    assert not any(isinstance(layer, keras.Model) for layer in flat.layers)
+    assert len(flat.losses) == len(model.losses)
+    assert_same(flat(images(model)), model(images(model)))
+
+
 def test_the_saved_result_loads_where_tfslim_cannot_be_imported(image, tmp_path):
     flat = check_flat(keras.Model(image, Flame(8)(SlimModule(2)(image))))
     flat.save(tmp_path / "flat.keras")

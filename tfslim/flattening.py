@@ -7,6 +7,7 @@ import keras
 from tfslim.calls import is_graph
 from tfslim.derived_state import renew_derived_state
 from tfslim.layers.composite import Composite
+from tfslim.rebuilding import copy_operation
 
 
 def flatten(model: keras.Model, keep_unreadable: bool = False) -> keras.Model:
@@ -26,6 +27,7 @@ def flatten(model: keras.Model, keep_unreadable: bool = False) -> keras.Model:
     Raises:
         TypeError: if `model`, or a model in it, is subclassed and so has no graph to open, or if a tfslim layer sits
             inside another package's layer.
+        ValueError: if a layer can't be copied, as it has no `get_config()`.
 
     Example:
         >>> inputs = keras.Input((32, 32, 3))
@@ -38,7 +40,8 @@ def flatten(model: keras.Model, keep_unreadable: bool = False) -> keras.Model:
     bare = _bare(model)
     flat = _Opener({id(operation): operation.name for operation in bare.operations}, keep_unreadable).open(bare, "")
     # Laying out left calls on the layers that are no part of the model; a clone has none of them.
-    clean = keras.models.clone_model(keras.Model(flat.input, flat.output, name=model.name))
+    laid_out = keras.Model(flat.input, flat.output, name=model.name)
+    clean = keras.models.clone_model(laid_out, clone_function=copy_operation)
     clean.set_weights(flat.get_weights())
     renew_derived_state(clean)
     return clean
@@ -81,8 +84,9 @@ class _Opener:
             raise TypeError(_no_graph(operation))
         if isinstance(operation, keras.layers.Layer) and not self._keep_unreadable:
             _refuse_hidden(operation)
-        name = self._kept_names.get(id(operation)) or self._free_name(prefix + operation.name)
-        return type(operation).from_config({**operation.get_config(), "name": name})
+        return copy_operation(
+            operation, self._kept_names.get(id(operation)) or self._free_name(prefix + operation.name)
+        )
 
     def _lay_out(self, layer: Composite, prefix: str) -> keras.Model:
         inputs = keras.Input(batch_shape=layer.body.inputs[0].shape, dtype=layer.body.inputs[0].dtype)

@@ -126,6 +126,51 @@ def test_what_stays_is_kept_whatever_goes():
     np.testing.assert_array_equal(kept(np.array([STAYS, STAYS]), np.zeros(0, bool)), [True, True])
 
 
+def own(*values):
+    return keras.ops.sum(keras.ops.abs(values[0]))
+
+
+class Ones:
+    """An initializer that is not registered with Keras."""
+
+    def __call__(self, shape, dtype=None):
+        return keras.ops.ones(shape, dtype)
+
+    def get_config(self):
+        return {}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"kernel_regularizer": own, "bias_regularizer": lambda x: 0.5 * own(x)},
+        {"activity_regularizer": own},
+        {"kernel_constraint": keras.ops.abs, "activation": lambda x: 2 * x},
+        {"kernel_initializer": lambda shape, dtype=None: keras.ops.ones(shape, dtype), "activation": "relu"},
+        {"kernel_initializer": Ones()},
+    ],
+)
+def test_somebodys_own_functions_go_along(settings):
+    inputs = keras.Input((8, 8, 3))
+    x = keras.layers.Conv2D(6, 1, name="own", **settings)(inputs)
+    model = keras.Model(inputs, keras.layers.Conv2D(2, 1)(keras.layers.Conv2D(5, 1, name="free")(x)))
+    graph = channel_graph(model)
+    silence(graph, graph.filters["free"][:2])
+    smaller = remove_units(graph, graph.filters["free"][:2])
+    assert_same(outputs_of(smaller, IMAGE), outputs_of(model, IMAGE))
+    assert_same([np.asarray(each) for each in smaller.losses], [np.asarray(each) for each in model.losses])
+    assert all(getattr(smaller.get_layer("own"), key) is getattr(model.get_layer("own"), key) for key in settings)
+
+
+def test_layers_beside_the_graph_are_left_behind():
+    model = branching_model()
+    model.extra = keras.layers.Dense(3)
+    model.extra.build((None, 2))
+    smaller = remove_units(channel_graph(model), [])
+    assert len(smaller.variables) == len(model.variables) - 2
+    np.testing.assert_array_equal(outputs_of(smaller, IMAGE), outputs_of(model, IMAGE))
+
+
 class Uncopied(keras.layers.Layer):
     def __init__(self, table, **kwargs):
         super().__init__(**kwargs)

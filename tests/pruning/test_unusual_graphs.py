@@ -70,6 +70,15 @@ def fixed_kernel(x):
     return layers.DepthwiseConv2D(3, depthwise_initializer=blur, name="here")(x)
 
 
+def own_fixed_kernel(x):
+    blur = np.ones((3, 3, 8, 1), "float32")
+    return layers.DepthwiseConv2D(3, depthwise_initializer=lambda shape, dtype=None: blur, name="here")(x)
+
+
+def kernel_from_a_tensor(x):
+    return layers.Conv2D(4, 1, kernel_initializer=ops.ones((1, 1, 8, 4)), name="here")(x)
+
+
 def mixed_with_the_batch(x):
     return ops.reshape(ops.reshape(x, (-1, 4)), (-1, 8, 8, 8))
 
@@ -84,6 +93,8 @@ STAYING = {
     "settings of its own": (lambda x: OwnSettings(6, name="here")(x), r"goes into here \(OwnSettings\)"),
     "norm of its own": (lambda x: OwnNormalization(name="here")(x), r"goes into here \(OwnNormalization\)"),
     "fixed kernel": (fixed_kernel, r"goes into here \(DepthwiseConv2D\)"),
+    "fixed kernel of its own": (own_fixed_kernel, r"goes into here \(DepthwiseConv2D\)"),
+    "kernel from a tensor": (kernel_from_a_tensor, r"goes into here \(Conv2D\)"),
     "numbers clipped to": (lambda x: ops.clip(x, -1.0, NUMBERS), "holds a constant for each channel"),
     "variable": (lambda x: x * keras.Variable(NUMBERS), "joins it with a constant for each channel"),
     "tensor": (lambda x: x - ops.convert_to_tensor(NUMBERS), "joins it with a constant for each channel"),
@@ -120,7 +131,12 @@ def shuffled(x):
     return layers.Conv2D(12, 3, groups=2, name="after")(ops.reshape(x, (-1, 8, 8, 12)))
 
 
+def initialized_by_a_function(x):
+    return layers.Conv2D(6, 3, kernel_initializer=lambda shape, dtype=None: ops.ones(shape, dtype))(x)
+
+
 FOLLOWED = {
+    "initialized by a function": initialized_by_a_function,
     "constructor of its own": lambda x: OwnConstructor(6)(x),
     "channels of groups shuffled": shuffled,
     "one channel spread by a constant": lambda x: layers.Concatenate()([layers.Conv2D(1, 1)(x) * NUMBERS[:5], x]),

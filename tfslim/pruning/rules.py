@@ -77,9 +77,29 @@ def _rule(operation: keras.Operation) -> Rule | None:
 
 def _is_special(layer: keras.layers.Layer) -> bool:
     """Whether a layer's variables are not those that its rule expects, or can't be made in another size."""
-    initializers = [value for key, value in vars(layer).items() if key.endswith("_initializer")]
-    fixed = any(isinstance(each, keras.initializers.Constant) and np.ndim(each.value) for each in initializers)
+    fixed = any(_makes_one_shape(layer, key) for key in vars(layer) if key.endswith("_initializer"))
     return fixed or bool(getattr(layer, "quantization_mode", None)) or getattr(layer, "lora_enabled", False)
+
+
+def _makes_one_shape(layer: keras.layers.Layer, key: str) -> bool:
+    """Whether an initializer gives its variable in no other size than it has."""
+    initializer, name = getattr(layer, key), key.removesuffix("_initializer")
+    if isinstance(initializer, keras.initializers.Constant):
+        return bool(np.ndim(initializer.value))
+    if isinstance(initializer, keras.initializers.Initializer) and type(initializer).__module__.startswith("keras."):
+        return False
+    variables = [getattr(layer, each, None) for each in (name, f"{name}_kernel")]
+    if isinstance(layer, DEPTHWISE) and name == "depthwise":
+        variables = [layer.kernel]
+    for variable in variables:
+        if initializer is not None and isinstance(variable, keras.Variable):
+            smaller = (*variable.shape[:-2], *(max(1, extent - 1) for extent in variable.shape[-2:]))
+            try:
+                if np.shape(initializer(smaller, dtype=variable.dtype)) != smaller:
+                    return True
+            except Exception:  # somebody's own code
+                return True
+    return False
 
 
 def _unknown(call: Call, tracer: Tracer) -> list[Channels | None]:

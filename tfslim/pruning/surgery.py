@@ -1,12 +1,11 @@
 """Cutting units out of a model: the same graph with shorter variables."""
 
-import inspect
-
 import keras
 import numpy as np
 
 from tfslim.derived_state import renew_derived_state
 from tfslim.pruning.channel_graph import STAYS, ChannelGraph
+from tfslim.rebuilding import copy_operation
 
 
 def remove_units(graph: ChannelGraph, removed: np.ndarray) -> keras.Model:
@@ -36,41 +35,27 @@ def remove_units(graph: ChannelGraph, removed: np.ndarray) -> keras.Model:
         changes.setdefault(id(edit.operation), []).append(edit)
 
     def copy(operation: keras.Operation) -> keras.Operation:
-        if isinstance(operation, keras.layers.Lambda):
-            return operation  # has no weights, and Keras copies no code that it has not been asked to trust
-        try:
-            config = operation.get_config()
-            for edit in changes.get(id(operation), ()):
-                edit.change(config, kept(edit.units, gone))
-            with keras.saving.custom_object_scope(_own_functions(operation)):
-                return type(operation).from_config(config)
-        except (RuntimeError, TypeError) as error:  # what Keras says of a class without get_config is a RuntimeError
-            if not isinstance(operation, keras.layers.Layer) and id(operation) not in changes:
-                return operation  # has no weights; it holds an array, which Keras doesn't write in a config
-            raise ValueError(
-                f"{operation.name} ({type(operation).__name__}) can't be copied, as its class has no get_config() that "
-                f"from_config() takes: {error}"
-            ) from error
+        edits = changes.get(id(operation), ())
 
-    # A model like `model`, but not compiled: a clone of a compiled one is compiled.
+        def change(config: dict) -> None:
+            for edit in edits:
+                edit.change(config, kept(edit.units, gone))
+
+        return copy_operation(operation, change=change if edits else None)
+
+    # A model like `model`, but not compiled, as a clone of a compiled one is, and without layers held beside its graph.
     bare = keras.Model(model.input, model.output, name=model.name)
     smaller = keras.models.clone_model(bare, clone_function=copy)
     shorter = {}
     for part in graph.slices:
         shorter.setdefault(id(part.variable), []).append(part)
-    for old, new in zip(model.variables, smaller.variables, strict=True):
+    for old, new in zip(bare.variables, smaller.variables, strict=True):
         value = old
         for part in shorter.get(id(old), ()):
             value = np.compress(kept(part.units, gone), value, axis=part.axis)
         new.assign(value)
     renew_derived_state(smaller)
     return smaller
-
-
-def _own_functions(operation: keras.Operation) -> dict:
-    """Functions in the place of Keras' own activations, which need not be registered to be copied."""
-    function = getattr(operation, "activation", None)
-    return {function.__name__: function} if inspect.isfunction(function) else {}
 
 
 def gone_of(graph: ChannelGraph, removed: np.ndarray) -> np.ndarray:
