@@ -137,6 +137,12 @@ def test_set_statistics_and_adapted_ones_are_cut():
     assert smaller.layers[2].adapt_mean.shape == (6,)
 
 
+def test_statistics_of_several_axes_are_cut_along_the_channels():
+    normalised = sandwich(lambda x: layers.Normalization(axis=(-1, 1))(x), shape=(5, 8, 3))
+    smaller = run_pruning_test(normalised, images((5, 8, 3)))
+    assert smaller.layers[2].adapt_mean.shape == (5, 6)
+
+
 class Mixing(layers.Conv2D):
     """A convolution that does something of its own as well."""
 

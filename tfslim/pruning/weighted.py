@@ -119,7 +119,7 @@ def normalization(call: Call, tracer: Tracer) -> list[Channels | None]:
     axes = () if layer.axis is None else np.atleast_1d(layer.axis) % len(tensor.shape)
     if channels is None or channels.axis not in axes:
         return [channels]
-    place = list(axes).index(channels.axis)
+    place = sorted(axes).index(channels.axis)  # as Keras orders what it stores
     if layer.input_mean is None:
         for variable, role in ((layer.adapt_mean, "mean"), (layer.adapt_variance, "variance")):
             tracer.bind(layer, variable, place, role, channels.units)
