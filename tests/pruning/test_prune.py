@@ -89,6 +89,39 @@ def test_a_model_of_tfslims_layers_is_opened():
     assert smaller.get_layer("flame_expand1x1_conv").filters < 16
 
 
+def open_size():
+    x = inputs = keras.Input((None, None, 3))
+    for filters in (8, 6):
+        x = keras.layers.Conv2D(filters, 3)(x)
+    return keras.Model(inputs, keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(x)))
+
+
+def test_without_macs_the_report_says_parameters_and_bytes():
+    model = open_size()
+    smaller, report = tfslim.prune_filters(model, 0.5, scope="per-layer", round_to=1)
+    # Of 3x3 convolutions of 8 and 6 filters and a dense layer of 2, and then of 4 and 3 filters.
+    assert model.count_params() == 224 + 438 + 14 and smaller.count_params() == 112 + 111 + 8
+    assert report.figures == {
+        "filters before": 14,
+        "filters after": 7,
+        "prunable filters": 14,
+        "parameters before": 676,
+        "parameters after": 231,
+        "weight bytes before": 4 * 676,
+        "weight bytes after": 4 * 231,
+    }
+
+
+def own_loss(y, outputs):
+    return keras.ops.mean(outputs)
+
+
+def compiled_with_an_own_loss():
+    model = branching_model()
+    model.compile("sgd", own_loss)
+    return model
+
+
 class Subclassed(keras.Model):
     def call(self, x):
         return x
@@ -109,6 +142,9 @@ class Subclassed(keras.Model):
         (branching_model, {"ratio": 0.5, "keep": ["pool"]}, ValueError, "'pool' has no filters"),
         (branching_model, {"ratio": 0.5, "importance": "L2"}, ValueError, "importance='L2'"),
         (branching_model, {"ratio": 0.5, "keep_compiled": True}, ValueError, "is not compiled"),
+        (compiled_with_an_own_loss, {"ratio": 0.5, "keep_compiled": True}, ValueError, "can't read back.*register it"),
+        (open_size, {"macs": 0.5}, ValueError, "macs=0.5: the macs of .* a size that its inputs leave open"),
+        (open_size, {"macs": 500}, ValueError, "macs=500: the macs of .* a size that its inputs leave open"),
     ],
 )
 def test_what_cant_be_done_is_said(model, asked, error, message):

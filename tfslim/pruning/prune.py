@@ -6,7 +6,7 @@ from typing import Literal
 import keras
 import numpy as np
 
-from tfslim.cost import measure
+from tfslim.cost import Cost, measure
 from tfslim.pruning.budget import Budget
 from tfslim.pruning.carrying import carry_optimizer
 from tfslim.pruning.channel_graph import ChannelGraph, channel_graph
@@ -60,15 +60,15 @@ def prune_filters(
     Raises:
         TypeError: `model` is subclassed or not built.
         ValueError: no or several targets, one that can't be met, an unknown importance, a layer in `keep` that is not
-            there, or scores that don't fit.
+            there, scores that don't fit, or with `keep_compiled` a loss, say, that is not registered with Keras.
 
     Example:
         >>> smaller, report = tfslim.prune_filters(tfslim.models.SlimNet(), ratio=0.3)
         >>> smaller.count_params() < 400_000
         True
     """
-    if keep_compiled and not model.compiled:
-        raise ValueError(f"keep_compiled: {model.name} is not compiled")
+    if keep_compiled:
+        _check_compiled(model)
     graph = channel_graph(model, prune_outputs, tuple(keep))
     left, limit = target(graph, ratio, params, macs, bytes)
     if isinstance(importance, str):
@@ -88,21 +88,39 @@ def prune_report(step: str, graph: ChannelGraph, gone: np.ndarray, smaller: kera
     """What removing some units did to a model; `gone` is (graph.unit_count,) bool."""
     counts = {name: (len(units), int(kept(units, gone).sum())) for name, units in graph.filters.items()}
     budget = Budget(graph)
+    before, after = _cost(graph.model), _cost(smaller)
+    figures = {
+        "filters before": graph.filter_count,
+        "filters after": budget.filters(gone),
+        "prunable filters": graph.prunable_count,
+    }
+    if before is None or after is None:
+        whole = np.zeros(graph.unit_count, bool)
+        figures |= {"parameters before": budget.params(whole), "parameters after": budget.params(gone)}
+        figures |= {"weight bytes before": budget.bytes(whole), "weight bytes after": budget.bytes(gone)}
     return Report(
         step,
-        before=_cost(graph.model),
-        after=_cost(smaller),
+        before=before,
+        after=after,
         done=[f"{name}: {before} -> {after} filters" for name, (before, after) in counts.items() if after < before],
         skipped=dict(graph.frozen),
-        figures={
-            "filters before": graph.filter_count,
-            "filters after": budget.filters(gone),
-            "prunable filters": graph.prunable_count,
-        },
+        figures=figures,
     )
 
 
-def _cost(model: keras.Model):
+def _check_compiled(model: keras.Model) -> None:
+    if not model.compiled:
+        raise ValueError(f"keep_compiled: {model.name} is not compiled")
+    try:
+        keras.saving.deserialize_keras_object(model.get_compile_config())
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"keep_compiled: Keras can't read back what {model.name} was compiled with; register it with "
+            f"keras.saving.register_keras_serializable, or compile the result yourself: {error}"
+        ) from error
+
+
+def _cost(model: keras.Model) -> Cost | None:
     """None where an open image size leaves the MACs open."""
     try:
         return measure(model)

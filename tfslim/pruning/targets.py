@@ -27,7 +27,8 @@ def target(
         A function, which units go -> what is left, and the most that may be left.
 
     Raises:
-        ValueError: none or several are given, or one is out of its range.
+        ValueError: none or several are given, one is out of its range, or MACs are asked of a model whose images' size
+            is open.
 
     Example:
         >>> left, limit = target(graph, macs=0.5)
@@ -45,4 +46,11 @@ def target(
     if value <= 0:
         raise ValueError(f"{name}={value}: what is to be left is above 0")
     left = getattr(budget, name)
-    return left, value * left(np.zeros(graph.unit_count, bool)) if value < 1 else value
+    try:
+        whole = left(np.zeros(graph.unit_count, bool))
+    except ValueError as error:
+        raise ValueError(
+            f"{name}={value}: the {name} of {graph.model.name} depend on a size that its inputs leave open; ask for "
+            "ratio, params or bytes, or build the model with inputs of a fixed size"
+        ) from error
+    return left, value * whole if value < 1 else value
