@@ -38,13 +38,33 @@ def test_statistics_are_the_average_over_the_batches(with_targets):
         np.testing.assert_allclose(layer.moving_variance, variance, rtol=1e-4)
 
 
+def test_a_layer_that_is_called_twice_gets_the_average_of_both():
+    norm = keras.layers.BatchNormalization()
+    one, other = keras.Input((1,)), keras.Input((1,))
+    model = keras.Model([one, other], [norm(one), norm(other)])
+    # Means 1 and 5, then 2 and 8: 4 in all; variances 0 and 4, then 1 and 0.
+    batches = [[[1.0, 1.0], [3.0, 7.0]], [[1.0, 3.0], [8.0, 8.0]]]
+    inputs = [tuple(np.array(values)[:, None] for values in batch) for batch in batches]
+    assert reestimate_statistics(model, [(batch, None) for batch in inputs]) == 1
+    np.testing.assert_allclose(norm.moving_mean, [4.0], rtol=1e-6)
+    np.testing.assert_allclose(norm.moving_variance, [5 / 4], rtol=1e-5)
+
+
+def test_what_is_frozen_stays_and_is_not_counted():
+    model = network()
+    model.get_layer("outer").trainable = False
+    assert reestimate_statistics(model, BATCHES) == 1
+    np.testing.assert_array_equal(model.get_layer("outer").moving_mean, 0)
+
+
 def test_weights_and_settings_stay():
     model = network()
     before = [np.array(w) for w in model.trainable_weights]
     reestimate_statistics(model, iter(BATCHES))
     for found, value in zip(model.trainable_weights, before, strict=True):
         np.testing.assert_array_equal(found, value)
-    assert model.get_layer("outer").momentum == 0.99
+    outer = model.get_layer("outer")
+    assert outer.momentum == 0.99 and outer.call.__func__ is keras.layers.BatchNormalization.call
     inner = next(layer for layer in model.layers if isinstance(layer, keras.Sequential))
     assert inner.layers[0].rate == 0.5
 

@@ -8,6 +8,8 @@ import keras
 def reestimate_statistics(model: keras.Model, batches: Iterable) -> int:
     """Sets each batch normalisation's moving mean and variance to their plain average over `batches`, in place.
 
+    A layer that is called several times gets the average over all its calls; frozen layers stay as they are.
+
     Averaged weights never met the statistics that were tracked while training, which belong to the weights of each
     step; a short training's statistics also keep a share of their initial 0 and 1. Weights stay as they are.
 
@@ -27,25 +29,46 @@ def reestimate_statistics(model: keras.Model, batches: Iterable) -> int:
     Source: Izmailov and others, "Averaging Weights Leads to Wider Optima and Better Generalization", UAI 2018,
         section 3.2.
     """
-    norms = [layer for layer in _layers(model) if isinstance(layer, keras.layers.BatchNormalization)]
-    dropouts = [layer for layer in _layers(model) if isinstance(getattr(layer, "rate", None), float)]
-    before = [(layer, "momentum", layer.momentum) for layer in norms]
-    before += [(layer, "rate", layer.rate) for layer in dropouts]
-    count = 0
+    every = {id(layer): layer for layer in _layers(model)}.values()
+    norms = [layer for layer in every if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable]
+    dropouts = [layer for layer in every if isinstance(getattr(layer, "rate", None), float)]
+    rates = [(layer, layer.rate) for layer in dropouts]
+    averages = [_Average(layer) for layer in norms]
+    empty = True
     try:
         for layer in dropouts:
             layer.rate = 0.0
-        for count, batch in enumerate(batches, start=1):
-            for layer in norms:
-                # 0 for the first batch, then 1/2, 2/3, ...: the moving average becomes the plain one.
-                layer.momentum = 1 - 1 / count
+        for average in averages:
+            average.layer.call = average.call
+        for batch in batches:
+            empty = False
             model(batch[0] if isinstance(batch, tuple | list) else batch, training=True)
     finally:
-        for layer, name, value in before:
-            setattr(layer, name, value)
-    if not count:
+        for layer, rate in rates:
+            layer.rate = rate
+        for average in averages:
+            average.put_back()
+    if empty:
         raise ValueError(f"{model.name}: no batches to take the statistics from")
-    return len(norms)
+    return sum(average.updates > 0 for average in averages)
+
+
+class _Average:
+    """Makes a layer's moving average the plain one of all its updates, of which a batch may bring several."""
+
+    def __init__(self, layer: keras.layers.BatchNormalization):
+        self.layer, self.updates = layer, 0
+        self._momentum, self._call = layer.momentum, layer.call
+
+    def call(self, inputs, training=None, mask=None):
+        if training:
+            self.updates += 1
+            self.layer.momentum = 1 - 1 / self.updates  # 0 for the first, then 1/2, 2/3, ...
+        return self._call(inputs, training=training, mask=mask)
+
+    def put_back(self) -> None:
+        self.layer.__dict__.pop("call", None)
+        self.layer.momentum = self._momentum
 
 
 def _layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
