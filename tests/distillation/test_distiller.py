@@ -214,6 +214,18 @@ def test_saving_writes_the_student_alone(tmp_path):
     np.testing.assert_array_equal(saved.predict(IMAGES, verbose=0), model.predict(IMAGES, verbose=0))
 
 
+def test_weights_files_hold_all_that_a_distiller_goes_on_from(tmp_path):
+    pupils = student(seed=0), student(seed=1)
+    model, again = (distiller(pupil, teacher(), ALL_LOSSES, keras.optimizers.Adam(0.01)) for pupil in pupils)
+    again.optimizer.build(again.trainable_variables)
+    fit(model)
+    model.save_weights(tmp_path / "all.weights.h5")
+    again.load_weights(tmp_path / "all.weights.h5")
+    assert_same_weights(again, model, rtol=0)
+    for ours, theirs in zip(again.optimizer.variables, model.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 # Kept outputs among the targets
 
 

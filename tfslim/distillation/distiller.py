@@ -24,7 +24,8 @@ class Distiller(keras.Model):
     What is minimised is `label_weight` times the compiled loss, plus each distillation loss times its weight, plus the
     student's own regularisation. Sample weights count in all but the last, as Keras counts them: sum(w * value) / N.
     While it trains, `label_loss` and the mean of each distillation loss are shown beside `loss` and the compiled
-    metrics. `evaluate`, `predict` and `save` are those of the student alone.
+    metrics. `evaluate`, `predict` and `save` are those of the student alone. `save_weights` and `load_weights` hold
+    adapters and optimizer too, as `keras.callbacks.BackupAndRestore` needs them; for the student's, call its own.
 
     The teacher is copied when the Distiller is made, and the copy runs in inference mode. Either model gets a resized
     (antialiased) copy of the batch where its input size is another. Widths that differ are met by adapters, trained
