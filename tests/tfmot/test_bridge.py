@@ -152,6 +152,36 @@ def test_a_model_made_in_tf_keras_comes_here():
     assert here.get_layer("nested_deep").count_params() == 9 * 6 + 6
 
 
+def test_layers_that_would_have_the_same_name_are_numbered():
+    tk = tf_keras()
+    twice = tk.layers.Dense(4, activation="hard_sigmoid", name="dense")
+    again = tk.layers.Activation("hard_sigmoid", name="again")
+    nested = tk.Sequential([tk.Input((4,)), tk.layers.Dense(4, name="x")], name="a")
+    inputs = tk.Input((4,), name="image")
+    x = again(tk.layers.Dense(4, name="a_x_2")(again(nested(twice(twice(inputs))))))
+    model = tk.Model(inputs, tk.layers.Dense(4, name="a_x")(x))
+    here = from_tf_keras(model)
+    names = {layer.name for layer in here.layers}
+    assert {"a_x", "a_x_2", "a_x_3", "dense_hard_sigmoid", "dense_hard_sigmoid_2", "again", "again_2"} < names
+    np.testing.assert_array_equal(here.get_layer("a_x_3").get_weights()[0], nested.get_layer("x").get_weights()[0])
+    np.testing.assert_array_equal(here.get_layer("a_x").get_weights()[0], model.get_layer("a_x").get_weights()[0])
+
+
+@pytest.mark.parametrize("name", ["conv 1", "é", "_a", "conv(1)"])
+@pytest.mark.parametrize("place", ["layer", "input"])
+def test_names_that_the_other_side_has_not_are_refused(name, place):
+    inputs = keras.Input((4,), name=name if place == "input" else "image")
+    model = keras.Model(inputs, layers.Dense(2, name=name if place == "layer" else "dense")(inputs))
+    with pytest.raises(UnsupportedLayer, match=r"layer '.*tf_keras takes names of letters.*; rename it"):
+        to_tf_keras(model)
+
+
+def test_names_that_keras_3_has_not_are_refused():
+    inputs = tf_keras().Input((4,), name="a/b")
+    with pytest.raises(UnsupportedLayer, match="'a/b' .InputLayer.: Keras 3 takes no names with '/'; rename it"):
+        from_tf_keras(tf_keras().Model(inputs, tf_keras().layers.Dense(2)(inputs)))
+
+
 @keras.saving.register_keras_serializable("tests")
 class Doubled(layers.Layer):
     """A layer of somebody's own."""

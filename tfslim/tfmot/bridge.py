@@ -9,7 +9,7 @@ from tfslim.derived_state import renew_derived_state
 from tfslim.flattening import flatten
 from tfslim.rebuilding import rebuild
 from tfslim.spelled_out import UnsupportedLayer, spelled_out
-from tfslim.tfmot.layer_config import from_legacy_layer, to_legacy_layer
+from tfslim.tfmot.layer_config import from_legacy_layer, legacy_name, modern_name, to_legacy_layer
 from tfslim.tfmot.legacy import tf_keras
 from tfslim.tfmot.same_outputs import check_same_outputs, in_float32
 
@@ -33,10 +33,10 @@ def to_tf_keras(model: keras.Model) -> Any:
         UnsupportedLayer: a layer can't be expressed, named with the reason.
         TypeError: the model is subclassed, so it has no graph.
         ValueError: the two models differ by more than 1e-4 of the largest output, naming the first layer that does.
+        ImportError: tf_keras or TF-MOT is not installed, saying what to install.
 
     Warns:
         UserWarning: they do, but no more than weights that differ by a rounding would make them.
-        ImportError: tf_keras or TF-MOT is not installed, saying what to install.
 
     Example:
         >>> legacy = tfslim.tfmot.to_tf_keras(tfslim.models.SlimNet((64, 64, 3)))
@@ -45,7 +45,7 @@ def to_tf_keras(model: keras.Model) -> Any:
     tk = tf_keras()
     plain = spelled_out(flatten(model))
     inputs = [
-        tk.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor._keras_history.operation.name)
+        tk.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=legacy_name(tensor._keras_history.operation))
         for tensor in plain.inputs
     ]
     layers: dict[int, Any] = {}
@@ -83,10 +83,10 @@ def from_tf_keras(model: Any) -> keras.Model:
         UnsupportedLayer: a layer can't be expressed, named with the reason.
         TypeError: this is no functional model of tf_keras.
         ValueError: the two models differ by more than 1e-4 of the largest output, naming the first layer that does.
+        ImportError: tf_keras or TF-MOT is not installed, saying what to install.
 
     Warns:
         UserWarning: they do, but no more than weights that differ by a rounding would make them.
-        ImportError: tf_keras or TF-MOT is not installed, saying what to install.
 
     Example:
         >>> model = tfslim.tfmot.from_tf_keras(tfmot.sparsity.keras.strip_pruning(pruned))
@@ -98,11 +98,11 @@ def from_tf_keras(model: Any) -> keras.Model:
             "model of tf_keras, so it has no graph to translate"
         )
     inputs = [
-        keras.Input(batch_shape=tuple(tensor.shape), dtype=tensor.dtype.name, name=tensor.node.layer.name)
+        keras.Input(batch_shape=tuple(tensor.shape), dtype=tensor.dtype.name, name=modern_name(tensor.node.layer))
         for tensor in model.inputs
     ]
     layers: dict[int, tuple[Any, keras.layers.Layer]] = {}
-    outputs = _legacy_graph(model, inputs, layers, "")
+    outputs = _legacy_graph(model, inputs, layers, _Names(model), "")
     modern = keras.Model(
         keras.tree.pack_sequence_as(_plain_structure(model.input), inputs),
         keras.tree.pack_sequence_as(_plain_structure(model.output), outputs),
@@ -115,7 +115,28 @@ def from_tf_keras(model: Any) -> keras.Model:
     return modern
 
 
-def _legacy_graph(model: Any, inputs: list, layers: dict, prefix: str) -> list:
+class _Names:
+    """Names for the layers of one model, each given once; those of a tf_keras model's own layers stay."""
+
+    def __init__(self, model: Any):
+        self._own = {id(layer): layer.name for layer in model.layers}
+        self._taken = set(self._own.values())
+
+    def of(self, layer: Any, prefix: str) -> str:
+        """The layer's own name the first time, after that and for layers of nested models a new one."""
+        return self._own.pop(id(layer), None) or self.new(prefix + modern_name(layer))
+
+    def new(self, wanted: str) -> str:
+        """The name, with a number where it is taken."""
+        name, number = wanted, 1
+        while name in self._taken:
+            number += 1
+            name = f"{wanted}_{number}"
+        self._taken.add(name)
+        return name
+
+
+def _legacy_graph(model: Any, inputs: list, layers: dict, names: _Names, prefix: str) -> list:
     """What the outputs of a tf_keras model become where its inputs are those given."""
     made = {id(old): new for old, new in zip(model.inputs, inputs, strict=True)}
     for node in _nodes(model):
@@ -124,29 +145,29 @@ def _legacy_graph(model: Any, inputs: list, layers: dict, prefix: str) -> list:
         )
         if isinstance(node.layer, tf_keras().Model):
             given = [made[id(tensor)] for tensor in node.keras_inputs]
-            results = _legacy_graph(node.layer, given, layers, f"{prefix}{node.layer.name}_")
+            results = _legacy_graph(node.layer, given, layers, names, f"{prefix}{node.layer.name}_")
         else:
-            results = keras.tree.flatten(_call_modern(node.layer, args, _given(kwargs), layers, prefix))
+            results = keras.tree.flatten(_call_modern(node.layer, args, _given(kwargs), layers, names, prefix))
         made.update((id(old), new) for old, new in zip(keras.tree.flatten(node.outputs), results, strict=True))
     return [made[id(tensor)] for tensor in model.outputs]
 
 
-def _call_modern(layer: Any, args: tuple, kwargs: dict, layers: dict, prefix: str):
+def _call_modern(layer: Any, args: tuple, kwargs: dict, layers: dict, names: _Names, prefix: str):
     activation = getattr(layer, "activation", None)
     hard = getattr(activation, "__name__", "") == _LEGACY_HARD_SIGMOID
-    name = prefix + layer.name
     if hard and isinstance(layer, tf_keras().layers.Activation):
-        return _legacy_hard_sigmoid(args[0], name)
+        return _legacy_hard_sigmoid(args[0], names.of(layer, prefix), names)
     if id(layer) not in layers:
         modern = from_legacy_layer(layer)
-        config = modern.get_config() | {"name": name} | ({"activation": "linear"} if hard else {})
+        config = modern.get_config() | {"name": names.of(layer, prefix)} | ({"activation": "linear"} if hard else {})
         layers[id(layer)] = layer, type(modern).from_config(config)
-    result = layers[id(layer)][1](*args, **kwargs)
-    return _legacy_hard_sigmoid(result, f"{name}_hard_sigmoid") if hard else result
+    modern = layers[id(layer)][1]
+    result = modern(*args, **kwargs)
+    return _legacy_hard_sigmoid(result, names.new(f"{modern.name}_hard_sigmoid"), names) if hard else result
 
 
-def _legacy_hard_sigmoid(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    slope = keras.layers.Rescaling(0.2, offset=0.5, name=f"{name}_slope")(x)
+def _legacy_hard_sigmoid(x: keras.KerasTensor, name: str, names: _Names) -> keras.KerasTensor:
+    slope = keras.layers.Rescaling(0.2, offset=0.5, name=names.new(f"{name}_slope"))(x)
     return keras.layers.ReLU(1.0, name=name)(slope)
 
 

@@ -1,6 +1,7 @@
 """The settings of one layer, between Keras 3 and tf_keras."""
 
 import inspect
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,24 @@ _WRAPPERS = "it wraps another layer, which is not supported; call that layer its
 _TO_STRIP = "it is a layer of TF-MOT; take the model out of its training with tfslim.tfmot first"
 
 
+_LEGACY_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.>-]*")  # what TensorFlow takes for a scope
+
+
+def legacy_name(layer: keras.layers.Layer) -> str:
+    """The name of a Keras 3 layer, if tf_keras can have it; raises UnsupportedLayer."""
+    if not _LEGACY_NAME.fullmatch(layer.name):
+        reason = "tf_keras takes names of letters, digits and '_', '.', '-', '>' that begin with a letter or digit"
+        raise UnsupportedLayer(layer.name, type(layer).__name__, f"{reason}; rename it")
+    return layer.name
+
+
+def modern_name(layer: Any) -> str:
+    """The name of a layer of tf_keras, if Keras 3 can have it; raises UnsupportedLayer."""
+    if "/" in layer.name:
+        raise UnsupportedLayer(layer.name, type(layer).__name__, "Keras 3 takes no names with '/'; rename it")
+    return layer.name
+
+
 def to_legacy_layer(layer: keras.layers.Layer) -> Any:
     """The layer of tf_keras that does what a stock Keras 3 layer does, not built, in float32.
 
@@ -25,6 +44,7 @@ def to_legacy_layer(layer: keras.layers.Layer) -> Any:
         UnsupportedLayer: there is none, saying why.
     """
     kind = type(layer).__name__
+    legacy_name(layer)
     if not is_as_stock(layer):
         raise UnsupportedLayer(layer.name, kind, "it is no layer of keras.layers, so tf_keras has nothing like it")
     stock = next(base for base in type(layer).__mro__ if getattr(keras.layers, base.__name__, None) is base)
@@ -42,6 +62,7 @@ def from_legacy_layer(layer: Any) -> keras.layers.Layer:
         UnsupportedLayer: there is none, saying why.
     """
     kind, module = type(layer).__name__, type(layer).__module__
+    modern_name(layer)
     if module.startswith("tensorflow_model_optimization"):
         raise UnsupportedLayer(layer.name, kind, _TO_STRIP)
     if not module.startswith("tf_keras."):
