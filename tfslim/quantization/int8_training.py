@@ -25,7 +25,8 @@ def quantize_aware(model: keras.Model, representative: Iterable | None = None) -
     Args:
         model: a functional or a built Sequential model, trained; it is not changed.
         representative: (N, ...) array of inputs, or batches of inputs or (inputs, targets), that the ranges are first
-            measured on; without them the first training batches set the ranges.
+            measured on, of several inputs lists or dictionaries of arrays; without them the first training batches set
+            the ranges.
 
     Returns:
         A functional model to compile, fit and save as any other, and a report: what is quantised, what stays in float
@@ -34,7 +35,7 @@ def quantize_aware(model: keras.Model, representative: Iterable | None = None) -
     Raises:
         TypeError: the model is subclassed.
         UnsupportedLayer: an operation of `keras.ops` in it can't be written as a layer.
-        ValueError: `representative` holds nothing.
+        ValueError: `representative` holds nothing, or other inputs than the model's.
 
     Example:
         >>> training, report = tfslim.quantization.quantize_aware(model, images[:200])

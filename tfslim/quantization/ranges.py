@@ -1,6 +1,7 @@
 """The ranges of layers' outputs on representative inputs."""
 
 from collections.abc import Collection, Iterable, Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -19,13 +20,14 @@ def measure_ranges(
     Args:
         model: a functional model, in float.
         names: names of its layers; one that is called several times gets the range of all its outputs.
-        representative: (N, ...) array of inputs, or batches of inputs or (inputs, targets), of which 100 are used.
+        representative: (N, ...) array of inputs, or batches of inputs or (inputs, targets), of which 100 are used; of
+            several inputs lists or dictionaries of arrays, as the model takes them.
 
     Returns:
         Name -> least and largest, with 0 between them.
 
     Raises:
-        ValueError: there are no batches.
+        ValueError: there are no batches, or other inputs in them than the model's.
 
     Example:
         >>> measure_ranges(model, ["image_quantized"], images)
@@ -38,7 +40,7 @@ def measure_ranges(
     }
     inner = keras.Model(model.input, {key: tensor for key, (_, tensor) in tensors.items()})
     rows: list[dict[str, tuple[float, float]]] = []
-    for batch in _batches(representative):
+    for batch in _batches(representative, model):
         found: dict[str, tuple[float, float]] = {}
         for key, output in inner(batch, training=False).items():
             name, values = tensors[key][0], keras.ops.convert_to_numpy(output)
@@ -50,13 +52,43 @@ def measure_ranges(
     return {name: tuple(np.mean([row[name] for row in rows], axis=0).tolist()) for name in names}
 
 
-def _batches(representative: Iterable) -> Iterator:
-    if isinstance(representative, np.ndarray):
-        representative = [representative[at : at + _BATCH] for at in range(0, len(representative), _BATCH)]
+def _batches(representative: Iterable, model: keras.Model) -> Iterator:
+    several = len(model.inputs) > 1 and isinstance(representative, list | tuple)
+    if several and all(isinstance(each, np.ndarray) for each in representative):
+        representative = _cut(list(representative))  # an array is no batch of several inputs
+    elif isinstance(representative, np.ndarray | dict):
+        representative = _cut(representative)
     for number, batch in enumerate(representative):
         if number == _MOST_BATCHES:
             return
-        yield keras.tree.map_structure(_floats, batch[0] if isinstance(batch, tuple) else batch)
+        inputs = batch[0] if isinstance(batch, tuple) else batch
+        _check_structure(inputs, model)
+        yield keras.tree.map_structure(_floats, inputs)
+
+
+def _cut(arrays: Any) -> Iterator:
+    """Batches of arrays in any structure."""
+    lengths = {len(array) for array in keras.tree.flatten(arrays)}
+    if len(lengths) > 1:
+        raise ValueError(f"representative holds arrays of different lengths: {sorted(lengths)}")
+    for at in range(0, max(lengths, default=0), _BATCH):
+        yield keras.tree.map_structure(lambda array, at=at: array[at : at + _BATCH], arrays)
+
+
+def _check_structure(inputs: Any, model: keras.Model) -> None:
+    names = [tensor._keras_history.operation.name for tensor in model.inputs]
+    keys = set(model.input) if isinstance(model.input, dict) else set(names)
+    if isinstance(inputs, dict):
+        fits, found = inputs.keys() == keys, f"a dictionary of {', '.join(map(repr, inputs))}"
+    else:
+        number = len(keras.tree.flatten(inputs))
+        fits, found = number == len(names), f"{number} array{'s' * (number != 1)}"
+        fits = fits and (number == 1 or not isinstance(model.input, dict))
+    if not fits:
+        raise ValueError(
+            f"representative: a batch holds {found}, {model.name} has the inputs {', '.join(map(repr, names))}; give "
+            "lists or dictionaries as the model takes them (a tuple is inputs and targets)"
+        )
 
 
 def _floats(values):

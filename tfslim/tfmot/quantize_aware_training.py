@@ -33,8 +33,9 @@ def quantize_aware(
 
     Args:
         model: a functional or a built Sequential Keras 3 model, trained; it is not changed.
-        representative: batches of inputs, as arrays or a dataset, that the ranges are first measured on, (inputs,
-            targets) pairs too; without them the first training batches set the ranges.
+        representative: (N, ...) array of inputs, or batches of inputs or (inputs, targets), that the ranges are first
+            measured on, of several inputs lists or dictionaries of arrays; without them the first training batches set
+            the ranges.
         keep: "zeros" for weights that are 0 to stay 0, "clusters" for weights that are equal to stay equal, in every
             kernel where there are any.
 
@@ -45,7 +46,7 @@ def quantize_aware(
     Raises:
         UnsupportedLayer: a layer can't be expressed in tf_keras, named with the reason.
         TypeError: the model is subclassed.
-        ValueError: `keep` has another name, or `representative` holds nothing.
+        ValueError: `keep` has another name, or `representative` holds nothing or other inputs than the model's.
         ImportError: TF-MOT is not installed, saying what to install.
 
     Example:
