@@ -85,6 +85,17 @@ def test_zeros_alone_are_kept_while_the_others_move(sparse, patterns):
         assert (after[before == 0] == 0).all() and (after[before != 0] != before[before != 0]).mean() > 0.9
 
 
+@pytest.mark.parametrize("step", ["sparsify", "cluster"])
+def test_layers_whose_kernels_stay_are_named(step):
+    layers, inputs = keras.layers, keras.Input((8, 3))
+    x = layers.Conv1D(8, 3, name="known")(inputs)
+    x = layers.BatchNormalization()(layers.SeparableConv1D(4, 3, name="separable")(x))
+    x = layers.LSTM(3, name="recurrent")(layers.DepthwiseConv1D(2, name="deep")(x))
+    _, report = getattr(tfslim.tfmot, step)(keras.Model(inputs, x))
+    assert report.done == ["known"] and list(report.skipped) == ["separable", "deep", "recurrent"]
+    assert "of kernels of LSTM layers nothing is known; expected Conv1D, " in report.skipped["recurrent"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("start", ["linear", "density", "random"])
 def test_every_start_of_clustering_ends_in_so_many_values(trained, patterns, start):

@@ -49,7 +49,13 @@ class KernelContent:
 
 
 def model_kernels(model: keras.Model) -> list[KernelContent]:
-    """Counts zeros and values of every kernel of a Keras 3 model.
+    """Counts zeros and values of the kernels of a Keras 3 model that `sparsify` and `cluster` know.
+
+    Args:
+        model: a model whose layers are not nested; `tfslim.flatten` opens those that are.
+
+    Returns:
+        One content a kernel of the layers in KERNELS, by the layer's name, and by that of the kernel where it has two.
 
     Example:
         >>> model_kernels(model)[0].zeros

@@ -12,6 +12,7 @@ from tfslim.spelled_out import UnsupportedLayer
 from tfslim.tfmot.legacy import tf_keras
 
 _RENAMED = {"LeakyReLU": {"negative_slope": "alpha"}}
+_LEGACY_WEIGHTS = {("DepthwiseConv2D", "kernel"): "depthwise_kernel"}
 _OF_EVERY_LAYER = {"name", "trainable", "dtype"}
 # What tells an implementation how to compute, and not what.
 _WITHOUT_MEANING = {"synchronized", "implementation", "batch_input_shape", "fused", "use_legacy_config"}
@@ -72,6 +73,11 @@ def from_legacy_layer(layer: Any) -> keras.layers.Layer:
         raise UnsupportedLayer(layer.name, kind, "Keras 3 has no layer of this name")
     renamed = {old: new for new, old in _RENAMED.get(kind, {}).items()}
     return _made(modern, _translated(layer, type(layer), modern, renamed), layer, "Keras 3")
+
+
+def legacy_weight(kind: str, attribute: str) -> str:
+    """What tf_keras calls the weight that is an attribute of a Keras 3 layer."""
+    return _LEGACY_WEIGHTS.get((kind, attribute), attribute)
 
 
 def check_activity(layer: Any) -> None:

@@ -12,13 +12,11 @@ from tfslim.quantization.int8_plan import Quantised, int8_plan
 from tfslim.quantization.ranges import measure_ranges
 from tfslim.report import Report
 from tfslim.tfmot.bridge import to_tf_keras
-from tfslim.tfmot.layer_config import check_activity
+from tfslim.tfmot.layer_config import check_activity, legacy_weight
 from tfslim.tfmot.legacy import tf_keras
 from tfslim.tfmot.weight_quantizers import Int8Config, Int8Wrapper, cluster_members, filters_of
 
 Kept = Literal["zeros", "clusters"]
-# Attributes that have another name in tf_keras.
-_LEGACY_ATTRIBUTES = {"DepthwiseConv2D": {"kernel": "depthwise_kernel"}}
 _MOST_CLUSTERS = 64  # values a filter that still count as clustered
 
 
@@ -88,15 +86,10 @@ def set_range(wrapper: Any, least: float, largest: float) -> None:
                 variable.assign(value)
 
 
-def kernel_of(layer: Any, attribute: str) -> Any:
-    """A kernel of a tf_keras layer, by the name of the attribute in Keras 3."""
-    return getattr(layer, _LEGACY_ATTRIBUTES.get(type(layer).__name__, {}).get(attribute, attribute))
-
-
 def _config(layer: Any, part: Quantised, keep: Sequence[Kept]) -> Int8Config:
     if part.weight is None:
         return Int8Config(None, None, part.output)
-    attribute = _LEGACY_ATTRIBUTES.get(type(layer).__name__, {}).get(part.weight, part.weight)
+    attribute = legacy_weight(type(layer).__name__, part.weight)
     kernel = getattr(layer, attribute).numpy()
     zeros = "zeros" in keep and layer.trainable and bool((kernel == 0).any())
     clusters = 0

@@ -8,17 +8,9 @@ import keras
 
 from tfslim.report import Report
 from tfslim.tfmot.bridge import to_tf_keras
-from tfslim.tfmot.layer_config import check_activity
+from tfslim.tfmot.kernel_contents import KERNELS
+from tfslim.tfmot.layer_config import check_activity, legacy_weight
 from tfslim.tfmot.legacy import tf_keras, tfmot
-
-_ATTRIBUTES = {
-    "Conv1D": ("kernel",),
-    "Conv2D": ("kernel",),
-    "Conv2DTranspose": ("kernel",),
-    "Dense": ("kernel",),
-    "DepthwiseConv2D": ("depthwise_kernel",),
-    "SeparableConv2D": ("depthwise_kernel", "pointwise_kernel"),
-}
 
 
 def sparsify(
@@ -95,7 +87,17 @@ def sparsify(
 
 
 def pruning_callbacks(log_dir: str | None = None) -> list:
-    """What `fit` of a model from `sparsify` needs: the step that makes the zeros, and TensorBoard's log of them."""
+    """Makes the callbacks that `fit` of a model from `sparsify` needs: what counts its steps and makes the zeros.
+
+    Args:
+        log_dir: folder of TensorBoard's log of the sparsity, or None for no log.
+
+    Raises:
+        ImportError: TF-MOT is not installed, saying what to install.
+
+    Example:
+        >>> training.fit(images, labels, callbacks=tfslim.tfmot.pruning_callbacks("runs/sparse/log"))
+    """
     pruning = tfmot().sparsity.keras
     return [pruning.UpdatePruningStep(), *([pruning.PruningSummaries(log_dir)] if log_dir else [])]
 
@@ -117,13 +119,13 @@ def wrap_kernels(
         skip: names of layers that are not.
     """
     legacy = to_tf_keras(model)
-    with_kernels = [layer for layer in legacy.layers if type(layer).__name__ in _ATTRIBUTES]
+    with_kernels = [layer for layer in legacy.layers if type(layer).__name__ in KERNELS]
     skip = set(skip)
     for name in sorted(skip - {layer.name for layer in with_kernels}):
         near = difflib.get_close_matches(name, [layer.name for layer in with_kernels], n=3, cutoff=0.5)
         hint = f"; did you mean {', '.join(near)}?" if near else ""
         raise ValueError(f"skip: {model.name} has no layer {name!r} with a kernel{hint}")
-    skipped, done = {}, []
+    skipped, done = {layer.name: _unknown(layer) for layer in legacy.layers if _has_unknown_kernel(layer)}, []
     for layer in with_kernels:
         reason = "was asked to be left" if layer.name in skip else reason_to_skip(layer)
         if reason:
@@ -141,8 +143,17 @@ def wrap_kernels(
 
 def chosen_kernels(layer: Any, depthwise: bool) -> tuple[str, ...]:
     """Attributes of a tf_keras layer's kernels, depthwise ones if they are asked for."""
-    names = _ATTRIBUTES[type(layer).__name__]
+    kind = type(layer).__name__
+    names = tuple(legacy_weight(kind, attribute) for attribute in KERNELS[kind])
     return names if depthwise else tuple(name for name in names if name != "depthwise_kernel")
+
+
+def _has_unknown_kernel(layer: Any) -> bool:
+    return type(layer).__name__ not in KERNELS and any(len(weight.shape) > 1 for weight in layer.weights)
+
+
+def _unknown(layer: Any) -> str:
+    return f"of kernels of {type(layer).__name__} layers nothing is known; expected {', '.join(KERNELS)}"
 
 
 def _check(sparsity, schedule, begin_step, end_step, every, pattern) -> None:
