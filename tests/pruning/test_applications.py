@@ -42,9 +42,13 @@ def test_dead_filters_go_without_a_trace_and_what_is_left_trains(name, tmp_path)
     smaller.save(tmp_path / "smaller.keras")
     again = keras.models.load_model(tmp_path / "smaller.keras")
     assert_same(outputs_of(again, x), outputs_of(smaller, x))
-    smaller.compile(keras.optimizers.SGD(1e-6), "mse")
+    before = [np.asarray(each) for each in smaller.trainable_variables]
+    smaller.compile(keras.optimizers.Adam(1e-3), "mse")
     loss = smaller.train_on_batch(x, np.zeros((2, 1000), "float32"))
-    assert np.isfinite(loss)
+    after = [np.asarray(each) for each in smaller.trainable_variables]
+    assert np.isfinite(loss) and all(np.isfinite(value).all() for value in after)
+    moved = [np.abs(new - old).max() > 1e-4 for old, new in zip(before, after, strict=True)]
+    assert np.mean(moved) > 0.95, f"no gradient comes to {moved.count(False)} of {len(moved)} variables"
 
 
 @pytest.mark.slow

@@ -17,9 +17,7 @@ def is_as_stock(layer: keras.layers.Layer) -> bool:
     place = next(place for place, kind in enumerate(kinds) if getattr(keras.layers, kind.__name__, None) is kind)
     stock = kinds[place]
     for kind in kinds[:place]:
-        methods = {
-            name for name, value in vars(kind).items() if inspect.isroutine(value) or isinstance(value, property)
-        }
+        methods = {name for name, value in vars(kind).items() if _is_code(value)}
         if methods - {"__init__", "get_config"}:
             return False
     return place == 0 or stock.get_config(layer).keys() <= layer.get_config().keys()
