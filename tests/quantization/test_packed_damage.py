@@ -1,5 +1,6 @@
 """Damaged and hostile files: one clear ValueError, little memory, little time, and never a result."""
 
+import dataclasses
 import json
 import struct
 import time
@@ -10,9 +11,12 @@ import numpy as np
 import pytest
 
 from tests.quantization.packed_bytes import packed_bytes, packed_tensors, with_header
+from tfslim.quantization.log_min_max import LogMinMax
 from tfslim.quantization.packed_file import PackedFile, parse_packed, read_packed
 from tfslim.quantization.packed_layout import HEADER_BYTES, SECTIONS, join_sections, split_sections
-from tfslim.quantization.packed_list import write_list
+from tfslim.quantization.packed_list import read_list, write_list
+from tfslim.quantization.packed_tensor import Entry, packed_codes
+from tfslim.quantization.uniform import Uniform
 
 PARTS = "face.tfslim: (header|architecture|tensor list|tensor data): "
 
@@ -114,6 +118,39 @@ def test_a_file_of_nothing_but_tables_takes_time_in_proportion():
     started = time.perf_counter()
     parse_packed(join_sections(b"{}", write_list([entries[kind]]), stored[kind]), "face.tfslim")
     assert time.perf_counter() - started < 0.5
+
+
+@pytest.mark.parametrize("codec", [LogMinMax(16, "nearest"), LogMinMax(16), Uniform(16), Uniform(16, False)], ids=str)
+def test_thousands_of_tiny_tensors_cost_no_table_each(codec, monkeypatch):
+    """Counted in values worked out, not in seconds."""
+    worked_out, work_out = [], type(codec)._values
+    monkeypatch.setattr(
+        type(codec), "_values", lambda self, codes, *rest: worked_out.append(codes.size) or work_out(self, codes, *rest)
+    )
+    encoded = codec.encode(np.float32([0.5]))
+    entry, data = packed_codes("0", codec, encoded, (-1,), False)
+    entries = [dataclasses.replace(entry, name=str(number)) for number in range(4_000)]
+    file = join_sections(b"{}", write_list(entries), 4_000 * data)
+    worked_out.clear()
+    found = parse_packed(file, "face.tfslim")
+    assert sum(worked_out) == 4_000
+    assert {float(each.values[0]) for each in found.tensors.values()} == {0.5}
+
+
+def test_frequency_tables_are_bounded_by_the_data():
+    """128 tables of 17 bits are allowed for nothing, and one more for every 2,048 bytes."""
+    entry = Entry("0", 3, 17, (10,), coded_bytes=10)
+
+    def read(count, more):
+        entries = [dataclasses.replace(entry, name=str(number)) for number in range(count)]
+        fill = Entry("fill", 0, 32, (more // 4,))
+        return read_list(write_list([*entries, fill]), count * 22 + more)
+
+    assert len(read(128, 0)) == 129
+    assert len(read(140, 12 * 2048)) == 141
+    for count in (140, 16_000):
+        with pytest.raises(ValueError, match="more frequency tables, of 17 bits, than data for them"):
+            read(count, 0)
 
 
 @pytest.mark.parametrize("files", [2_000, pytest.param(25_000, marks=pytest.mark.slow)])

@@ -75,6 +75,9 @@ class LogMinMax:
             values: floats of any shape, finite.
             filter_axes: not asked for: the range is one for the whole tensor.
             parameters: those of another tensor, to use its range; magnitudes beyond it take the nearest level.
+
+        Raises:
+            ValueError: a value is NaN, infinite or too large for float32.
         """
         values = finite_floats(values)
         flat = values.reshape(-1)
@@ -83,24 +86,29 @@ class LogMinMax:
 
     def decode(self, encoded: Encoded) -> np.ndarray:
         """The tensor that the codes stand for, float32."""
-        return self.table(encoded.parameters["range"])[encoded.codes].reshape(encoded.shape)
+        found, codes = encoded.parameters["range"], encoded.codes
+        # A file of many small tensors must not cost a table for each.
+        values = self._values(codes, found) if codes.size < 1 << self.code_bits else self.table(found)[codes]
+        return values.reshape(encoded.shape)
 
     def table(self, found: np.ndarray) -> np.ndarray:
         """The value of every code, (2**code_bits,) float32, for a "range" as it is among a tensor's parameters."""
-        magnitudes, sign = self._magnitudes(found), np.float32(found[2])
-        table = np.zeros(1 << self.code_bits, np.float32)
+        return self._values(np.arange(1 << self.code_bits), found)
+
+    def _values(self, codes: np.ndarray, found: np.ndarray) -> np.ndarray:
+        sign, count = np.float32(found[2]), self._levels(found[2])
+        places = codes.astype(np.int32)  # the positive levels, then the negative ones
+        zero = np.zeros(codes.shape, bool)
         if self.rule != "exact_zero":
-            table[: len(magnitudes)], table[len(magnitudes) :] = magnitudes, -magnitudes
-            if sign:
-                table[len(magnitudes)] = 0
-        elif self.bits == 1:
-            table[:] = magnitudes[0], -magnitudes[0]
-        elif sign:
-            table[1 : 1 + len(magnitudes)] = sign * magnitudes
-        else:
-            table[1 : 1 + len(magnitudes)] = magnitudes
-            table[1 + len(magnitudes) : 1 + 2 * len(magnitudes)] = -magnitudes
-        return table
+            zero |= bool(sign) & (places == count)
+        elif self.bits > 1:
+            places -= 1
+            zero |= (places < 0) | (places >= 2 * count)
+        negative = places >= count
+        magnitudes = self._magnitudes(places - count * negative, found)
+        if self.rule == "exact_zero" and self.bits > 1 and sign:
+            negative = sign < 0
+        return np.where(zero, np.float32(0), np.where(negative, -magnitudes, magnitudes))
 
     def _levels(self, sign: float) -> int:
         """Levels of a sign."""
@@ -110,16 +118,17 @@ class LogMinMax:
             return 1
         return (1 << self.bits) - 1 if sign else (1 << (self.bits - 1)) - 1
 
-    def _magnitudes(self, found: np.ndarray) -> np.ndarray:
+    def _magnitudes(self, levels: np.ndarray, found: np.ndarray) -> np.ndarray:
         low, high = np.float64(found[0]), np.float64(found[1])
         count = self._levels(found[2])
         if low == high or count == 1:
-            return np.full(count, high, np.float32)
-        steps = np.arange(count) / (count if self.rule == "floor" else count - 1)
-        magnitudes = (low * np.exp(steps * np.log(high / low))).astype(np.float32)
-        magnitudes[0] = found[0]
+            return np.full(levels.shape, high, np.float32)
+        steps = levels / (count if self.rule == "floor" else count - 1)
+        with np.errstate(over="ignore"):  # of codes beyond the levels, which stand for zero
+            magnitudes = (low * np.exp(steps * np.log(high / low))).astype(np.float32)
+        magnitudes[levels == 0] = found[0]
         if self.rule != "floor":
-            magnitudes[-1] = found[1]
+            magnitudes[levels == count - 1] = found[1]
         return magnitudes
 
     def _range(self, flat: np.ndarray) -> np.ndarray:
@@ -165,7 +174,8 @@ class LogMinMax:
         if not high:
             return np.zeros(flat.size, np.int32)
         if self.rule == "floor":
-            levels = np.searchsorted(self._magnitudes(found), np.maximum(magnitudes, low), side="right") - 1
+            known = self._magnitudes(np.arange(count), found)
+            levels = np.searchsorted(known, np.maximum(magnitudes, low), side="right") - 1
         elif low == high or count == 1:
             levels = np.zeros(flat.size, np.int32)
         else:

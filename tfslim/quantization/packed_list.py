@@ -11,6 +11,8 @@ It begins with the number of tensors. Then each tensor has, in the order of thei
     integer  only kind 9: entries of the codebook
     integer  bytes of the entropy-coded codes, or 0 if they are packed; only kinds 2 to 13
 
+Of the entropy-coded tensors, the sum of 2**(bits of a code) is at most 2**24 and 64 for each byte of tensor data.
+
 An integer has seven bits a byte, the lowest first, the eighth bit set in all bytes but its last (LEB128, unsigned).
 """
 
@@ -25,6 +27,7 @@ MOST_TENSORS = 1 << 14
 MOST_AXES = 16
 MOST_VALUES = 1 << 40
 LONGEST_NAME = 1024
+MOST_SYMBOLS = 1 << 24  # that all frequency tables may tell apart, beside 64 for each byte of the data
 
 
 def write_list(entries: list[Entry]) -> bytes:
@@ -68,6 +71,8 @@ def read_list(data: bytes, data_bytes: int) -> list[Entry]:
     """
     reader = Reader(data)
     entries, before, names = [], b"", set()
+    # A table of a few bytes may be one of 2**17 codes.
+    symbols = MOST_SYMBOLS + MOST_VALUES_A_BYTE * data_bytes
     count = reader.integer()
     if count > MOST_TENSORS:
         raise ValueError(f"{count} tensors; at most {MOST_TENSORS} are allowed")
@@ -81,6 +86,9 @@ def read_list(data: bytes, data_bytes: int) -> list[Entry]:
             raise ValueError(f"{where}: {error}") from None
         names.add(entry.name)
         entries.append(entry)
+        symbols -= (1 << entry.code_bits) if entry.coded_bytes else 0
+        if symbols < 0:
+            raise ValueError(f"{entry.name}: more frequency tables, of {entry.code_bits} bits, than data for them")
         data_bytes -= entry.parameter_bytes + entry.code_bytes
         if data_bytes < 0:
             raise ValueError(f"{entry.name}: takes {-data_bytes:,} bytes more than there are")

@@ -57,6 +57,9 @@ class Uniform:
             values: floats of any shape, finite.
             filter_axes: the axes that number the filters.
             parameters: those of another tensor, to use its range; values beyond it take the nearest level.
+
+        Raises:
+            ValueError: a value is NaN, infinite or too large for float32.
         """
         values = finite_floats(values)
         if parameters is None:
@@ -72,10 +75,10 @@ class Uniform:
     def decode(self, encoded: Encoded) -> np.ndarray:
         """The tensor that the codes stand for, float32."""
         low, high = self._ends(encoded.parameters)
-        if low.size == 1:
+        if low.size == 1 and encoded.codes.size > 1 << self.bits:
             levels = self._values(np.arange(1 << self.bits), low.reshape(-1), high.reshape(-1))
             return levels[encoded.codes].reshape(encoded.shape)
-        return self._values(encoded.codes.reshape(encoded.shape), low, high)
+        return self._values(encoded.codes.reshape(encoded.shape), low, high).reshape(encoded.shape)
 
     @property
     def _count(self) -> int:
