@@ -43,6 +43,9 @@ class Binary:
             values: floats of any shape, finite.
             filter_axes: the axes that number the filters.
             parameters: those of another tensor, to use its scales.
+
+        Raises:
+            ValueError: a value is NaN, infinite or too large for float32.
         """
         values = finite_floats(values)
         if parameters is None:

@@ -53,6 +53,9 @@ class KMeans:
             values: floats of any shape, finite.
             filter_axes: not asked for: the codebook is one for the whole tensor.
             parameters: those of another tensor, to use its codebook.
+
+        Raises:
+            ValueError: a value is NaN, infinite or too large for float32.
         """
         values = finite_floats(values)
         flat = values.reshape(-1)

@@ -14,8 +14,9 @@ from tfslim.quantization.packed_file import read_packed
 def load_packed(path: str | os.PathLike) -> keras.Model:
     """Opens what `tfslim.save_packed` wrote, as an ordinary float model that is not compiled.
 
-    Nothing in the file is run or unpickled: it may be made of the layers of Keras and tfslim that only compute, and a
-    damaged or hostile file ends in an error before memory is taken for its weights.
+    Nothing in the file is run or unpickled: it may be made of the layers of Keras and tfslim that only compute. A
+    damaged or hostile file ends in an error before memory is taken for the model's variables; reading its tensors,
+    which comes first, takes memory in proportion to the file's bytes.
 
     Args:
         path: the file.

@@ -46,6 +46,9 @@ class Ternary:
             values: floats of any shape, finite.
             filter_axes: the axes that number the filters.
             parameters: those of another tensor, to use its scales; what is nearer to zero than to a scale becomes zero.
+
+        Raises:
+            ValueError: a value is NaN, infinite or too large for float32.
         """
         values = finite_floats(values)
         magnitudes = np.abs(values)
