@@ -59,6 +59,8 @@ class Head:
     def __post_init__(self):
         if (self.angular_margin or self.additive_margin) and (self.kind != "cosine" or self.learned_scale):
             raise ValueError(f"head: margins need kind cosine and a scale that is not learned, found {self}")
+        if self.kind == "plain" and (self.scale != Head.scale or self.learned_scale):
+            raise ValueError(f"head: the plain one has no scale; take kind normalised or cosine, found {self}")
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from progress import progress_bar
 from recipe import Distillation, Recipe, as_plain
 from session import naming_broken_images, stage_batches, steps_per_epoch
 
+import tfslim
 from tfslim.data.celeba import CelebA
 from tfslim.data.names import read_labels
 from tfslim.data.people import read_people
@@ -69,6 +70,10 @@ def open_to_train_on(trained: str, recipe: Recipe, celeba: CelebA) -> tuple[Path
         raise ValueError("stages: at least one is needed, to train on")
     file = model_file(trained)
     model = open_trained(trained, recipe, celeba)
+    ours = {name.lower(): name for name in tfslim.models.list_models()}
+    network = ours.get(model.name.split("_")[0])  # a name such as vgg11_flame; others are people's own networks
+    if network and network != recipe.model.name:
+        raise ValueError(f"model.name={recipe.model.name}: {file} holds {network}; give its own name, or another file")
     size = tuple(model.inputs[0].shape[1:3])
     if any(tuple(stage.size) != size for stage in recipe.stages):
         raise ValueError(f"stages: {file} takes images of {size[0]}x{size[1]}, and so must the stages")

@@ -149,6 +149,7 @@ def test_int8_by_keras_alone_and_taught(setting, compressed):
 
 def test_a_budget_is_kept_and_a_dry_run_writes_nothing(setting):
     options = ["--quantization.bits", "null", "--quantization.budget", "150 kB", "--dry-run"]
+    options += ["--quantization.choices", "[2, 8]", "--quantization.images", "4"]
     done = run_here(command(setting, "budget", *options))
     assert done.returncode == 0, done.stderr
     found = re.search(r"([0-9,]+) as log_min_max, in 150 kB bits", done.stdout)

@@ -65,6 +65,7 @@ def test_the_run_folder_holds_the_model_and_whom_it_knows(setting, whole):
         (["--hold_out", "5"], "hold_out=5"),
         (["--head.kind", "plain"], "margins need kind cosine"),
         (["--head.learned_scale", "true"], "margins need kind cosine"),
+        (["--head.kind", "plain", "--head.angular_margin", "0"], "head: the plain one has no scale"),
         (["--augmentation.mixup", "0.2"], "mixup"),
         (["--attributes", "[Male]"], "attributes"),
         (["--optimization.loss", "balanced"], "is for attributes"),
