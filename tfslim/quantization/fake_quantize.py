@@ -4,8 +4,8 @@ import keras
 
 from tfslim.quantization.int8_plan import Scaling
 
-_EARLY_STEPS = 1000  # so many batches are averaged alike; later ones count for 1/1000 each
-_SMALLEST_RANGE = 1e-4
+EARLY_STEPS = 1000  # so many batches are averaged alike; later ones count for 1/1000 each
+SMALLEST_RANGE = 1e-4
 
 
 @keras.saving.register_keras_serializable("tfslim")
@@ -36,7 +36,7 @@ class FakeQuantize(keras.layers.Layer):
     def call(self, inputs, training=False):
         if training:
             self.batches.assign(self.batches + 1.0)
-            share = 1.0 / keras.ops.minimum(self.batches, float(_EARLY_STEPS))
+            share = 1.0 / keras.ops.minimum(self.batches, float(EARLY_STEPS))
             now = keras.ops.stop_gradient(inputs)
             # Zero is always among the values that int8 has, and padding needs it.
             least, largest = (
@@ -46,7 +46,7 @@ class FakeQuantize(keras.layers.Layer):
             self.least.assign(self.least + share * (least - self.least))
             self.largest.assign(self.largest + share * (largest - self.largest))
         least = keras.ops.convert_to_tensor(self.least)
-        largest = keras.ops.maximum(keras.ops.convert_to_tensor(self.largest), least + _SMALLEST_RANGE)
+        largest = keras.ops.maximum(keras.ops.convert_to_tensor(self.largest), least + SMALLEST_RANGE)
         return keras.quantizers.fake_quant_with_min_max_vars(inputs, least, largest)
 
     def compute_output_shape(self, input_shape):
@@ -95,7 +95,7 @@ def round_kernel(kernel: keras.KerasTensor, scaling: Scaling) -> keras.KerasTens
     if scaling == "depthwise":
         kernel = keras.ops.reshape(kernel, (*shape[:-2], 1, shape[-2] * shape[-1]))
     magnitude = keras.ops.abs(keras.ops.stop_gradient(kernel))
-    whole = keras.ops.maximum(keras.ops.max(magnitude), _SMALLEST_RANGE)
+    whole = keras.ops.maximum(keras.ops.max(magnitude), SMALLEST_RANGE)
     if scaling == "tensor":
         return keras.quantizers.fake_quant_with_min_max_vars(kernel, -whole, whole, narrow_range=True)
     each = keras.ops.max(magnitude, axis=tuple(range(len(kernel.shape) - 1)))

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 import keras
 
 from tfslim.calls import Call
-from tfslim.cost import measure
 from tfslim.quantization.fake_quantize import FakeQuantize, QuantizedKernel
 from tfslim.quantization.int8_layout import int8_layout
-from tfslim.quantization.int8_plan import Quantised, int8_plan
+from tfslim.quantization.int8_plan import int8_plan
+from tfslim.quantization.int8_report import int8_report
 from tfslim.quantization.ranges import measure_ranges
 from tfslim.rebuilding import Copies, model_like, new_inputs, rebuild
 from tfslim.report import Report
@@ -77,21 +77,4 @@ def quantize_aware(model: keras.Model, representative: Iterable | None = None) -
     if representative is not None:
         for name, (least, largest) in measure_ranges(arranged, ranges, representative).items():
             ranges[name].set_range(least, largest)
-    return training, _report(model, training, plan, skipped)
-
-
-def _report(model: keras.Model, training: keras.Model, plan: dict[str, Quantised], skipped: dict[str, str]) -> Report:
-    try:
-        before = measure(model)
-    except ValueError:  # an open image size leaves the MACs open
-        before = None
-    return Report(
-        "quantize_aware",
-        before=before,
-        skipped={name: f"stays in float32: {reason}" for name, reason in skipped.items()},
-        figures={
-            "quantised kernels": sum(isinstance(layer, QuantizedKernel) for layer in training.layers),
-            "quantised outputs": sum(isinstance(layer, FakeQuantize) for layer in training.layers),
-            "layers in float32": len(skipped),
-        },
-    )
+    return training, int8_report(model, len(wrapped), len(ranges), skipped)

@@ -6,9 +6,9 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from tfslim.cost import measure
 from tfslim.quantization.int8_layout import int8_layout
 from tfslim.quantization.int8_plan import Quantised, int8_plan
+from tfslim.quantization.int8_report import int8_report
 from tfslim.quantization.ranges import measure_ranges
 from tfslim.report import Report
 from tfslim.tfmot.bridge import to_tf_keras
@@ -75,7 +75,8 @@ def quantize_aware(
     training = tf_keras().models.clone_model(legacy, clone_function=wrapped)
     for name, (least, largest) in (ranges or {}).items():
         set_range(training.get_layer(name), least, largest)
-    return training, _report(model, configs, plan, skipped)
+    kernels = sum(config.weight is not None for config in configs.values())
+    return training, int8_report(model, kernels, len(_with_outputs(configs)), skipped, _kept(configs))
 
 
 def set_range(wrapper: Any, least: float, largest: float) -> None:
@@ -104,25 +105,10 @@ def _with_outputs(configs: dict[str, Int8Config]) -> list[str]:
     return [name for name, config in configs.items() if config.output]
 
 
-def _report(model: keras.Model, configs: dict[str, Int8Config], plan: dict, skipped: dict[str, str]) -> Report:
-    try:
-        before = measure(model)
-    except ValueError:  # an open image size leaves the MACs open
-        before = None
-    kept = [
+def _kept(configs: dict[str, Int8Config]) -> list[str]:
+    return [
         f"{name}: keeps "
         + " and ".join(["zeros"] * config.zeros + [f"{config.clusters} values"] * bool(config.clusters))
         for name, config in configs.items()
         if config.zeros or config.clusters
     ]
-    return Report(
-        "quantize_aware",
-        before=before,
-        done=kept,
-        skipped={name: f"stays in float32: {reason}" for name, reason in skipped.items()},
-        figures={
-            "quantised kernels": sum(config.weight is not None for config in configs.values()),
-            "quantised outputs": len(_with_outputs(configs)),
-            "layers in float32": len(skipped),
-        },
-    )

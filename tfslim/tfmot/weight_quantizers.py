@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfslim.quantization.fake_quantize import EARLY_STEPS, SMALLEST_RANGE
 from tfslim.quantization.int8_plan import Scaling
 from tfslim.tfmot.legacy import tf_keras, tfmot
 
 _quantization = tfmot().quantization.keras
-_EARLY_STEPS = 1000  # so many batches are averaged alike; later ones count for 1/1000 each
-_SMALLEST_RANGE = 1e-4
 
 
 class KernelQuantizer(_quantization.quantizers.Quantizer):
@@ -83,12 +82,12 @@ class RangeQuantizer(_quantization.quantizers.Quantizer):
         least, largest = weights["least"], weights["largest"]
         if training:
             batches = weights["batches"].assign_add(1.0)
-            share = 1.0 / tf.minimum(batches, float(_EARLY_STEPS))
+            share = 1.0 / tf.minimum(batches, float(EARLY_STEPS))
             now = tf.stop_gradient(inputs)
             # Zero is always among the values that int8 has, and padding needs it.
             least = least.assign(least + share * (tf.minimum(tf.reduce_min(now), 0.0) - least))
             largest = largest.assign(largest + share * (tf.maximum(tf.reduce_max(now), 0.0) - largest))
-        largest = tf.maximum(largest, least + _SMALLEST_RANGE)
+        largest = tf.maximum(largest, least + SMALLEST_RANGE)
         return tf.quantization.fake_quant_with_min_max_vars(inputs, least, largest)
 
     def get_config(self) -> dict:
@@ -205,7 +204,7 @@ def _filters_last(kernel, scaling: Scaling):
 
 def _largest(kernel, scaling: Scaling):
     """The largest magnitude of each filter; a filter of zeros gets the tensor's, so that its bias still fits."""
-    whole = tf.maximum(tf.reduce_max(tf.abs(kernel)), _SMALLEST_RANGE)
+    whole = tf.maximum(tf.reduce_max(tf.abs(kernel)), SMALLEST_RANGE)
     if scaling == "tensor":
         return whole
     each = tf.reduce_max(tf.abs(_filters_last(kernel, scaling)), axis=(0, 1, 2))
