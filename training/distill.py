@@ -46,6 +46,8 @@ def main(
         check_images: see `run_folder.FLAGS`.
         dry_run: see `run_folder.FLAGS`.
     """
+    if teacher_outputs and not distillation.views:
+        raise ValueError("teacher_outputs: is a folder for outputs that are kept, and distillation.views keeps none")
     folder = pathlib.Path(out)
     if resume or not dry_run:
         run_folder.check_folder(folder, resume)
@@ -74,19 +76,19 @@ def main(
     print(f"taught by {model.name} of {model.count_params():,} parameters")
     if dry_run:
         return
-    run_folder.begin(folder, written)
-    batches = None
-    if distillation.views:
-        from tfslim.distillation.cached_batches import taught_batches
+    with run_folder.working(folder, written):
+        batches = None
+        if distillation.views:
+            from tfslim.distillation.cached_batches import taught_batches
 
-        kept_folder = pathlib.Path(teacher_outputs) if teacher_outputs else folder / "teacher-outputs"
-        kept = teaching.keep_outputs(kept_folder, model, distillation, recipe, celeba, targets)
+            kept_folder = pathlib.Path(teacher_outputs) if teacher_outputs else folder / "teacher-outputs"
+            kept = teaching.keep_outputs(kept_folder, model, distillation, recipe, celeba, targets)
 
-        def batches(stage, epochs):
-            return taught_batches(lambda views: training.batches(stage, views), kept, epochs)
+            def batches(stage, epochs):
+                return taught_batches(lambda views: training.batches(stage, views), kept, epochs)
 
-    verbose = 1 if sys.stdout.isatty() else 2
-    session.fit(training, folder, resume, verbose, batches, step="distill")
+        verbose = 1 if sys.stdout.isatty() else 2
+        session.fit(training, folder, resume, verbose, batches, step="distill")
 
 
 if __name__ == "__main__":

@@ -61,11 +61,11 @@ def main(
     print(run.summary())
     if dry_run:
         return
-    run_folder.begin(folder, run.written)
     verbose = 1 if sys.stdout.isatty() else 2
-    run.prune(folder, verbose)
-    run.fine_tune(folder, resume, verbose)
-    run.write_table(folder)
+    with run_folder.working(folder, run.written):
+        run.prune(folder, verbose)
+        run.fine_tune(folder, resume, verbose)
+        run.write_table(folder)
 
 
 if __name__ == "__main__":

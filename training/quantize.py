@@ -85,16 +85,16 @@ def main(
     print(run.summary())
     if dry_run:
         return 0
-    run_folder.begin(folder, run.written)
 
     from tfslim.litert import ConversionError
 
-    try:
-        run.compress(folder, resume, verbose=1 if sys.stdout.isatty() else 2)
-    except ConversionError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return FAILED
-    run.write_table(folder)
+    with run_folder.working(folder, run.written):
+        try:
+            run.compress(folder, resume, verbose=1 if sys.stdout.isatty() else 2)
+        except ConversionError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return FAILED
+        run.write_table(folder)
     return 0
 
 

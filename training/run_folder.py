@@ -1,13 +1,16 @@
 """What comes before a run: its folder, which must not be overwritten or resumed as another, and its data."""
 
+import contextlib
 import dataclasses
 import pathlib
+from collections.abc import Iterator
 
 import yaml
 from recipe import Recipe, as_plain
 
 from tfslim.atomic import replacing
 from tfslim.data.celeba import CelebA
+from tfslim.folder_lock import locked
 
 FLAGS = {
     "resume": "go on from the last whole epoch of the run in --out",
@@ -71,6 +74,30 @@ def differences(folder: pathlib.Path, recipe: dict) -> list[str]:
     }
     keys = {*before, *recipe} - {"data", "teacher"}
     return sorted(key for key in keys if before.get(key, defaults.get(key)) != recipe.get(key, defaults.get(key)))
+
+
+@contextlib.contextmanager
+def working(folder: pathlib.Path, recipe: dict) -> Iterator[None]:
+    """Begins or goes on with a run, while other processes are kept out of its folder.
+
+    Removes what a process that was killed while it wrote has left there. The workers of multi_worker_mirrored are
+    processes that share a folder.
+
+    Raises:
+        BlockingIOError: another process is at work in the folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if recipe["strategy"] == "multi_worker_mirrored":
+        begin(folder, recipe)
+        yield
+        return
+    with locked(folder):
+        parts = [path for path in folder.iterdir() if path.is_dir() and not (path / "recipe.yaml").exists()]
+        for place in (folder, *parts):
+            for left in (*place.glob(".model-*.keras"), *place.glob(".state-*.npz")):
+                left.unlink()
+        begin(folder, recipe)
+        yield
 
 
 def begin(folder: pathlib.Path, recipe: dict) -> None:

@@ -50,8 +50,8 @@ def main(
     print(training.summary())
     if dry_run:
         return
-    run_folder.begin(folder, recipe.written())
-    session.fit(training, folder, resume, verbose=1 if sys.stdout.isatty() else 2)
+    with run_folder.working(folder, recipe.written()):
+        session.fit(training, folder, resume, verbose=1 if sys.stdout.isatty() else 2)
 
 
 if __name__ == "__main__":

@@ -74,6 +74,20 @@ def test_a_run_is_resumed_where_there_is_one_to_go_on_with(begun):
     run_folder.check_folder(begun, resume=True)
 
 
+def test_one_process_at_a_time_works_in_a_folder_and_what_a_killed_one_left_is_removed(tmp_path):
+    for left in ("cut-01/.model-a1b2c3d4.keras", ".state-a1b2c3d4.npz", "other/recipe.yaml", "other/.state-a1.npz"):
+        (tmp_path / left).parent.mkdir(exist_ok=True)
+        (tmp_path / left).touch()
+    with run_folder.working(tmp_path, RECIPE.written()):
+        there = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+        assert there == {".lock", "recipe.yaml", "other/recipe.yaml", "other/.state-a1.npz"}
+        with pytest.raises(BlockingIOError, match="another process"), run_folder.working(tmp_path, RECIPE.written()):
+            pass
+    shared = RECIPE.written() | {"strategy": "multi_worker_mirrored"}
+    with run_folder.working(tmp_path, shared), run_folder.working(tmp_path, shared):
+        pass
+
+
 def test_a_run_is_not_resumed_as_another(begun):
     run_folder.check_same(begun, RECIPE.written())
     with pytest.raises(ValueError, match="differs from what is asked for in seed: a run is resumed as it began"):

@@ -127,4 +127,4 @@ def test_ctrl_c_leaves_a_run_that_can_go_on(setting):
     else:
         process.kill()
     assert process.returncode == 130 and "Traceback" not in errors
-    assert not [name for name in os.listdir(setting / "stopped") if name.startswith(".")]
+    assert not [name for name in os.listdir(setting / "stopped") if name.startswith(".") and name != ".lock"]

@@ -11,7 +11,6 @@ import keras
 import numpy as np
 
 from tfslim.atomic import replacing
-from tfslim.distillation.folder_lock import locked
 from tfslim.distillation.frozen_teacher import FrozenTeacher
 from tfslim.distillation.manifest import (
     MANIFEST,
@@ -22,6 +21,7 @@ from tfslim.distillation.manifest import (
     write_manifest,
 )
 from tfslim.distillation.model_fingerprint import fingerprint
+from tfslim.folder_lock import locked
 
 DTYPES = ("float16", "float32")
 
