@@ -179,10 +179,12 @@ class LogMinMax:
         elif low == high or count == 1:
             levels = np.zeros(flat.size, np.int32)
         else:
-            span = np.float64(high) / np.float64(low)
+            span = np.log(np.float64(high) / np.float64(low))
             scaled = np.maximum(magnitudes, low)
-            scaled = np.log((scaled if span < 1e30 else scaled.astype(np.float64)) / high)
-            scaled *= scaled.dtype.type((count - 1) / np.log(span))
+            # float32 can't hold the quotient of a wide range, nor tell the steps of a narrow one apart.
+            enough = 1e-6 * (count - 1) < span < 69
+            scaled = np.log((scaled if enough else scaled.astype(np.float64)) / high)
+            scaled *= scaled.dtype.type((count - 1) / span)
             scaled += scaled.dtype.type(count - 0.5)
             levels = np.minimum(scaled.astype(np.int32), count - 1)
         negative = flat < 0
