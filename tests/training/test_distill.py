@@ -21,7 +21,7 @@ COMMON = {
 }
 TEACHER = COMMON | {"model": {"name": "SqueezeNet", "arguments": {"embedding": 32}}}
 STUDENT = COMMON | {
-    "model": {"name": "VGG11", "arguments": {"module": "flame", "shrink": True, "shallow": True}},
+    "model": {"name": "VGG11", "arguments": {"module": "separable", "shrink": True, "shallow": True}},
     # 128 features learn 32 through an adapter; the third epoch repeats the first.
     "distillation": {"features": 1.0, "views": 2},
 }

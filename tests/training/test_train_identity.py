@@ -12,7 +12,7 @@ from tfslim.data.people import read_people
 
 RECIPE = {
     "task": "identity",
-    "model": {"name": "VGG11", "arguments": {"module": "flame", "shrink": True, "shallow": True}},
+    "model": {"name": "VGG11", "arguments": {"module": "separable", "shrink": True, "shallow": True}},
     "head": {"kind": "cosine", "scale": 8.0, "angular_margin": 0.2},
     "stages": [{"epochs": 2, "size": [32, 32]}],
     "crop": [44, 40],
