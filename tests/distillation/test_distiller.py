@@ -144,6 +144,15 @@ def test_the_teacher_runs_in_inference_mode_as_it_was_when_the_distiller_was_mad
     assert tape.gradient(total, [variable.value for variable in frozen.variables]) == [None] * len(frozen.variables)
 
 
+def test_a_teacher_may_hold_functions_that_nobody_registered():
+    inputs = keras.Input((4, 4, 3))
+    x = keras.layers.Conv2D(2, 1, activation=lambda x: 3 * x)(inputs)
+    doubled = keras.Model(inputs, keras.layers.Lambda(lambda x: 2 * x)(x))
+    images = np.random.default_rng(0).normal(size=(2, 4, 4, 3)).astype(np.float32)
+    taught = FrozenTeacher(doubled, ["output"])(images)["output"]
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(taught), doubled.predict(images, verbose=0), rtol=1e-6)
+
+
 def test_variables_are_the_students_then_the_adapters():
     pupil = student(dropout=0.5)
     model = distiller(pupil, teacher(), ALL_LOSSES)

@@ -138,7 +138,7 @@ def test_empty_set_and_probabilities_are_refused(files, branching, pictures):
     with pytest.raises(ValueError, match="no images to compare"):
         tfslim.litert.verify(branching, files["none"][0], pictures[:0])
     likely = keras.Model(branching.inputs, keras.layers.Activation("sigmoid")(branching.outputs[0]), name="likely")
-    with pytest.raises(ValueError, match="'likely' ends in a sigmoid"):
+    with pytest.raises(ValueError, match="'likely' gives probabilities \\(sigmoid in"):
         tfslim.litert.verify(likely, files["none"][0], pictures)
 
 

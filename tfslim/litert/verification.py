@@ -13,6 +13,7 @@ from tfslim.litert.output_changes import output_changes
 from tfslim.litert.output_names import output_names
 from tfslim.litert.runner import Runner
 from tfslim.litert.signature_runner import SignatureRunner
+from tfslim.probability_at_end import probability_at_end
 from tfslim.report import Report
 
 TASKS = ("attributes", "identities", "embeddings", "outputs")
@@ -186,15 +187,11 @@ def _check_arguments(model: keras.Model, path: str | Path, count: int, labels, t
     ):
         if given is not None and task not in tasks:
             raise ValueError(f"{name} are for {' or '.join(tasks)}; the task is {task}: leave them out")
-    if task == "attributes" and thresholds is None and _ends_in_sigmoid(model):
+    if task == "attributes" and thresholds is None and (found := probability_at_end(model)):
         raise ValueError(
-            f"model '{model.name}' ends in a sigmoid, whose outputs all lie above the default threshold 0 of a logit; "
-            "pass thresholds=[0.5] * outputs"
+            f"model '{model.name}' gives probabilities ({found}), which all lie above the default threshold 0 of a "
+            "logit; pass thresholds=[0.5] * outputs"
         )
-
-
-def _ends_in_sigmoid(model: keras.Model) -> bool:
-    return getattr(model.layers[-1], "activation", None) is keras.activations.sigmoid
 
 
 def _check_finite(outputs: np.ndarray, whose: str) -> None:
