@@ -21,8 +21,10 @@ setup: .venv/installed
 	.venv/bin/pip install --quiet --editable ".[$(TENSORFLOW),programs,test]"
 	touch $@
 
-# The two halves need only the faces: `make -j2 demo` runs them side by side.
-demo: demo-attributes demo-people
+# What its commands say comes out command by command, where this make can do that.
+demo: setup
+	@echo "Two halves are made side by side; what a step says appears when it is done."
+	@$(MAKE) --no-print-directory -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=line) demo-attributes demo-people
 	@ls -l demo/few-bits/*.tfslim demo/int8/*.tflite demo/int8/*.png demo/edgetpu/*.tflite demo/pruned/*.png demo/pruned/*.keras demo/student/verification/*.png demo/student/*.keras demo/student/*.tflite $(NET)/*.keras $(NET)/*.tflite $(NET)/evaluation-test/*.png $(NET)/predictions/*.png
 
 demo-faces: setup
