@@ -87,13 +87,10 @@ def working(folder: pathlib.Path, recipe: dict) -> Iterator[None]:
         BlockingIOError: another process is at work in the folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    if recipe["strategy"] == "multi_worker_mirrored":
-        begin(folder, recipe)
-        yield
-        return
-    with locked(folder):
+    shared = recipe["strategy"] == "multi_worker_mirrored"
+    with contextlib.nullcontext() if shared else locked(folder):
         parts = [path for path in folder.iterdir() if path.is_dir() and not (path / "recipe.yaml").exists()]
-        for place in (folder, *parts):
+        for place in () if shared else (folder, *parts):
             for left in (*place.glob(".model-*.keras"), *place.glob(".state-*.npz")):
                 left.unlink()
         begin(folder, recipe)
