@@ -12,37 +12,50 @@ import tensorflow as tf
 from tfslim.fused_norm import FusedBatchNormalization
 
 
-def twins(**config):
+def twins(channels=4, **config):
     stock, fused = keras.layers.BatchNormalization(**config), FusedBatchNormalization(**config)
     rng = np.random.default_rng(0)
     for layer in (stock, fused):
-        layer.build((None, None, None, 5))
-    weights = [rng.uniform(0.5, 1.5, size=5).astype("float32") for _ in stock.weights]
+        layer.build((None, None, None, channels))
+    weights = [rng.uniform(0.5, 1.5, size=channels).astype("float32") for _ in stock.weights]
     stock.set_weights(weights)
     fused.set_weights(weights)
     return stock, fused
 
 
-@pytest.mark.parametrize("momentum", [0.99, 0.5])
-def test_training_step_equals_the_stock_layer(momentum):
-    stock, fused = twins(momentum=momentum)
-    images = tf.constant(np.random.default_rng(1).normal(2, 3, (4, 3, 2, 5)), tf.float32)
-    upstream = tf.constant(np.random.default_rng(2).normal(size=(4, 3, 2, 5)), tf.float32)
+@pytest.mark.parametrize(
+    ("channels", "momentum", "dtype", "tolerance"),
+    [
+        (4, 0.99, "float32", 2e-4),
+        (4, 0.5, "float32", 2e-4),
+        (5, 0.9, "float32", 2e-4),
+        (8, 0.9, "mixed_bfloat16", 2e-2),
+        (16, 0.9, "mixed_bfloat16", 2e-2),
+    ],
+)
+def test_training_step_equals_the_stock_layer(channels, momentum, dtype, tolerance):
+    stock, fused = twins(channels, momentum=momentum, dtype=dtype)
+    images = np.random.default_rng(1).normal(2, 3, (4, 3, 2, channels))
+    images = tf.constant(images, stock.compute_dtype)
+    upstream = tf.constant(np.random.default_rng(2).normal(size=images.shape), stock.compute_dtype)
     gradients = []
     for layer in (stock, fused):
         with tf.GradientTape() as tape:
             tape.watch(images)
-            loss = tf.reduce_sum(layer(images, training=True) * upstream)
+            outputs = layer(images, training=True)
+            loss = tf.reduce_sum(tf.cast(outputs * upstream, tf.float32))
+        assert outputs.dtype == layer.compute_dtype
         gradients.append(tape.gradient(loss, [images, layer.gamma.value, layer.beta.value]))
     for ours, theirs in zip(gradients[1], gradients[0], strict=True):
-        np.testing.assert_allclose(ours, theirs, atol=2e-4)
+        ours, theirs = (tf.cast(each, tf.float32) for each in (ours, theirs))
+        np.testing.assert_allclose(ours, theirs, atol=tolerance, rtol=tolerance)
     for ours, theirs in zip(fused.get_weights(), stock.get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5)
 
 
 def test_inference_and_other_ranks_are_the_stock_layer_s():
     stock, fused = twins()
-    images = tf.random.stateless_normal((2, 3, 3, 5), (0, 1))
+    images = tf.random.stateless_normal((2, 3, 3, 4), (0, 1))
     np.testing.assert_array_equal(fused(images), stock(images))
     flat = tf.random.stateless_normal((8, 5), (0, 1))
     np.testing.assert_array_equal(
@@ -54,7 +67,7 @@ def test_a_frozen_layer_keeps_its_statistics():
     _, fused = twins()
     fused.trainable = False
     before = fused.get_weights()
-    fused(tf.random.stateless_normal((2, 3, 3, 5), (0, 1)), training=True)
+    fused(tf.random.stateless_normal((2, 3, 3, 4), (0, 1)), training=True)
     for ours, theirs in zip(fused.get_weights(), before, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
