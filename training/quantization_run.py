@@ -23,6 +23,7 @@ from tfslim.data.celeba import CelebA
 from tfslim.distillation import fingerprint
 from tfslim.model_files import load_keras_file
 from tfslim.quantization import Codec, QuantizingOptimizer, allocate_bits, plan_codecs
+from tfslim.quantization.byte_size import byte_size
 from tfslim.recast import recast
 from tfslim.report import Report
 
@@ -46,10 +47,15 @@ class QuantizationRun:
 
     def summary(self) -> str:
         figures, asked = self.report.figures, self.quantization
+        bits = "bits of its own"
+        if asked.bits is not None:
+            bits = f"{asked.bits} bits"
+        elif asked.budget is not None:
+            bits = f"bits under a budget of {byte_size(asked.budget):,} bytes"
         return (
             f"{self.model.name}: {4 * self.model.count_params():,} bytes of weights; "
             f"{figures['weight bytes']:,} as {asked.codec}, "
-            f"{asked.bits or ('in ' + asked.budget if asked.budget else 'its own')} bits, {asked.scope}\n"
+            f"{bits}, {asked.scope}\n"
             f"then {self.recipe.epochs} epochs"
         )
 

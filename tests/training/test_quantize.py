@@ -152,7 +152,7 @@ def test_a_budget_is_kept_and_a_dry_run_writes_nothing(setting):
     options += ["--quantization.choices", "[2, 8]", "--quantization.images", "4"]
     done = run_here(command(setting, "budget", *options))
     assert done.returncode == 0, done.stderr
-    found = re.search(r"([0-9,]+) as log_min_max, in 150 kB bits", done.stdout)
+    found = re.search(r"([0-9,]+) as log_min_max, bits under a budget of 150,000 bytes", done.stdout)
     assert found and 100_000 < int(found[1].replace(",", "")) <= 150_000
     assert not (setting / "budget").exists()
 
