@@ -8,6 +8,8 @@ TENSORFLOW ?= $(if $(filter Linux-x86_64,$(shell uname -sm | tr ' ' -)),tensorfl
 RUN := .venv/bin/python
 FACES := demo/faces
 NET := demo/slimnet
+# TensorFlow's threads of each of two programs side by side: with more of them than cores, they wait for each other.
+HALF := $(shell expr \( $$(getconf _NPROCESSORS_ONLN) + 1 \) / 2)
 # Which tests; all with TESTS= as in CI, where slow tests then share what the others have made.
 TESTS ?= not slow
 
@@ -24,7 +26,7 @@ setup: .venv/installed
 # What its commands say comes out command by command, where this make can do that.
 demo: setup
 	@echo "Two halves are made side by side; what a step says appears when it is done."
-	@$(MAKE) --no-print-directory -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=line) demo-attributes demo-people
+	@TF_NUM_INTRAOP_THREADS=$(HALF) $(MAKE) --no-print-directory -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=line) demo-attributes demo-people
 	@ls -l demo/few-bits/*.tfslim demo/int8/*.tflite demo/int8/*.png demo/edgetpu/*.tflite demo/pruned/*.png demo/pruned/*.keras demo/student/verification/*.png demo/student/*.keras demo/student/*.tflite $(NET)/*.keras $(NET)/*.tflite $(NET)/evaluation-test/*.png $(NET)/predictions/*.png
 
 demo-faces: setup
@@ -53,10 +55,10 @@ demo-people: demo-faces
 test: setup
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	$(RUN) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder -m "$(TESTS)"
+	TF_NUM_INTRAOP_THREADS=1 $(RUN) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder -m "$(TESTS)"
 
 test-slow: setup
-	$(RUN) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder -m slow
+	TF_NUM_INTRAOP_THREADS=1 $(RUN) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder -m slow
 
 clean:
 	rm -rf .venv demo build dist *.egg-info
