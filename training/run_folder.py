@@ -28,6 +28,7 @@ RESULTS = (
     "clustered.keras",
     "post-training-int8.tflite",
     "model-int8.tflite",
+    "embedding-int8.tflite",
 )
 
 
