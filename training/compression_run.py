@@ -33,7 +33,6 @@ ALONE = "post-training-int8.tflite"
 SPARSE = "sparse.keras"
 CLUSTERED = "clustered.keras"
 RESULT = "model-int8.tflite"
-EMBEDDING = "embedding-int8.tflite"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,18 +75,16 @@ class CompressionRun:
             model = self._stripped(folder / SPARSE, self._sparsified, model, tfslim.tfmot.pruning_callbacks(), verbose)
         if self.clustering:
             model = self._stripped(folder / CLUSTERED, self._clustered, model, [], verbose)
-        missing = [name for name in self._int8_files if not (folder / name).is_file()]
-        if missing:
+        if self.int8 and not (folder / RESULT).is_file():
             if self.int8.by == "tfmot":
                 trained = self._rounded(model, folder / "int8", verbose)
             else:
                 trained = self._rounded_natively(model, folder / "int8", resume, verbose)
-        for name in missing:
-            with replacing(folder / name) as beside:
-                in_float = tfslim.tfmot.convert(trained, beside, self.int8.io, self._int8_files[name]).skipped
+            with replacing(folder / RESULT) as beside:
+                in_float = tfslim.tfmot.convert(trained, beside, self.int8.io).skipped
                 tfslim.litert.slim_file(beside, beside, keep_names=True)  # kernels are told by them
             for tensor, why in in_float.items():
-                print(f"{name}: {tensor}: {why}")
+                print(f"{RESULT}: {tensor}: {why}")
 
     def write_table(self, folder: pathlib.Path) -> None:
         """The original, its post-training file and each step's result side by side."""
@@ -116,14 +113,6 @@ class CompressionRun:
             native = self.int8.by == "native"
             steps.append(tfslim.quantization.quantize_aware if native else tfslim.tfmot.quantize_aware)
         return [step(self.model)[1] for step in steps]
-
-    @property
-    def _int8_files(self) -> dict[str, str | None]:
-        """Name of each file that the int8 training ends with -> the layer whose output it gives; None for answers."""
-        if not self.int8:
-            return {}
-        embeds = self.recipe.task == "identity" and "embedding" in {layer.name for layer in self.model.layers}
-        return {RESULT: None} | ({EMBEDDING: "embedding"} if embeds else {})
 
     def _stripped(
         self,

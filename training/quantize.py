@@ -15,8 +15,7 @@ the packed file model.tfslim, and the network as it was after snapping alone (po
 
 With `sparsity`, `clustering` and `int8`, any of them, the network is trained until its small weights are zeros, then
 until its kernels have few values, then with the roundings of int8, each step keeping what came before. Leaves
-sparse.keras, clustered.keras, model-int8.tflite, of an identity network embedding-int8.tflite too, and, to compare
-with, post-training-int8.tflite.
+sparse.keras, clustered.keras, model-int8.tflite and, to compare with, post-training-int8.tflite.
 
 Both end with a table of the network and what became of it: table, JSON and CSV.
 

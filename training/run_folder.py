@@ -28,7 +28,6 @@ RESULTS = (
     "clustered.keras",
     "post-training-int8.tflite",
     "model-int8.tflite",
-    "embedding-int8.tflite",
 )
 
 

@@ -113,22 +113,6 @@ def test_it_trains_to_the_float_models_accuracy_and_the_file_agrees(trained, pat
         np.testing.assert_array_equal(variable, value)
 
 
-@pytest.mark.parametrize("room", [tfslim.quantization, tfslim.tfmot])
-def test_a_file_can_give_the_output_of_a_layer_within(room, trained, patterns, tmp_path):
-    images = patterns["test"][0][:40]
-    training, _ = room.quantize_aware(trained, patterns["train"][0][:128])
-    report = tfslim.tfmot.convert(training, tmp_path / "cut.tflite", output="average")
-    assert not report.skipped
-    (signature,) = tfslim.litert.read(tmp_path / "cut.tflite").signatures.values()
-    assert list(signature["outputs"]) == ["average"]
-    wanted = keras.Model(trained.input, trained.get_layer("average").output).predict(images, verbose=0)
-    given = tfslim.litert.predict(tmp_path / "cut.tflite", images)
-    assert np.abs(given - wanted).max() < 0.08 * np.ptp(wanted)
-    with pytest.raises(ValueError, match="output='features': .* has no such layer; its layers: .*average"):
-        tfslim.tfmot.convert(training, tmp_path / "none.tflite", output="features")
-    assert not (tmp_path / "none.tflite").exists()
-
-
 def test_without_representative_inputs_the_first_batches_set_the_ranges(trained, patterns, tmp_path):
     training, _ = tfslim.tfmot.quantize_aware(trained)
     with pytest.raises(ValueError, match="'image_quantized': its output's range was never measured"):

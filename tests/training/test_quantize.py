@@ -10,7 +10,6 @@ import yaml
 from tests.training.killing import kill_after_an_epoch, kill_when_there_is
 from tests.training.programs import check_mistake, program_command, run, run_here
 from tfslim.data import draw_faces
-from tfslim.embedder import load_embedder
 
 COMMON = {
     "task": "identity",
@@ -108,7 +107,6 @@ def test_the_int8_file_keeps_zeros_and_clusters(compressed):
     file = compressed / "model-int8.tflite"
     assert rows["trained int8"]["bytes"] == file.stat().st_size
     assert rows["trained int8"]["gzipped bytes"] < 0.6 * rows["post-training int8"]["gzipped bytes"]
-    assert load_embedder(compressed / "embedding-int8.tflite").length == 128
     assert (compressed / "compression.png").stat().st_size > 10_000
     assert len((compressed / "compression.csv").read_text().splitlines()) == 6
 

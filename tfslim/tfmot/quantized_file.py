@@ -14,12 +14,10 @@ from tfslim.litert.flatfile import float_islands
 from tfslim.report import Report
 from tfslim.tfmot.conversion_worker import ERROR_MARK
 from tfslim.tfmot.kernel_contents import file_kernels
-from tfslim.tfmot.trained_model import Trained, cut_trained, legacy_trained, native_trained
+from tfslim.tfmot.trained_model import Trained, legacy_trained, native_trained
 
 
-def convert(
-    model: Any, path: str | Path, io: Literal["int8", "uint8", "float32"] = "int8", output: str | None = None
-) -> Report:
+def convert(model: Any, path: str | Path, io: Literal["int8", "uint8", "float32"] = "int8") -> Report:
     """Writes the int8 .tflite file, of batch 1, of what `quantize_aware` made and `fit` trained.
 
     The converter runs in a process of its own, and the file gets its name when it is complete.
@@ -29,7 +27,6 @@ def convert(
             but the batch fixed.
         path: the file to write; its folder exists.
         io: what the file takes and gives.
-        output: name of the layer whose output the file gives, such as "embedding"; without it, the model's own.
 
     Returns:
         A report: bytes and gzipped bytes; for each kernel in the file its share of zeros and the most different values
@@ -37,7 +34,7 @@ def convert(
         float.
 
     Raises:
-        ValueError: the ranges were never measured, a size is open, `io` is unknown, or no layer is called `output`.
+        ValueError: the ranges were never measured, a size is open, or `io` is unknown.
         TypeError: the model has no quantisation wrappers.
         FileNotFoundError: the folder does not exist.
         ConversionError: the converter refuses the model or crashes.
@@ -52,8 +49,6 @@ def convert(
         raise ValueError(f"io={io!r}; expected 'int8', 'uint8' or 'float32'")
     if not path.absolute().parent.is_dir():
         raise FileNotFoundError(f"{path}: its folder does not exist; make it first")
-    if output is not None:
-        model = cut_trained(model, output)
     trained = native_trained(model) if isinstance(model, keras.Model) else legacy_trained(model)
     _check(model, trained)
     with tempfile.TemporaryDirectory(prefix="tfslim-tfmot-") as folder:

@@ -33,20 +33,6 @@ class Trained:
     export: Callable[[Path], None]
 
 
-def cut_trained(model: Any, output: str) -> Any:
-    """Cuts a trained model, of tf_keras or of Keras 3, at a layer's int8 output, which gets the layer's name.
-
-    Raises:
-        ValueError: the model has no such layer.
-    """
-    layers = {layer.name: layer for layer in model.layers}
-    layer = layers.get(f"{output}{RANGE_SUFFIX}") or layers.get(output)
-    if layer is None:
-        raise ValueError(f"output={output!r}: {model.name} has no such layer; its layers: {', '.join(layers)}")
-    family = keras if isinstance(model, keras.Model) else tf_keras()
-    return family.Model(model.inputs, {output: layer.output}, name=model.name)
-
-
 def legacy_trained(model: Any) -> Trained:
     """That of a model that `tfslim.tfmot.quantize_aware` made."""
     tf_keras()
@@ -89,9 +75,7 @@ def _export_legacy(model: Any, folder: Path) -> None:
     specs = [
         tf.TensorSpec((1, *tensor.shape[1:]), tensor.dtype, name=tensor.node.layer.name) for tensor in model.inputs
     ]
-    # Its inputs are a list, whatever structure the model's have; what `cut_trained` made keeps its output's name.
-    named = isinstance(model.output, dict)
-    flat = tf_keras().Model(model.inputs, model.output if named else model.outputs)
+    flat = tf_keras().Model(model.inputs, model.outputs)  # its inputs are a list, whatever structure the model's have
     module = tf.Module()
     module.variables_of_model = flat.variables
     module.serve = tf.function(lambda *inputs: flat(list(inputs), training=False), input_signature=specs)
