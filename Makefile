@@ -10,7 +10,7 @@ FACES := demo/faces
 NET := demo/slimnet
 # TensorFlow's threads of each of two programs side by side: with more of them than cores, they wait for each other.
 HALF := $(shell expr \( $$(getconf _NPROCESSORS_ONLN) + 1 \) / 2)
-# Which tests; all with TESTS=, where slow tests then share what the others have made.
+# Which tests; all with TESTS= as in CI, where slow tests then share what the others have made.
 TESTS ?= not slow
 
 .PHONY: setup demo demo-faces demo-attributes demo-people test test-slow clean
