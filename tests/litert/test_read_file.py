@@ -114,6 +114,17 @@ def test_files_in_an_appended_zip(edge_files, tmp_path):
     assert read(path).associated_files == {} and read(path).bytes_by_kind["associated files"] == 0
 
 
+def test_files_in_a_zip_of_a_version_to_come_are_not_listed(edge_files, tmp_path):
+    path = tmp_path / "later.tflite"
+    path.write_bytes((edge_files / "clean.tflite").read_bytes())
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("labels.txt", "Bald\n")
+        archive.filelist[0].extract_version = 99
+    with pytest.raises(NotImplementedError):
+        zipfile.ZipFile(path)
+    assert read(path).associated_files == {}
+
+
 def test_buffer_outside_the_flatbuffer_counts_as_weights(edge_files, tmp_path):
     whole = read(edge_files / "clean.tflite")
     moved = flat_edit.outside(edge_files / "clean.tflite", tmp_path / "outside.tflite", "CONV_2D", 1)

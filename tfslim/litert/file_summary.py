@@ -153,7 +153,7 @@ def associated_files(data: bytes) -> tuple[dict[str, int], int]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = archive.infolist()
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, OSError, OverflowError, struct.error):
+    except (zipfile.BadZipFile, ValueError, RuntimeError, EOFError, OSError, OverflowError, struct.error):
         return {}, 0
     if not entries:
         return {}, 0

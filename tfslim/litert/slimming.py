@@ -202,7 +202,7 @@ def _with_files(content: bytes, opened: OpenFile) -> bytes:
         with zipfile.ZipFile(io.BytesIO(opened.data)) as source, zipfile.ZipFile(new, "a") as target:
             for entry in source.infolist():
                 target.writestr(entry, source.read(entry))
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, ValueError, OSError) as error:
         raise ModelFileError(f"{opened.path}: the zip at its end is damaged ({error}); left as it is") from error
     return new.getvalue()
 
