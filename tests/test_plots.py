@@ -118,6 +118,14 @@ def test_each_pruning_curve_has_its_colour(tmp_path):
         pruning_curve(removed, {"EER": [0.1]}, tmp_path / "short.png")
 
 
+def test_a_spread_is_a_pale_band(tmp_path):
+    pruning_curve([0.0, 0.4], {"EER": [0.1, 0.2]}, tmp_path / "bare.png")
+    pruning_curve([0.0, 0.4], {"EER": [0.1, 0.2]}, tmp_path / "band.png", spreads={"EER": [0.02, 0.03]})
+    assert share_of("#ffffff", tmp_path / "band.png") < share_of("#ffffff", tmp_path / "bare.png") - 0.02
+    with pytest.raises(ValueError, match="each needs 2 values"):
+        pruning_curve([0.0, 0.4], {"EER": [0.1, 0.2]}, tmp_path / "short.png", spreads={"EER": [0.02]})
+
+
 def test_each_codec_has_its_colour_over_the_bits(tmp_path):
     bits_curve([2, 4, 8], {"log min-max": [0.1, 0.8, 0.9], "uniform": [0.1, 0.5, 0.9]}, tmp_path / "two.png", "Flame")
     assert share_of(BAR, tmp_path / "two.png") > 0.0005 and share_of(WORSE, tmp_path / "two.png") > 0.0005

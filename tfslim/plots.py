@@ -183,7 +183,11 @@ def size_against_accuracy(
 
 
 def pruning_curve(
-    removed: Sequence[float], curves: Mapping[str, Sequence[float]], path: str | os.PathLike, title: str = ""
+    removed: Sequence[float],
+    curves: Mapping[str, Sequence[float]],
+    path: str | os.PathLike,
+    title: str = "",
+    spreads: Mapping[str, Sequence[float]] | None = None,
 ) -> None:
     """Draws how figures of a network change as filters go.
 
@@ -192,14 +196,15 @@ def pruning_curve(
         curves: name -> a share in 0..1 for each of `removed`, such as accuracies and EERs.
         path: the picture to write; written beside and then renamed.
         title: a line above it.
+        spreads: name of a curve -> how far it spreads to either side at each of `removed`, drawn as a band.
 
     Raises:
-        ValueError: there are no curves, or one is not as long as `removed`.
+        ValueError: there are no curves, or one, or a spread, is not as long as `removed`.
 
     Example:
         >>> pruning_curve([0.0, 0.2, 0.4], {"EER": [0.10, 0.10, 0.12]}, "pruning.png")
     """
-    _curves([100 * share for share in removed], curves, path, title, "filters removed, %", "removed")
+    _curves([100 * share for share in removed], curves, path, title, "filters removed, %", "removed", spreads or {})
 
 
 def bits_curve(
@@ -219,17 +224,21 @@ def bits_curve(
     Example:
         >>> bits_curve([2, 4, 8], {"log min-max": [0.1, 0.8, 0.9], "float": [0.9] * 3}, "bits.png")
     """
-    _curves(bits, curves, path, title, "bits of a weight", "bits")
+    _curves(bits, curves, path, title, "bits of a weight", "bits", {})
 
 
-def _curves(places, curves, path, title: str, label: str, argument: str) -> None:
-    if not curves or any(len(values) != len(places) for values in curves.values()):
-        lengths = {name: len(values) for name, values in curves.items()}
+def _curves(places, curves, path, title: str, label: str, argument: str, spreads) -> None:
+    if not curves or any(len(values) != len(places) for values in (*curves.values(), *spreads.values())):
+        lengths = {name: len(values) for name, values in (*curves.items(), *spreads.items())}
         raise ValueError(f"curves: each needs {len(places)} values, one for each of {argument}; found {lengths}")
     figure, axes = _figure(7.5, 4.6)
     styles = itertools.cycle(itertools.product(("-o", "--s"), (BAR, WORSE, MARK, INK)))
     for (name, values), (style, color) in zip(curves.items(), styles, strict=False):
-        axes.plot(places, 100 * np.array(values), style, color=color, markersize=4, label=name)
+        middle = 100 * np.array(values)
+        axes.plot(places, middle, style, color=color, markersize=4, label=name)
+        if name in spreads:
+            spread = 100 * np.array(spreads[name])
+            axes.fill_between(places, middle - spread, middle + spread, color=color, alpha=0.15, linewidth=0)
     axes.set_xlabel(label, fontsize=9, color=INK)
     axes.set_ylabel("%", fontsize=9, color=INK)
     axes.set_ylim(bottom=0)

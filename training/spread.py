@@ -29,16 +29,7 @@ def main(runs: list[str], out: str | None = None) -> None:
     """
     if out and Path(out).suffix == ".json":
         raise ValueError(f"{out}: is the Markdown table's name, and the JSON lies beside it: let it end in .md")
-    if len({Path(run).resolve() for run in runs}) < len(runs):
-        raise ValueError(f"a run is given twice: {', '.join(runs)}")
-    tables = [_table(Path(run)) for run in runs]
-    for run in runs[1:]:
-        _check_alike(Path(runs[0]), Path(run))
-    rows = {str(run): [row["model"] for row in table] for run, table in zip(runs, tables, strict=True)}
-    odd = next((run for run in rows if rows[run] != rows[runs[0]]), None)
-    if odd:
-        raise ValueError(f"{odd}: has the rows {', '.join(rows[odd])}, and {runs[0]} {', '.join(rows[runs[0]])}")
-    merged = [merge([table[place] for table in tables]) for place in range(len(tables[0]))]
+    merged = merged_runs(runs)
     text = _markdown(merged, len(runs))
     print(text)
     if out:
@@ -49,6 +40,25 @@ def main(runs: list[str], out: str | None = None) -> None:
         with replacing(out) as beside:
             Path(beside).write_text(text + "\n", encoding="utf-8")
         write_json(Path(out).with_suffix(".json"), {"runs": runs, "rows": merged})
+
+
+def merged_runs(runs: list[str]) -> list[dict]:
+    """The tables of several seeds of one recipe as one, row by row as `merge` makes them.
+
+    Raises:
+        FileNotFoundError: a run has no table.
+        ValueError: a run is given twice, has other rows, or differs in more than its seed.
+    """
+    if len({Path(run).resolve() for run in runs}) < len(runs):
+        raise ValueError(f"a run is given twice: {', '.join(runs)}")
+    tables = [_table(Path(run)) for run in runs]
+    for run in runs[1:]:
+        check_alike(Path(runs[0]), Path(run))
+    rows = {str(run): [row["model"] for row in table] for run, table in zip(runs, tables, strict=True)}
+    odd = next((run for run in rows if rows[run] != rows[runs[0]]), None)
+    if odd:
+        raise ValueError(f"{odd}: has the rows {', '.join(rows[odd])}, and {runs[0]} {', '.join(rows[runs[0]])}")
+    return [merge([table[place] for table in tables]) for place in range(len(tables[0]))]
 
 
 def merge(rows: list[dict]) -> dict:
@@ -76,25 +86,35 @@ def _table(folder: Path) -> list[dict]:
     return json.loads(found[0].read_text(encoding="utf-8"))
 
 
-def _check_alike(first: Path, other: Path) -> None:
-    import yaml
+def check_alike(first: Path, other: Path, pruning: dict | None = None) -> None:
+    """Raises a ValueError if two runs differ in more than their seed, and than what `pruning` says of the other's."""
     from run_folder import differences
 
-    recipe = yaml.safe_load((first / "recipe.yaml").read_text(encoding="utf-8"))
+    recipe = recipe_of(first)
+    if pruning:
+        recipe["pruning"] = recipe["pruning"] | pruning
     changed = set(differences(other, recipe)) - OF_A_SEED
     if changed:
         raise ValueError(f"{other}: differs from {first} in {', '.join(sorted(changed))}, not in its seed alone")
+
+
+def recipe_of(run: Path) -> dict:
+    """The recipe that a run was begun with."""
+    import yaml
+
+    return yaml.safe_load((run / "recipe.yaml").read_text(encoding="utf-8"))
 
 
 def _markdown(rows: list[dict], runs: int) -> str:
     names = list(dict.fromkeys(name for row in rows for name in row if name != "model"))
     heads = [f"{name}, %" if name.startswith(SHARES) else name for name in names]
     lines = [["model", *heads], ["---", *["--:"] * len(names)]]
-    lines += [[row["model"], *(_shown(name, row.get(name)) for name in names)] for row in rows]
+    lines += [[row["model"], *(shown(name, row.get(name)) for name in names)] for row in rows]
     return "\n".join(["| " + " | ".join(line) + " |" for line in lines] + ["", f"{runs} runs"])
 
 
-def _shown(name: str, figure: dict | None) -> str:
+def shown(name: str, figure: dict | None) -> str:
+    """A figure that `merge` made, as a table has it."""
     if figure is None:
         return "-"
     if not name.startswith(SHARES):

@@ -1,0 +1,88 @@
+"""Sets prunings by different scores side by side, each over its seeds; see `--help`."""
+
+from pathlib import Path
+
+import program
+from spread import check_alike, merged_runs, recipe_of, shown
+
+DESCRIPTION = """\
+Sets runs of prune.py side by side that differ in how filters were scored (--pruning.importance) and in their seeds: a
+Markdown table of every accuracy and error rate by what each cut left (of filters, parameters, MACs or bytes, whichever
+the runs counted), mean and standard deviation over each score's runs, the same as JSON, and a picture of each figure.
+
+examples:
+  python training/compare_pruning.py runs/taylor-* runs/l2-* runs/random-* --out runs/compared
+"""
+FIGURES = ("accuracy", "EER")  # what the names of the compared figures begin with
+COUNTED = {"ratio": "filters", "params": "parameters", "macs": "MACs", "bytes": "weight bytes"}
+NEAR = 0.02  # share by which cuts of the same limit may leave different amounts: filters don't cost the same
+
+
+def main(runs: list[str], out: str) -> None:
+    """Prints the table and draws the curves.
+
+    Args:
+        runs: run folders of prune.py.
+        out: the folder to write.
+    """
+    from results import write_json
+
+    from tfslim.atomic import replacing
+    from tfslim.plots import pruning_curve
+
+    counted, compared = compare(runs)
+    first = next(iter(compared.values()))
+    left = [row[counted]["mean"] for row in first]
+    names = [name for name in first[0] if name.startswith(FIGURES)]
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    text = "\n\n".join(_markdown(name, counted, compared) for name in names)
+    print(text)
+    with replacing(folder / "compared.md") as beside:
+        Path(beside).write_text(text + "\n", encoding="utf-8")
+    write_json(folder / "compared.json", compared)
+    removed = [1 - amount / left[0] for amount in left]
+    for name in names:
+        curves = {score: [row[name]["mean"] for row in rows] for score, rows in compared.items()}
+        spreads = {score: [row[name]["deviation"] or 0 for row in rows] for score, rows in compared.items()}
+        pruning_curve(removed, curves, folder / f"{name.replace(' ', '-')}.png", name, spreads)
+    print(f"wrote {folder / 'compared'}.md, .json and {len(names)} pictures")
+
+
+def compare(runs: list[str]) -> tuple[str, dict[str, list[dict]]]:
+    """What the runs counted, and score -> the rows of its runs' tables, merged over the seeds.
+
+    Raises:
+        FileNotFoundError: a run has no table of a pruning.
+        ValueError: the runs differ in more than seed and score, or in how much their cuts left.
+    """
+    groups: dict[str, list[str]] = {}
+    for run in runs:
+        if not (Path(run) / "pruning.json").is_file():
+            raise FileNotFoundError(f"{Path(run) / 'pruning.json'}: not there; let prune.py end first")
+        groups.setdefault(recipe_of(Path(run))["pruning"]["importance"], []).append(run)
+    compared = {score: merged_runs(group) for score, group in groups.items()}
+    first, *others = groups
+    target = recipe_of(Path(groups[first][0]))["pruning"]
+    counted = next(name for option, name in COUNTED.items() if target[option] is not None)
+    left = [row[counted]["mean"] for row in compared[first]]
+    for score in others:
+        check_alike(Path(groups[first][0]), Path(groups[score][0]), {"importance": score})
+        found = [row[counted]["mean"] for row in compared[score]]
+        if len(found) != len(left) or any(abs(a - b) > NEAR * b for a, b in zip(found, left, strict=True)):
+            amounts = [", ".join(f"{amount:,.0f}" for amount in each) for each in (found, left)]
+            raise ValueError(f"{score}: its cuts left {amounts[0]} {counted}, and those by {first} {amounts[1]}")
+    return counted, compared
+
+
+def _markdown(name: str, counted: str, compared: dict[str, list[dict]]) -> str:
+    heads = [f"{score} ({len(rows[0][name]['runs'])} runs)" for score, rows in compared.items()]
+    lines = [[f"{name}, %", counted, *heads], ["---", *["--:"] * (1 + len(heads))]]
+    for place, row in enumerate(next(iter(compared.values()))):
+        figures = [shown(name, rows[place][name]) for rows in compared.values()]
+        lines.append([row["model"], shown(counted, row[counted]), *figures])
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+if __name__ == "__main__":
+    program.run(main, DESCRIPTION, positional={"runs": "run folders of prune.py"})
