@@ -19,7 +19,18 @@ from tfslim.batch_statistics import reestimate_statistics
 from tfslim.data.celeba import CelebA
 from tfslim.distillation import fingerprint
 from tfslim.model_files import load_keras_file
-from tfslim.pruning import TaylorPruning, carry_optimizer, channel_graph, remove_units, select_units, target
+from tfslim.pruning import (
+    Budget,
+    ChannelGraph,
+    TaylorPruning,
+    carry_optimizer,
+    channel_graph,
+    remove_units,
+    select_units,
+    target,
+    weight_importance,
+)
+from tfslim.pruning.gates import gates
 from tfslim.recast import recast
 
 
@@ -56,7 +67,7 @@ class PruningRun:
     cuts: list[Cut]
 
     def summary(self) -> str:
-        graph = channel_graph(self.model)
+        graph = self._graph(self.model)
         cost = tfslim.measure(self.model)
         counted, drops = _counted(self.pruning), sum(cut.drops for cut in self.cuts)
         every = f"{self.pruning.every} steps" if self.pruning.every else "epoch"
@@ -90,13 +101,24 @@ class PruningRun:
         models["fine-tuned"] = folder / "model.keras"
         pruning_table.write(self.recipe, models, folder)
 
+    def _graph(self, model: keras.Model) -> ChannelGraph:
+        """The graph whose units the callback drops, of another copy of the model."""
+        return channel_graph(model, keep=self.pruning.keep)
+
     def _make(self, cut: Cut, model: keras.Model, state: pathlib.Path | None, path: pathlib.Path, verbose: int) -> None:
         training = self._training(model)
         optimizer = training.fitted.optimizer
         if state is not None:
             _restore(optimizer, state)
         counted = _counted(self.pruning)
-        filters = channel_graph(model).filter_count
+        record = {"cut": cut.number, "limit": cut.limit, "counted": counted}
+        print(f"{cut.name}: to at most {cut.limit:,.0f} {counted}", flush=True)
+        graph = self._graph(model)
+        filters = graph.filter_count
+        left = getattr(Budget(graph), counted)
+        if left(np.zeros(graph.unit_count, bool)) <= cut.limit:  # filters that go together overshot it before
+            self._save(path, model, training, record)
+            return
         pruning = TaylorPruning(
             **({"ratio": 1 - cut.limit / filters} if counted == "filters" else {counted: cut.limit}),
             every=self.pruning.every or training.steps,
@@ -109,23 +131,23 @@ class PruningRun:
         )
         epochs = -(-cut.drops * pruning.every // training.steps)
         begin = sum(each.drops for each in self.cuts[: cut.number - 1]) * pruning.every // training.steps
-        print(f"{cut.name}: to at most {cut.limit:,.0f} {counted}", flush=True)
+        path.mkdir(parents=True, exist_ok=True)
         training.fitted.fit(
             training.batches(self.recipe.stages[0], range(begin, begin + epochs)),
             steps_per_epoch=pruning.every,
             epochs=cut.drops,
-            callbacks=[pruning],
+            callbacks=[pruning, keras.callbacks.CSVLogger(path / "history.csv")],
             shuffle=False,  # the stream is shuffled already
             verbose=verbose,
         )
         training.plain.set_weights(training.copy.get_weights())
         removed = np.flatnonzero(pruning.dropped)
-        smaller = remove_units(channel_graph(training.plain), removed)
+        smaller = remove_units(self._graph(training.plain), removed)
         # Moving statistics are behind the weights, which one drop after another has pushed about.
         reestimate_statistics(smaller, training.still_batches("train").take(session.STATISTICS_BATCHES))
         after = self._training(smaller)
         carry_optimizer(optimizer, pruning.graph, removed, after.fitted)
-        self._save(path, smaller, after, {"cut": cut.number, "limit": cut.limit, "counted": counted})
+        self._save(path, smaller, after, record)
 
     def _training(self, model: keras.Model) -> session.Training:
         """Training at a constant rate, without averages: what is scored is what is trained."""
@@ -162,11 +184,15 @@ def prepare(
     """
     file, model = teaching.open_to_train_on(trained, recipe, celeba)
     asked = {name: getattr(pruning, name) for name in ("ratio", "params", "macs", "bytes")}
-    graph = channel_graph(model, keep=tuple(pruning.keep))
+    graph = channel_graph(model, keep=pruning.keep)
     left, limit = target(graph, **asked)
     select_units(  # raises if the limit can't be met
         graph, np.arange(graph.unit_count), left, limit, round_to=pruning.round_to, min_filters=pruning.min_filters
     )
+    if pruning.importance == "taylor":  # either raises if there are filters without a score
+        gates(graph)
+    else:
+        weight_importance(graph, pruning.importance)
     teach = teaching.teach_with(teacher, recipe, celeba, distillation)
     written = recipe.written() | {"trained": fingerprint(model), "pruning": as_plain(dataclasses.asdict(pruning))}
     written |= teach.written

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from tests.pruning.branching_model import branching_model
+from tfslim.distillation import Distiller, FeatureDistance
 from tfslim.pruning.carrying import carry_optimizer
 from tfslim.pruning.channel_graph import channel_graph
 from tfslim.pruning.surgery import remove_units
@@ -76,3 +77,48 @@ def test_an_optimizer_that_took_no_step_has_nothing_to_carry():
     same.compile_from_config(model.get_compile_config())
     carry_optimizer(keras.optimizers.SGD(0.05), graph, [], same)
     assert int(same.optimizer.iterations) == 0
+
+
+def test_momenta_of_nested_models_are_not_taken_for_each_others():
+    def branch(name):
+        inputs = keras.Input((4,))
+        x = keras.layers.Dense(4, name=f"{name}1")(inputs)
+        return keras.Model(inputs, keras.layers.Dense(4, name=f"{name}2")(x), name=name)
+
+    inputs = keras.Input((4,))
+    p, q = branch("p"), branch("q")
+    model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Concatenate()([p(inputs), q(inputs)])))
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "mse")
+    model.fit(np.ones((4, 4)), np.ones((4, 2)), verbose=0)
+    graph = channel_graph(model)
+    same = remove_units(graph, [])
+    same.compile_from_config(model.get_compile_config())
+    with pytest.raises(ValueError, match=r"p1_kernel_momentum is not there; .* open nested models with tfslim.flatten"):
+        carry_optimizer(model.optimizer, graph, [], same)
+
+
+@pytest.mark.parametrize("width", [5, 7], ids=["no adapter before", "another adapter before"])
+def test_a_student_that_needs_another_adapter_keeps_its_own_momenta(width):
+    def taught(student):
+        distiller = Distiller(student, teacher, [FeatureDistance("hidden", "hidden")])
+        distiller.compile(
+            keras.optimizers.SGD(0.05, momentum=0.9), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        )
+        return distiller
+
+    inputs = keras.Input((8, 8, 3))
+    hidden = keras.layers.Dense(width, name="hidden")(keras.layers.Flatten()(inputs))
+    teacher = keras.Model(inputs, keras.layers.Dense(3)(hidden))
+    student, x, y = compiled("sgd")
+    before = taught(student)
+    before.fit(x, y, verbose=0)
+    graph = channel_graph(student)
+    removed = graph.filters["hidden"][[1, 3]]
+    after = taught(remove_units(graph, removed))
+    carry_optimizer(before.optimizer, graph, removed, after)
+    found = {each.path.rpartition("/")[2]: np.asarray(each) for each in before.optimizer.variables}
+    carried = {each.path.rpartition("/")[2]: np.asarray(each) for each in after.optimizer.variables}
+    np.testing.assert_array_equal(carried["hidden_kernel_momentum"], found["hidden_kernel_momentum"][:, [0, 2, 4]])
+    assert carried["hidden_kernel_momentum"].any()
+    assert carried["hidden_distance_adapter_kernel_momentum"].shape == (3, width)
+    assert not carried["hidden_distance_adapter_kernel_momentum"].any()

@@ -1,5 +1,6 @@
 """Which units go: worked out by hand on a small model, and within the limit on a large one."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -87,3 +88,47 @@ def test_a_budget_of_macs_is_met_within_two_percent(share):
     scores = np.random.default_rng(0).random(graph.unit_count)
     gone = select_units(graph, scores, budget.macs, limit, round_to=8)
     assert 0.98 * limit <= budget.macs(gone) <= limit
+
+
+def residual_model(blocks: int = 4, width: int = 48) -> keras.Model:
+    """A residual stream of blocks + 1 layers tied together, and in each block a layer that is free; all drawn alike."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((4, 4, width))
+    x = keras.layers.Conv2D(width, 1, name="stem")(inputs)
+    for number in range(blocks):
+        y = keras.layers.Conv2D(width, 1, name=f"free{number}")(x)
+        x = keras.layers.Add()([x, keras.layers.Conv2D(width, 1, name=f"tied{number}")(y)])
+    return keras.Model(inputs, keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(x)))
+
+
+@pytest.mark.parametrize("importance", ["l2", "random"])
+def test_layers_with_ties_lose_no_more_than_those_without(importance):
+    model = residual_model()
+    lost = []
+    for seed in range(8):
+        smaller, _ = tfslim.prune_filters(model, 0.3, importance=importance, round_to=1, seed=seed)
+        lost.append([1 - smaller.get_layer(name).filters / 48 for name in ("stem", "free0", "free1", "free2", "free3")])
+    tied, *free = np.mean(lost, axis=0)
+    # Sums of five layers' norms differ less from each other than norms do, so l2 takes few of them: but not more.
+    assert tied < max(free) and (importance == "l2" or abs(tied - 0.3) < 0.1)
+
+
+def test_filters_are_rounded_not_units():
+    # A filter of a grouped convolution goes with those in its place of all other groups: a unit is 16 filters.
+    inputs = keras.Input((4, 4, 3))
+    x = keras.layers.Conv2D(32, 1, name="stem")(inputs)
+    x = keras.layers.Conv2D(128, 3, groups=16, padding="same", name="grouped")(x)
+    x = keras.layers.Conv2D(12, 1, name="plain")(x)
+    graph = channel_graph(keras.Model(inputs, keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(x))))
+    assert [len(group.units) for group in graph.groups] == [2, 8, 12]
+    scores = per_layer(graph, stem=9, grouped=1, plain=5)
+
+    def left(limit, **asked):
+        gone = select_units(graph, scores, Budget(graph).filters, limit, **asked)
+        return [int((~gone[graph.filters[name]]).sum()) for name in ("stem", "grouped", "plain")]
+
+    assert left(32 + 64 + 12, round_to=8) == [32, 64, 12]
+    assert left(32 + 64 + 12, round_to=32) == [32, 64, 12]
+    assert left(32 + 48 + 12, round_to=8) == [32, 48, 12]
+    with pytest.raises(ValueError, match="at most 92 may be left, but 108 are when all goes that may"):
+        left(32 + 48 + 12, round_to=8, min_filters=60)

@@ -105,14 +105,32 @@ def test_no_more_is_dropped_below_the_floor():
     pruning = TaylorPruning(ratio=0.6, every=1, drops=12, monitor="accuracy", floor=1.01)
     history = fit(compiled(), pruning)
     assert pruning.finished and history["filters"][0] == history["filters"][-1] > 39 * 0.4
-    with pytest.raises(ValueError, match=r"monitor='val_accuracy' is not in the logs, which have accuracy"):
-        fit(compiled(), TaylorPruning(ratio=0.6, every=1, drops=12, monitor="val_accuracy", floor=0.5))
+    with pytest.raises(ValueError, match=r"monitor='acuracy' is not in the logs, which have accuracy"):
+        fit(compiled(), TaylorPruning(ratio=0.6, every=1, drops=12, monitor="acuracy", floor=0.5))
+
+
+def test_a_validation_may_be_rarer_than_epochs_but_not_missing():
+    def pruning():
+        return TaylorPruning(ratio=0.6, every=1, drops=12, monitor="val_accuracy", floor=1.01)
+
+    rare = {"validation_data": (X, Y), "validation_freq": 2, "epochs": 2, "verbose": 0}
+    stopped = pruning()
+    history = compiled().fit(X, Y, 8, callbacks=[stopped], **rare).history
+    assert stopped.finished and history["filters"][-1] > 39 * 0.4
+    with pytest.warns(UserWarning, match="monitor='val_accuracy' was never looked at"):
+        fit(compiled(), pruning())
+
+
+def test_a_target_that_was_not_reached_is_said():
+    with pytest.warns(UserWarning, match="after 1 of 5 drops, one every 10 steps: 3[0-9] are left, and ratio asks for"):
+        fit(compiled(), TaylorPruning(ratio=0.5, every=10, drops=5))
 
 
 def test_a_second_fit_goes_on_and_the_optimizer_is_given_back():
     model = compiled(keras.optimizers.Adam(1e-2))
     pruning = TaylorPruning(ratio=0.4, every=4, drops=4)
-    first = fit(model, pruning, epochs=2)
+    with pytest.warns(UserWarning, match="after 2 of 4 drops"):
+        first = fit(model, pruning, epochs=2)
     assert type(model.optimizer) is keras.optimizers.Adam and int(model.optimizer.iterations) == 8
     second = fit(model, pruning, epochs=2)
     assert second["filters"][-1] < first["filters"][-1] and second["filters"][-1] <= 39 * 0.6
@@ -149,11 +167,23 @@ def test_scores_without_training_leave_the_model_alone():
     model = branching_model()
     before = [np.asarray(each) for each in model.variables]
     scores = taylor_scores(model, [(X[:16], Y[:16]), (X[16:], Y[16:])], LOSS)
-    assert scores.shape == (channel_graph(model).unit_count,) and (scores >= 0).all() and scores.any()
+    values = scores.values
+    assert values.shape == (channel_graph(model).unit_count,) and (values >= 0).all() and values.any()
     for old, variable in zip(before, model.variables, strict=True):
         np.testing.assert_array_equal(old, np.asarray(variable))
     smaller, _ = tfslim.prune_filters(model, 0.3, importance=scores, round_to=1)
     assert smaller.count_params() < model.count_params()
+
+
+def test_scores_of_another_network_or_of_the_past_are_refused():
+    model = branching_model()
+    scores = taylor_scores(model, [(X, Y)], LOSS, keep=["stem"])
+    with pytest.raises(ValueError, match="or were taken with another `keep` or `prune_outputs`"):
+        tfslim.prune_filters(model, 0.3, importance=scores, keep=["left"])
+    tfslim.prune_filters(model, 0.1, importance=scores, keep=["stem"], round_to=1)
+    fit(compiled(model=model), epochs=1)
+    with pytest.raises(ValueError, match="the scores are stale: .*'s weights have changed since"):
+        tfslim.prune_filters(model, 0.1, importance=scores, keep=["stem"])
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 
+import keras
 import numpy as np
 import pytest
 import yaml
@@ -39,8 +40,6 @@ def command(setting, out, *more):
 
 
 def weights(file):
-    import keras
-
     return keras.models.load_model(file).get_weights()
 
 
@@ -78,18 +77,18 @@ def test_a_killed_run_goes_on_and_ends_as_an_unbroken_one(setting, whole):
 
 
 @pytest.mark.slow
-def test_it_can_be_taught_meanwhile_and_count_macs(setting):
-    more = [
-        "--teacher",
-        setting / "trained",
-        "--pruning",
-        "{ratio: null, macs: 0.9, step: 0.1, cut: 0.1, every: 3, round_to: 4}",
-    ]
+def test_it_can_be_taught_meanwhile_keep_layers_and_count_macs(setting):
+    more = ["--teacher", setting / "trained", "--distillation.features", "1"]
+    more += ["--pruning", "{ratio: null, macs: 0.9, step: 0.05, cut: 0.05, every: 3, round_to: 4, keep: [conv1_conv]}"]
     done = run(command(setting, "taught", *more))
     assert done.returncode == 0, done.stderr
     before, *_, after = json.loads((setting / "taught" / "pruning.json").read_text())
     assert 0.85 * before["MACs"] <= after["MACs"] <= 0.9 * before["MACs"]
-    assert "soft_targets" in (setting / "taught" / "history.csv").read_text()
+    for name in ("cut-01", "cut-02", "."):
+        history = (setting / "taught" / name / "history.csv").read_text()
+        assert "soft_targets" in history and "embedding_distance" in history
+    smaller = keras.models.load_model(setting / "taught" / "model.keras")
+    assert smaller.get_layer("conv1_conv").filters == 64
 
 
 def test_a_dry_run_plans_and_writes_nothing(setting):

@@ -7,6 +7,7 @@ from tfslim.pruning.channel_graph import ChannelGraph, Group, channel_graph
 from tfslim.pruning.importance import weight_importance
 from tfslim.pruning.prune import prune_filters
 from tfslim.pruning.pruning_optimizer import PruningOptimizer
+from tfslim.pruning.scores import Scores
 from tfslim.pruning.selection import select_units
 from tfslim.pruning.shrink import shrink
 from tfslim.pruning.silencing import silence
@@ -20,6 +21,7 @@ __all__ = [
     "ChannelGraph",
     "Group",
     "PruningOptimizer",
+    "Scores",
     "TaylorPruning",
     "aggregate",
     "carry_optimizer",

@@ -13,7 +13,7 @@ Aggregation = Literal["sum", "mean", "max"]
 def aggregate(
     makers: Iterable[tuple[np.ndarray, np.ndarray]],
     unit_count: int,
-    how: Aggregation = "mean",
+    how: Aggregation = "sum",
     normalise: bool = False,
     alive: np.ndarray | None = None,
 ) -> np.ndarray:

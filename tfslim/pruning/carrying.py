@@ -12,14 +12,17 @@ def carry_optimizer(
 ) -> None:
     """Gives the optimizer of a pruned, compiled model what the original's has gathered, cut like the weights.
 
+    What a `Distiller` trains beside its student, such as an adapter, begins anew unless it kept its shape.
+
     Args:
         optimizer: of the original model; built, if it has taken a step.
         graph: the original model's channel graph.
         removed: numbers of the units that were removed.
-        smaller: what `remove_units` made, compiled with an optimizer of the same kind.
+        smaller: what `remove_units` made, or a Distiller of it, compiled with an optimizer of the same kind.
 
     Raises:
-        ValueError: the optimizers differ in kind, or keep something that is not of a weight's shape.
+        ValueError: the optimizers differ in kind, keep something that is not of a weight's shape, or the original's
+            knows weights by other names, as that of nested models does.
 
     Example:
         >>> smaller = remove_units(graph, removed)
@@ -37,20 +40,27 @@ def carry_optimizer(
     for part in graph.slices:
         cuts.setdefault(id(part.variable), []).append((part.axis, kept(part.units, gone)))
     weights = {_key(weight): weight for weight in graph.model.trainable_variables}
-    for old, fresh in zip(optimizer.variables, new.variables, strict=True):
-        value = np.asarray(old)
-        name = old.path.rpartition("/")[2]
+    gathered = {_name(each): np.asarray(each) for each in optimizer.variables}
+    for fresh in new.variables:
+        name = _name(fresh)
+        value = gathered.get(name)
         key = max((key for key in weights if name.startswith(f"{key}_")), key=len, default=None)
-        weight = weights.get(key)
-        if weight is not None and tuple(weight.shape) == value.shape:
-            for axis, stays in cuts.get(id(weight), ()):
+        if value is not None and key is not None and tuple(weights[key].shape) == value.shape:
+            for axis, stays in cuts.get(id(weights[key]), ()):
                 value = np.compress(stays, value, axis=axis)
-        if value.shape != tuple(fresh.shape):
+        if value is not None and value.shape == tuple(fresh.shape):
+            fresh.assign(value)
+        elif key is not None:
+            found = "is not there" if value is None else f"of shape {value.shape} can't be cut to {tuple(fresh.shape)}"
             raise ValueError(
-                f"the optimizer's {old.path} of shape {value.shape} can't be cut to {tuple(fresh.shape)}; compile the "
-                "smaller model anew (and open nested models with tfslim.flatten before training)"
+                f"the optimizer's {name} {found}; compile the smaller model anew (and open nested models with "
+                "tfslim.flatten before training)"
             )
-        fresh.assign(value)
+
+
+def _name(variable: keras.Variable) -> str:
+    """An optimizer's variable without the optimizer's own name."""
+    return variable.path.rpartition("/")[2]
 
 
 def _key(weight: keras.Variable) -> str:

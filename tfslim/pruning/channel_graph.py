@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 from collections import defaultdict
+from collections.abc import Iterable
 
 import keras
 import numpy as np
@@ -75,7 +76,7 @@ class ChannelGraph:
         return "\n".join(lines)
 
 
-def channel_graph(model: keras.Model, prune_outputs: bool = False, keep: tuple[str, ...] = ()) -> ChannelGraph:
+def channel_graph(model: keras.Model, prune_outputs: bool = False, keep: Iterable[str] = ()) -> ChannelGraph:
     """Finds the channels of a functional model that must go together; those that can't be followed stay.
 
     Args:
@@ -85,7 +86,7 @@ def channel_graph(model: keras.Model, prune_outputs: bool = False, keep: tuple[s
 
     Raises:
         TypeError: `model` is subclassed, and so has no graph, or is not built.
-        ValueError: `keep` names a layer that is not there, or one without filters.
+        ValueError: `keep` names a layer that is not there, or one without filters, or is a single name.
 
     Example:
         >>> print(channel_graph(tfslim.models.SqueezeNet()).groups[0])
@@ -119,7 +120,9 @@ def opened(model: keras.Model) -> keras.Model:
     return model
 
 
-def _freeze_kept(model: keras.Model, tracer: Tracer, keep: tuple[str, ...]) -> None:
+def _freeze_kept(model: keras.Model, tracer: Tracer, keep: Iterable[str]) -> None:
+    if isinstance(keep, str):
+        raise ValueError(f"keep={keep!r}: expected names of layers, such as [{keep!r}]")
     makers = defaultdict(list)
     for part in tracer.slices.values():
         if part.role == "filters":

@@ -5,7 +5,7 @@ from typing import Literal
 import keras
 import numpy as np
 
-from tfslim.pruning.aggregation import aggregate
+from tfslim.pruning.aggregation import Aggregation, aggregate
 from tfslim.pruning.channel_graph import STAYS, ChannelGraph
 from tfslim.pruning.tracing import Slice
 
@@ -16,7 +16,7 @@ KINDS = ("l1", "l2", "bn_scale", "random")
 def weight_importance(
     graph: ChannelGraph,
     kind: Importance = "l2",
-    how: Literal["sum", "mean", "max"] = "mean",
+    how: Aggregation = "sum",
     normalise: bool = True,
     seed: int = 0,
     alive: np.ndarray | None = None,
@@ -54,7 +54,9 @@ def weight_importance(
         makers = [(part.units, np.abs(np.asarray(part.variable))) for part in graph.slices if _is_gamma(part)]
         _check_all_scaled(graph, makers)
     else:
-        raise ValueError(f"importance={kind!r}; expected one of {', '.join(KINDS)}, or an array of scores")
+        raise ValueError(
+            f"importance={kind!r}; expected one of {', '.join(KINDS)}, or scores, such as `taylor_scores` gives"
+        )
     return check_scores(graph, aggregate(makers, graph.unit_count, how, normalise, alive))
 
 

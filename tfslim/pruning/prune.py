@@ -7,10 +7,12 @@ import keras
 import numpy as np
 
 from tfslim.cost import Cost, measure
+from tfslim.pruning.aggregation import Aggregation
 from tfslim.pruning.budget import Budget
 from tfslim.pruning.carrying import carry_optimizer
 from tfslim.pruning.channel_graph import ChannelGraph, channel_graph
 from tfslim.pruning.importance import Importance, check_scores, weight_importance
+from tfslim.pruning.scores import Scores
 from tfslim.pruning.selection import select_units
 from tfslim.pruning.surgery import kept, remove_units
 from tfslim.pruning.targets import target
@@ -24,13 +26,14 @@ def prune_filters(
     params: float | None = None,
     macs: float | None = None,
     bytes: float | None = None,
-    importance: Importance | np.ndarray = "l2",
+    importance: Importance | Scores | np.ndarray = "l2",
     scope: Literal["global", "per-layer"] = "global",
     round_to: int = 8,
     min_filters: int = 1,
     keep: Iterable[str] = (),
     prune_outputs: bool = False,
-    normalise: bool | None = None,
+    how: Aggregation = "sum",
+    normalise: bool = True,
     seed: int = 0,
     keep_compiled: bool = False,
 ) -> tuple[keras.Model, Report]:
@@ -44,13 +47,16 @@ def prune_filters(
         params: parameters to be left: a number, or above 0 and below 1 a share of the model's.
         macs: likewise multiply-accumulates.
         bytes: likewise bytes of the weights.
-        importance: "l1", "l2", "bn_scale" or "random", or scores (units,) as `tfslim.pruning.taylor_scores` gives.
+        importance: "l1", "l2", "bn_scale" or "random", or what `tfslim.pruning.taylor_scores` gives, or scores of your
+            own (units,), in the order of `tfslim.pruning.channel_graph`.
         scope: "global" compares filters of all layers; "per-layer" takes an equal share of every layer.
         round_to: layers are left with a multiple of so many filters, as phones and accelerators like; 1 for any number.
         min_filters: the least filters that a layer is left with.
         keep: names of layers that keep all filters.
         prune_outputs: whether the model's own outputs may lose channels, as an embedding may; classes may not.
-        normalise: divide the scores of a layer by their mean; by default where `importance` is a norm or a gamma.
+        how: how norms or gammas of layers tied together become one score: "sum", "mean" or "max". What goes is what
+            counts least for all that its going saves, so "sum" is fair to layers with ties and without.
+        normalise: divide the norms or gammas of a layer by their mean.
         seed: of "random".
         keep_compiled: compile the result as `model` was, with what its optimizer has gathered.
 
@@ -60,7 +66,8 @@ def prune_filters(
     Raises:
         TypeError: `model` is subclassed or not built.
         ValueError: no or several targets, one that can't be met, an unknown importance, a layer in `keep` that is not
-            there, scores that don't fit, or with `keep_compiled` a loss, say, that is not registered with Keras.
+            there, scores that don't fit or are stale, or with `keep_compiled` a loss, say, that is not registered with
+            Keras.
 
     Example:
         >>> smaller, report = tfslim.prune_filters(tfslim.models.SlimNet(), ratio=0.3)
@@ -69,13 +76,14 @@ def prune_filters(
     """
     if keep_compiled:
         _check_compiled(model)
-    graph = channel_graph(model, prune_outputs, tuple(keep))
+    graph = channel_graph(model, prune_outputs, keep)
     left, limit = target(graph, ratio, params, macs, bytes)
     if isinstance(importance, str):
-        scores = weight_importance(graph, importance, normalise=normalise is None or normalise, seed=seed)
+        scores = weight_importance(graph, importance, how, normalise, seed)
     else:
-        scores = check_scores(graph, importance)
-    gone = select_units(graph, scores, left, limit, scope, round_to, min_filters)
+        scores = importance.of(graph) if isinstance(importance, Scores) else check_scores(graph, importance)
+    random = isinstance(importance, str) and importance == "random"
+    gone = select_units(graph, scores, left, limit, scope, round_to, min_filters, for_savings=not random)
     removed = np.flatnonzero(gone)
     smaller = remove_units(graph, removed)
     if keep_compiled:

@@ -26,7 +26,8 @@ class PruningOptimizer(OptimizerAround):
 
     The gradients of all filters' gates fall out of the weights' own (`tfslim.pruning.gates`), so a step costs hardly
     more. The weights of dropped units, with their momenta and averages, become zero and are held there. All that it
-    knows is in its `variables`.
+    knows is in its `variables`. Gradients are those of the whole loss: where layers have regularisers of their own,
+    the penalties' are in the scores too, unlike those of an optimizer's weight decay.
 
     Args:
         inner: the optimizer that trains. A LossScaleOptimizer goes around this one, not into it.
@@ -133,7 +134,7 @@ class PruningOptimizer(OptimizerAround):
         ends = np.cumsum([len(each) for each in units.values()])
         return {key: every[end - len(each) : end] for (key, each), end in zip(units.items(), ends, strict=True)}
 
-    def scores(self, how: Aggregation = "mean", normalise: bool = False) -> np.ndarray:
+    def scores(self, how: Aggregation = "sum", normalise: bool = False) -> np.ndarray:
         """The units' scores since the start or the last drop: means over the steps, (unit_count,) float64.
 
         Args:

@@ -43,7 +43,7 @@ def target(
         if not 0 < value < 1:
             raise ValueError(f"ratio={value}: the share of filters to remove lies above 0 and below 1")
         return budget.filters, graph.filter_count * (1 - value)
-    if value <= 0:
+    if not value > 0:
         raise ValueError(f"{name}={value}: what is to be left is above 0")
     left = getattr(budget, name)
     try:
@@ -53,4 +53,6 @@ def target(
             f"{name}={value}: the {name} of {graph.model.name} depend on a size that its inputs leave open; ask for "
             "ratio, params or bytes, or build the model with inputs of a fixed size"
         ) from error
+    if value > whole:
+        raise ValueError(f"{name}={value:,}: more than the {whole:,} that {graph.model.name} has")
     return left, value * whole if value < 1 else value

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable
 
 import keras
-import numpy as np
 
 from tfslim.pruning.aggregation import Aggregation
 from tfslim.pruning.channel_graph import channel_graph
 from tfslim.pruning.pruning_optimizer import Form, PruningOptimizer
+from tfslim.pruning.scores import Scores, checksum
 from tfslim.pruning.surgery import remove_units
 
 
@@ -16,11 +16,11 @@ def taylor_scores(
     batches: Iterable[tuple],
     loss: keras.losses.Loss | Callable | str,
     form: Form = "activation",
-    how: Aggregation = "mean",
+    how: Aggregation = "sum",
     normalise: bool = False,
     prune_outputs: bool = False,
     keep: Iterable[str] = (),
-) -> np.ndarray:
+) -> Scores:
     """Scores a model's filters on some batches, for `tfslim.prune_filters(model, importance=scores)`.
 
     The layers run as in training: dropout drops, and batch normalisation takes the batches' own statistics.
@@ -36,7 +36,7 @@ def taylor_scores(
         keep: as for `prune_filters`.
 
     Returns:
-        (units,) float64 in the order of `channel_graph(model, prune_outputs, keep)`.
+        The scores, for this model with its present weights and the same `prune_outputs` and `keep`.
 
     Raises:
         ValueError: there are no batches, or scores are NaN or all zero.
@@ -45,10 +45,11 @@ def taylor_scores(
         >>> scores = taylor_scores(model, batches.take(20), keras.losses.BinaryCrossentropy(from_logits=True))
         >>> smaller, report = tfslim.prune_filters(model, 0.3, importance=scores)
     """
-    keep = tuple(keep)
-    copy = remove_units(channel_graph(model), [])
-    optimizer = PruningOptimizer(keras.optimizers.SGD(0.0), channel_graph(copy, prune_outputs, keep), form)
+    scored = channel_graph(model)
+    copy = remove_units(scored, [])
+    graph = channel_graph(copy, prune_outputs, keep)
+    optimizer = PruningOptimizer(keras.optimizers.SGD(0.0), graph, form)
     copy.compile(optimizer, loss)
     for x, y, *weights in batches:
         copy.train_on_batch(x, y, *weights)
-    return optimizer.scores(how, normalise)
+    return Scores(optimizer.scores(how, normalise), graph.filters, checksum(scored.model))

@@ -1,6 +1,7 @@
 """`TaylorPruning`: a callback that scores and drops filters while a model trains."""
 
 import contextlib
+import warnings
 from collections.abc import Iterable
 from typing import Literal
 
@@ -24,7 +25,8 @@ class TaylorPruning(keras.callbacks.Callback):
     `fit` runs and holds dropped filters at zero; `tfslim.pruning.shrink` then removes them. Exactly one of `ratio`,
     `params`, `macs` and `bytes` is the target; when it is met, nothing more is dropped, and training goes on to make up
     for what was. `filters`, `params` and `macs` that are left join the logs at the end of each epoch, so that History,
-    TensorBoard and CSVLogger (if they come after this callback) write them. On a `Distiller`, its student is pruned.
+    TensorBoard and CSVLogger (if they come after this callback) write them. An EarlyStopping that restores the best
+    weights must come before it, or it brings back what was dropped since. On a `Distiller`, its student is pruned.
 
     Args:
         ratio: share of the filters to remove, above 0 and below 1.
@@ -42,7 +44,7 @@ class TaylorPruning(keras.callbacks.Callback):
         min_filters: the least filters that a layer is left with.
         keep: names of layers that keep all filters.
         monitor: a metric of the logs, such as "val_accuracy"; no more is dropped once it is below `floor`. Training
-            goes on, as what was dropped is to be made up for.
+            goes on, as what was dropped is to be made up for. Epochs without a validation are passed over.
         floor: the least of `monitor`.
         seed: of "random".
 
@@ -50,6 +52,9 @@ class TaylorPruning(keras.callbacks.Callback):
         ValueError: an argument is out of its range, or, when training begins, the model has nested models (open it
             with `tfslim.flatten` first), is trained on several devices, has a target that can't be met, filters that
             can have no such score, or not the layers in `keep`.
+
+    Warns:
+        UserWarning: training ended before the target was reached, or `monitor` never came.
 
     Example:
         >>> pruning = TaylorPruning(ratio=0.4, every=98, drops=40)
@@ -70,7 +75,7 @@ class TaylorPruning(keras.callbacks.Callback):
         drops: int,
         schedule: Schedule = "constant",
         form: Form = "activation",
-        how: Aggregation = "mean",
+        how: Aggregation = "sum",
         normalise: bool | None = None,
         importance: Literal["taylor", "l1", "l2", "bn_scale", "random"] = "taylor",
         round_to: int = 1,
@@ -87,6 +92,8 @@ class TaylorPruning(keras.callbacks.Callback):
             raise ValueError("monitor and floor go together: the metric, and the least it may be")
         if importance not in ("taylor", *KINDS):
             raise ValueError(f"importance={importance!r}; expected taylor, {', '.join(KINDS)}")
+        if isinstance(keep, str):
+            raise ValueError(f"keep={keep!r}: expected names of layers, such as [{keep!r}]")
         progress(schedule, 1, drops)  # raises if there is no such schedule
         self._asked = {"ratio": ratio, "params": params, "macs": macs, "bytes": bytes}
         self.every, self.drops, self.schedule, self.form = every, drops, schedule, form
@@ -99,6 +106,7 @@ class TaylorPruning(keras.callbacks.Callback):
         self._gone = np.zeros(0, bool)
         self._done = 0
         self._fits = False
+        self._monitored = False
         # Steps since the last drop, as they were at the batch of that number.
         self._steps, self._batch = 0, 0
 
@@ -173,7 +181,7 @@ class TaylorPruning(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         self.install(self.model)
         self._gone, self._done = self._optimizer.dropped, int(self._optimizer.drops)
-        self._fits = True
+        self._fits, self._monitored = True, self.finished
         self.model.make_train_function(force=True)
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -196,10 +204,12 @@ class TaylorPruning(keras.callbacks.Callback):
         logs.update({name: count(self._gone) for name, count in self._counts.items()})
         if self.monitor is None or self.finished:
             return
-        if self.monitor not in logs:
+        if self.monitor in logs:
+            self._monitored = True
+            if logs[self.monitor] < self.floor:
+                self._finish()
+        elif not self.monitor.startswith("val_") or any(name.startswith("val_") for name in logs):
             raise ValueError(f"monitor={self.monitor!r} is not in the logs, which have {', '.join(sorted(logs))}")
-        if logs[self.monitor] < self.floor:
-            self._finish()
 
     def on_train_end(self, logs=None):
         self._fits, model = False, self.model
@@ -209,6 +219,16 @@ class TaylorPruning(keras.callbacks.Callback):
             model.optimizer = self._optimizer.inner_optimizer
         self._optimizer.silence()
         model.make_train_function(force=True)
+        if self.monitor is not None and not self._monitored:
+            warnings.warn(f"monitor={self.monitor!r} was never looked at, as nothing was validated", stacklevel=2)
+        if not self.finished:
+            asked = next(name for name, value in self._asked.items() if value is not None)
+            warnings.warn(
+                f"training ended after {self._done} of {self.drops} drops, one every {self.every} steps: "
+                f"{self._left(self._gone):,} are left, and {asked} asks for {self._limit:,.0f} at most; fit on with "
+                "this callback, or ask for fewer drops",
+                stacklevel=2,
+            )
 
     def _drop_if_due(self) -> None:
         if not self._fits or self.finished:
@@ -233,7 +253,15 @@ class TaylorPruning(keras.callbacks.Callback):
         return weight_importance(graph, self.importance, self.how, self.normalise, seed, alive=~self._gone)
 
     def _chosen(self, graph: ChannelGraph, scores: np.ndarray, limit: float) -> np.ndarray:
-        return select_units(graph, scores, self._left, limit, round_to=self.round_to, min_filters=self.min_filters)
+        return select_units(
+            graph,
+            scores,
+            self._left,
+            limit,
+            round_to=self.round_to,
+            min_filters=self.min_filters,
+            for_savings=self.importance != "random",
+        )
 
     def _finish(self) -> None:
         self._done = self.drops
