@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Literal
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "training"))  # what all programs share lies there
@@ -14,8 +15,8 @@ import program  # noqa: E402
 DESCRIPTION = """\
 Measures what it takes to find the channel graph of MobileNetV2, score its filters by l2 and cut them, by tfslim and by
 Torch-Pruning in turn, each in a process of its own. And what a training step of SqueezeNet costs while its filters are
-scored, as a share of the plain step. Medians over the rounds, of the time gone by and of the time that all cores
-worked, which other programs on the machine disturb less.
+scored, while a share of them is held at zero, and when that share is cut out, as shares of the plain step. Medians over
+the rounds, of the time gone by and of the time that all cores worked, which other programs on the machine disturb less.
 
 Torch-Pruning is not among tfslim's requirements. Give the interpreter of an environment that has it:
   python -m venv peer && peer/bin/pip install torch torchvision torch-pruning
@@ -23,13 +24,14 @@ Torch-Pruning is not among tfslim's requirements. Give the interpreter of an env
 Examples:
   python benchmarks/pruning.py --torch_python peer/bin/python
   python benchmarks/pruning.py --torch_python peer/bin/python --rounds 11 --out pruning.json
-  python benchmarks/pruning.py
+  python benchmarks/pruning.py --precision mixed_bfloat16 --ratio 0.4
 """
 
 
 def main(
     torch_python: str | None = None,
     ratio: float = 0.3,
+    precision: Literal["float32", "mixed_bfloat16"] = "float32",
     size: int = 224,
     rounds: int = 5,
     threads: int = 2,
@@ -38,8 +40,9 @@ def main(
     """Measures and prints the tables.
 
     Args:
-        torch_python: interpreter that has torch, torchvision and torch-pruning; without it only scoring is measured
+        torch_python: interpreter that has torch, torchvision and torch-pruning; without it only steps are measured
         ratio: share of the filters to cut
+        precision: of the training steps
         size: height and width of MobileNetV2's images, in pixels
         rounds: how often each is measured, after one round that does not count
         threads: CPU threads of Torch
@@ -47,7 +50,7 @@ def main(
     """
     if rounds < 1 or not 0 < ratio < 1:
         raise ValueError(f"rounds={rounds}, ratio={ratio}; expected 1 or more, and above 0 and below 1")
-    results = {"scoring": scoring(rounds)}
+    results = {"steps": steps(precision, rounds, ratio)}
     if torch_python:
         results["cutting"] = cutting(torch_python, ratio, size, rounds, threads)
     if out:
@@ -91,26 +94,41 @@ def cutting(torch_python: str, ratio: float, size: int, rounds: int, threads: in
     return result
 
 
-def scoring(rounds: int, size: int = 80, batch_size: int = 32, steps: int = 6) -> dict:
-    """Times of a training step of SqueezeNet, plain and while its filters are scored, and their ratio."""
+def steps(precision: str, rounds: int, ratio: float, size: int = 80, batch_size: int = 32, count: int = 6) -> dict:
+    """Times of a training step of SqueezeNet, plain, scored, with filters held at zero, and with them cut out."""
     import keras
     import numpy as np
 
+    from tfslim.fused_norm import FusedBatchNormalization
     from tfslim.models import SqueezeNet
-    from tfslim.pruning import PruningOptimizer, channel_graph
+    from tfslim.pruning import PruningOptimizer, channel_graph, remove_units
+    from tfslim.recast import recast
 
     random = np.random.default_rng(0)
-    images = random.integers(0, 256, (steps * batch_size, size, size, 3)).astype("uint8")
+    images = random.integers(0, 256, (count * batch_size, size, size, 3)).astype("uint8")
     labels = random.integers(0, 160, len(images))
+    whole = SqueezeNet((size, size, 3), classes=160)
+    units = channel_graph(whole).unit_count
+    gone = random.permutation(units)[: int(ratio * units)]
 
-    def fitting(scored: bool):
-        model = SqueezeNet((size, size, 3), classes=160)
+    def fitting(model: keras.Model, scored: bool, dropped: np.ndarray):
+        copy = recast(model, precision, replace={keras.layers.BatchNormalization: FusedBatchNormalization})
         optimizer = keras.optimizers.AdamW(1e-3)
-        optimizer = PruningOptimizer(optimizer, channel_graph(model), alone=True) if scored else optimizer
-        model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-        return lambda: model.fit(images, labels, batch_size=batch_size, verbose=0)
+        if scored:
+            optimizer = PruningOptimizer(optimizer, channel_graph(copy), alone=True)
+        copy.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        if len(dropped):
+            optimizer.build(copy.trainable_variables)
+            optimizer.drop(dropped)
+        return lambda: copy.fit(images, labels, batch_size=batch_size, verbose=0)
 
-    actions = {"plain": fitting(False), "scored": fitting(True)}
+    none = gone[:0]
+    actions = {
+        "plain": fitting(whole, False, none),
+        "scored": fitting(whole, True, none),
+        "scored, held at zero": fitting(whole, True, gone),
+        "scored, cut out": fitting(remove_units(channel_graph(whole), gone), True, none),
+    }
     timings = {name: [] for name in actions}
     for turn in range(rounds + 1):
         for name in list(actions) if turn % 2 else reversed(actions):
@@ -118,15 +136,18 @@ def scoring(rounds: int, size: int = 80, batch_size: int = 32, steps: int = 6) -
             actions[name]()
             if turn:  # the first round traces and compiles
                 timings[name].append((time.perf_counter() - started, time.process_time() - worked))
-    result = {"seconds_and_core_seconds": timings}
-    for place, kind in enumerate(("seconds", "core_seconds")):
-        shares = [two[place] / one[place] for one, two in zip(timings["plain"], timings["scored"], strict=True)]
-        result[f"share_of_{kind}"] = statistics.median(shares)
-        print(
-            f"step of SqueezeNet, {size}x{size}, {batch_size} images, {kind.replace('_', ' ')}: scored / plain "
-            f"{statistics.median(shares):.3f} ({min(shares):.3f} to {max(shares):.3f}, {rounds} rounds)"
-        )
-    return result
+    print(f"step of SqueezeNet, {size}x{size}, {batch_size} images, {precision}, {rounds} rounds:")
+    shares = {name: {} for name in actions}
+    for place, kind in enumerate(("seconds", "core seconds")):
+        for name, found in timings.items():
+            own = [one[place] / two[place] for one, two in zip(found, timings["plain"], strict=True)]
+            shares[name][kind] = statistics.median(own)
+            milliseconds = 1e3 * statistics.median(each[place] for each in found) / count
+            print(
+                f"  {name:21} {milliseconds:7.1f} ms ({kind}), share of plain {statistics.median(own):.3f} "
+                f"({min(own):.3f} to {max(own):.3f})"
+            )
+    return {"seconds_and_core_seconds": timings, "shares_of_plain": shares}
 
 
 if __name__ == "__main__":

@@ -188,15 +188,17 @@ def pruning_curve(
     path: str | os.PathLike,
     title: str = "",
     spreads: Mapping[str, Sequence[float]] | None = None,
+    counted: str = "filters",
 ) -> None:
     """Draws how figures of a network change as filters go.
 
     Args:
-        removed: shares of the filters removed, 0..1, ascending.
+        removed: shares removed of what is counted, 0..1, ascending.
         curves: name -> a share in 0..1 for each of `removed`, such as accuracies and EERs.
         path: the picture to write; written beside and then renamed.
         title: a line above it.
         spreads: name of a curve -> how far it spreads to either side at each of `removed`, drawn as a band.
+        counted: what `removed` are shares of.
 
     Raises:
         ValueError: there are no curves, or one, or a spread, is not as long as `removed`.
@@ -204,7 +206,7 @@ def pruning_curve(
     Example:
         >>> pruning_curve([0.0, 0.2, 0.4], {"EER": [0.10, 0.10, 0.12]}, "pruning.png")
     """
-    _curves([100 * share for share in removed], curves, path, title, "filters removed, %", "removed", spreads or {})
+    _curves([100 * share for share in removed], curves, path, title, f"{counted} removed, %", "removed", spreads or {})
 
 
 def bits_curve(

@@ -13,7 +13,7 @@ the runs counted), mean and standard deviation over each score's runs, the same 
 examples:
   python training/compare_pruning.py runs/taylor-* runs/l2-* runs/random-* --out runs/compared
 """
-FIGURES = ("accuracy", "EER")  # what the names of the compared figures begin with
+FIGURES = ("accuracy", "balanced", "EER")  # what the names of the compared figures begin with
 COUNTED = {"ratio": "filters", "params": "parameters", "macs": "MACs", "bytes": "weight bytes"}
 NEAR = 0.02  # share by which cuts of the same limit may leave different amounts: filters don't cost the same
 
@@ -45,7 +45,7 @@ def main(runs: list[str], out: str) -> None:
     for name in names:
         curves = {score: [row[name]["mean"] for row in rows] for score, rows in compared.items()}
         spreads = {score: [row[name]["deviation"] or 0 for row in rows] for score, rows in compared.items()}
-        pruning_curve(removed, curves, folder / f"{name.replace(' ', '-')}.png", name, spreads)
+        pruning_curve(removed, curves, folder / f"{name.replace(' ', '-')}.png", name, spreads, counted)
     print(f"wrote {folder / 'compared'}.md, .json and {len(names)} pictures")
 
 
@@ -54,13 +54,19 @@ def compare(runs: list[str]) -> tuple[str, dict[str, list[dict]]]:
 
     Raises:
         FileNotFoundError: a run has no table of a pruning.
-        ValueError: the runs differ in more than seed and score, or in how much their cuts left.
+        ValueError: the runs differ in more than seed and score, or in how much their cuts left, or scores of one seed
+            began with different networks.
     """
     groups: dict[str, list[str]] = {}
+    begun: dict[int, tuple[str, str]] = {}  # seed -> a run, and the network that it began with
     for run in runs:
         if not (Path(run) / "pruning.json").is_file():
             raise FileNotFoundError(f"{Path(run) / 'pruning.json'}: not there; let prune.py end first")
-        groups.setdefault(recipe_of(Path(run))["pruning"]["importance"], []).append(run)
+        recipe = recipe_of(Path(run))
+        groups.setdefault(recipe["pruning"]["importance"], []).append(run)
+        other, network = begun.setdefault(recipe["seed"], (run, recipe["trained"]))
+        if network != recipe["trained"]:
+            raise ValueError(f"{run}: began with another trained network than {other}, of the same seed")
     compared = {score: merged_runs(group) for score, group in groups.items()}
     first, *others = groups
     target = recipe_of(Path(groups[first][0]))["pruning"]

@@ -16,7 +16,7 @@ examples:
   python training/spread.py runs/squeezer-* --out squeezer.md
 """
 TABLES = ("compression.json", "quantization.json", "pruning.json")
-OF_A_SEED = {"seed", "trained", "teacher_weights", "teacher_outputs"}  # what seeds' recipes may differ in
+OF_A_SEED = {"seed", "trained", "teacher_weights"}  # what seeds' recipes may differ in
 SHARES = ("accuracy", "balanced", "EER", "TAR", "share", "least zeros", "majority")  # in 0..1, shown in %
 
 
@@ -47,13 +47,16 @@ def merged_runs(runs: list[str]) -> list[dict]:
 
     Raises:
         FileNotFoundError: a run has no table.
-        ValueError: a run is given twice, has other rows, or differs in more than its seed.
+        ValueError: a run or a seed is given twice, a run has other rows, or differs in more than its seed.
     """
     if len({Path(run).resolve() for run in runs}) < len(runs):
         raise ValueError(f"a run is given twice: {', '.join(runs)}")
     tables = [_table(Path(run)) for run in runs]
     for run in runs[1:]:
         check_alike(Path(runs[0]), Path(run))
+    seeds = [recipe_of(Path(run))["seed"] for run in runs] if len(runs) > 1 else []
+    if len(set(seeds)) < len(seeds):
+        raise ValueError(f"seeds {', '.join(map(str, seeds))} of {', '.join(runs)}: one is there twice")
     rows = {str(run): [row["model"] for row in table] for run, table in zip(runs, tables, strict=True)}
     odd = next((run for run in rows if rows[run] != rows[runs[0]]), None)
     if odd:
@@ -83,7 +86,10 @@ def _table(folder: Path) -> list[dict]:
     found = [folder / name for name in TABLES if (folder / name).is_file()]
     if not found:
         raise FileNotFoundError(f"{folder}: holds none of {', '.join(TABLES)}; let prune.py or quantize.py end first")
-    return json.loads(found[0].read_text(encoding="utf-8"))
+    try:
+        return json.loads(found[0].read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{found[0]}: is damaged: {error}") from error
 
 
 def check_alike(first: Path, other: Path, pruning: dict | None = None) -> None:

@@ -74,6 +74,10 @@ def test_mistakes_are_one_line(runs, tmp_path):
 
 
 def test_only_seeds_of_one_recipe_are_averaged_and_none_twice(runs, tmp_path):
+    recipe = json.loads((runs[2] / "recipe.yaml").read_text())
+    (runs[2] / "recipe.yaml").write_text(json.dumps(recipe | {"seed": 0}))
+    done = run(runs[0], runs[2])
+    assert done.returncode == 2 and "seeds 0, 0 of " in done.stderr
     done = run(runs[0], tmp_path / "run-1" / ".." / "run-0")
     assert done.returncode == 2 and "a run is given twice" in done.stderr
     done = run(*runs, "--out", tmp_path / "table.json")
