@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import program
-from spread import check_alike, merged_runs, recipe_of, shown
+from spread import check_alike, merged_runs, shown
+from written_recipe import NAME, read_recipe
 
 DESCRIPTION = """\
 Sets runs of prune.py side by side that differ in how filters were scored (--pruning.importance) and in their seeds: a
@@ -62,14 +63,14 @@ def compare(runs: list[str]) -> tuple[str, dict[str, list[dict]]]:
     for run in runs:
         if not (Path(run) / "pruning.json").is_file():
             raise FileNotFoundError(f"{Path(run) / 'pruning.json'}: not there; let prune.py end first")
-        recipe = recipe_of(Path(run))
+        recipe = read_recipe(Path(run) / NAME)
         groups.setdefault(recipe["pruning"]["importance"], []).append(run)
         other, network = begun.setdefault(recipe["seed"], (run, recipe["trained"]))
         if network != recipe["trained"]:
             raise ValueError(f"{run}: began with another trained network than {other}, of the same seed")
     compared = {score: merged_runs(group) for score, group in groups.items()}
     first, *others = groups
-    target = recipe_of(Path(groups[first][0]))["pruning"]
+    target = read_recipe(Path(groups[first][0]) / NAME)["pruning"]
     counted = next(name for option, name in COUNTED.items() if target[option] is not None)
     left = [row[counted]["mean"] for row in compared[first]]
     for score in others:

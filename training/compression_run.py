@@ -14,7 +14,7 @@ import session
 import teaching
 import tensorflow as tf
 import tfmot_training
-from compression import Clustering, Int8, Sparsity
+from compression_recipe import Clustering, Int8, Sparsity
 from compression_table import kernel_names
 from recipe import Distillation, Recipe, as_plain
 from run_folder import check_same
@@ -57,7 +57,7 @@ class CompressionRun:
             figures = [f"{value} {name}" for name, value in report.figures.items()]
             figures += [f"{count} left, as {reason}" for reason, count in left.items()]
             lines.append(f"{report.step}: {', '.join(figures)}")
-        return "\n".join([*lines, f"{self.recipe.epochs} epochs each"])
+        return "\n".join([*lines, f"{self.recipe.epochs} epochs each, {self.teach.summary}"])
 
     def compress(self, folder: pathlib.Path, resume: bool, verbose: int) -> None:
         """Takes the steps that are not there yet, each a .keras or .tflite file in `folder`."""

@@ -73,10 +73,10 @@ def main(
 
     training = session.prepare(recipe, celeba, teach)
     print(training.summary())
-    print(f"taught by {model.name} of {model.count_params():,} parameters")
+    print(taught.summary)
     if dry_run:
         return
-    with run_folder.working(folder, written):
+    with run_folder.working(folder, written, resume):
         batches = None
         if distillation.views:
             from tfslim.distillation.cached_batches import taught_batches

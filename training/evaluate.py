@@ -1,10 +1,13 @@
 """Evaluates models: attributes, whose face it is, or whether two faces are of one person."""
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import program
 from results import display_names
+
+if TYPE_CHECKING:
+    from trained_split import Split
 
 DESCRIPTION = """\
 Evaluates models. Prints tables and writes them as JSON and CSV, with charts; several models are compared.
@@ -85,8 +88,8 @@ def main(
 
     if part == "auto" and task != "verification":
         part = "test"
-    split, split_seed = _split(files, seed) if split == "auto" else (split, seed)
-    where = {"names": names, "files": files, "data": data, "split": split, "split_seed": split_seed}
+    parted, why = _split(files, split, seed)
+    where = {"names": names, "files": files, "data": data, "split": parted, "why": why}
     how = {"out": out, "batch_size": batch_size, "on_error": on_error}
     if task == "attributes":
         from evaluate_attributes import check_thresholds, evaluate_attributes
@@ -104,14 +107,23 @@ def main(
         evaluate_verification(**where, part=part, **drawing, distance=distance, **how)
 
 
-def _split(files: list[Path], seed: int) -> tuple[str, int]:
-    """How the images were parted when the models were trained, and the seed of that."""
-    from trained_split import trained_split
+def _split(files: list[Path], asked: str, seed: int) -> tuple["Split", str]:
+    """How to part the images, and why so: left open, as when the models were trained."""
+    from trained_split import split_of, trained_split
 
-    known = {file: found for file in files if (found := trained_split(file))}
+    if asked != "auto":
+        return split_of(asked, seed), "as asked for"
+    try:
+        found = {file: trained_split(file) for file in files}
+    except ValueError as error:
+        raise ValueError(f"{error}; mend it, or say --split") from error
+    known = {file: split for file, split in found.items() if split}
     if len(set(known.values())) > 1:
         raise ValueError(f"{' and '.join(map(str, known))} were trained on other splits: evaluate them apart")
-    return next(iter(known.values()), ("official", seed))
+    untold = ", ".join(str(file) for file in found if file not in known)
+    reasons = [f"as in the training of {', '.join(map(str, known))}"] if known else []
+    reasons += [f"no people.json or recipe.yaml tells of the training of {untold}"] if untold else []
+    return next(iter(known.values()), split_of("official", seed)), "; ".join(reasons)
 
 
 def _kind(files: list[Path]) -> str:

@@ -7,6 +7,8 @@ from progress import progress_bar
 from results import percent, print_skipped, result_folders, write_json, write_rows
 
 if TYPE_CHECKING:
+    from trained_split import Split
+
     from tfslim.answers import Answers
     from tfslim.data import CelebA
     from tfslim.metrics import AttributeTable
@@ -37,8 +39,8 @@ def evaluate_attributes(
     names: list[str],
     files: list[Path],
     data: str,
-    split: str,
-    split_seed: int,
+    split: "Split",
+    why: str,
     part: str,
     thresholds: str,
     save_thresholds: bool,
@@ -46,12 +48,15 @@ def evaluate_attributes(
     batch_size: int,
     on_error: str,
 ) -> None:
-    """Prints and writes each model's figures by attribute, and compares the models' means; arguments as evaluate.py."""
+    """Prints and writes each model's figures by attribute, and compares the models' means.
+
+    Arguments as evaluate.py; `why` says why the images are parted by `split`.
+    """
     from tfslim.answers import check_attributes, label_columns
     from tfslim.data import CelebA
     from tfslim.predictor import load_predictor
 
-    celeba = CelebA(data, split=split, seed=split_seed, on_error=on_error)
+    celeba = CelebA(data, split=split.kind, seed=split.seed, on_error=on_error)
     check_attributes(celeba)
     for needed in {part, "validation"} if thresholds in CHOSEN else {part}:
         celeba.part(needed)  # an empty part is told before models are loaded
@@ -59,6 +64,7 @@ def evaluate_attributes(
     for predictor in predictors:
         label_columns(predictor, celeba)
     folders = result_folders(files, out, f"evaluation-{part}")
+    print(f"{split}: {why}")
 
     results = []
     for name, file, folder, predictor in zip(names, files, folders, predictors, strict=True):
@@ -68,8 +74,9 @@ def evaluate_attributes(
         elif thresholds in CHOSEN:
             limits = _chosen_thresholds(thresholds, _answers(name, predictor, celeba, "validation", batch_size))
         answers = _answers(name, predictor, celeba, part, batch_size)
-        settings = {"data": data, "split": split, "split_seed": split_seed, "part": part, "thresholds": thresholds}
-        results.append(_report(name, file, answers, limits, folder, settings))
+        settings = {"data": data, "split": split.kind, "split_seed": split.seed, "part": part}
+        settings |= {"thresholds": thresholds}
+        results.append(_report(name, file, answers, limits, folder, settings, split))
         if save_thresholds:
             _save_thresholds(file, answers, limits)
     if len(results) > 1:
@@ -90,7 +97,7 @@ def _chosen_thresholds(rule: str, answers: "Answers") -> list[float]:
     return [float(limit) for limit in choose(answers.labels, answers.logits, answers.names)]
 
 
-def _report(name: str, file: Path, answers: "Answers", limits, folder: Path, settings: dict) -> dict:
+def _report(name: str, file: Path, answers: "Answers", limits, folder: Path, settings: dict, split: "Split") -> dict:
     """Prints a model's tables, writes its files and gives what the comparison needs."""
     import rich
 
@@ -105,7 +112,8 @@ def _report(name: str, file: Path, answers: "Answers", limits, folder: Path, set
     result = {"model": name, "file_bytes": file.stat().st_size, **settings, **table.to_dict()}
     result |= {"means_by_thresholds": means, "skipped": answers.skipped}
 
-    rich.print(_attribute_table(f"{name}: {table.images:,} images of the {settings['part']} part, %", table))
+    title = f"{name}: {table.images:,} images of the {settings['part']} part ({split}), %"
+    rich.print(_attribute_table(title, table))
     if len(means) > 1:
         rich.print(_means_table(f"{name}: means, %", means))
     print_skipped(answers.skipped)

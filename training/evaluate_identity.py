@@ -7,6 +7,8 @@ from progress import progress_bar
 from results import percent, print_skipped, result_folders, write_json, write_rows
 
 if TYPE_CHECKING:
+    from trained_split import Split
+
     from tfslim.data import CelebA, Records
     from tfslim.identifier import Identifier
 
@@ -17,14 +19,17 @@ def evaluate_identity(
     names: list[str],
     files: list[Path],
     data: str,
-    split: str,
-    split_seed: int,
+    split: "Split",
+    why: str,
     part: str,
     out: str | None,
     batch_size: int,
     on_error: str,
 ) -> None:
-    """Prints and writes how often each model names the right person of a part; arguments as evaluate.py."""
+    """Prints and writes how often each model names the right person of a part.
+
+    Arguments as evaluate.py; `why` says why the images are parted by `split`.
+    """
     import rich
     import rich.table
     from rich.markup import escape
@@ -32,20 +37,21 @@ def evaluate_identity(
     from tfslim.data import CelebA
     from tfslim.identifier import load_identifier
 
-    celeba = CelebA(data, split=split, seed=split_seed, on_error=on_error)
+    celeba = CelebA(data, split=split.kind, seed=split.seed, on_error=on_error)
     records = celeba.part(part)
     if records.identities is None:
         raise ValueError(f"{celeba.folder}: there are no identities in this data (no identity_CelebA.txt)")
     identifiers = [load_identifier(file, batch_size) for file in files]
     known = [identifier.people.known(records, part, identifier.path) for identifier in identifiers]
     folders = result_folders(files, out, f"evaluation-{part}")
+    print(f"{split}: {why}")
 
-    shown = rich.table.Table("model", title=f"whose face it is: {part} part, %")
+    shown = rich.table.Table("model", title=f"whose face it is: {part} part ({split}), %")
     for head in ("people", "images", *HEADS.values()):
         shown.add_column(head, justify="right")
     rows, skipped = [], {}
     for name, folder, identifier, theirs in zip(names, folders, identifiers, known, strict=True):
-        settings = {"data": data, "split": split, "split_seed": split_seed, "part": part}
+        settings = {"data": data, "split": split.kind, "split_seed": split.seed, "part": part}
         settings |= {"unknown_images": len(records) - len(theirs)}
         result = _report(name, identifier, celeba, theirs, folder, settings, batch_size)
         skipped |= result["skipped"]

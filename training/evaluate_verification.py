@@ -8,6 +8,7 @@ from results import percent, print_skipped, result_folders, write_json, write_ro
 
 if TYPE_CHECKING:
     import numpy as np
+    from trained_split import Split
 
     from tfslim.data.people import People
     from tfslim.data.records import Records
@@ -25,8 +26,8 @@ def evaluate_verification(
     names: list[str],
     files: list[Path],
     data: str,
-    split: str,
-    split_seed: int,
+    split: "Split",
+    why: str,
     part: str,
     seed: int,
     pairs_file: str | None,
@@ -38,14 +39,15 @@ def evaluate_verification(
 ) -> None:
     """Prints, writes and draws how well each model tells whether two images show the same person.
 
-    Arguments as evaluate.py; `part` auto is the people held out of training where there are any, else the test part.
+    Arguments as evaluate.py; `part` auto is the people held out of training where there are any, else the test part;
+    `why` says why the images are parted by `split`.
     """
     from tfslim.data.people import read_people
     from tfslim.embedder import load_embedder
     from tfslim.verification_plots import det_plot, roc_plot
 
     whom = [read_people(file) for file in files]
-    pairs, source, what = _pairs(files, whom, data, split, split_seed, part, seed, pairs_file, template, on_error)
+    pairs, source, what, of = _pairs(files, whom, data, split, why, part, seed, pairs_file, template, on_error)
     embedders = [load_embedder(file, batch_size) for file in files]
     side = "single images" if template == 1 else f"templates of {template} images"
     folder_name = "-".join(["verification", *what.split(), *(["templates-of", str(template)] if template > 1 else [])])
@@ -62,7 +64,7 @@ def evaluate_verification(
         counts |= {"existing_pairs": pairs.existing, "skipped": left_out}
         write_json(folder / f"{name}.json", result | counts)
         rows.append({"model": name, "file_bytes": file_bytes, **table.row()})
-    _print(f"{what}, {side}, {distance.replace('_', '-')}", tables, pairs)
+    _print(f"{what}{of}, {side}, {distance.replace('_', '-')}", tables, pairs)
     print_skipped(skipped)
     title = f"{what}, {side}"
     det_plot(curves, folders[0] / "det.png", title)
@@ -77,15 +79,15 @@ def _pairs(
     files: list[Path],
     whom: list["People | None"],
     data: str,
-    split: str,
-    split_seed: int,
+    split: "Split",
+    why: str,
     part: str,
     seed: int,
     pairs_file: str | None,
     template: int,
     on_error: str,
-) -> tuple["Pairs", "ImageFolder | ImageArchive", str]:
-    """The pairs, where their images lie, and what to call them."""
+) -> tuple["Pairs", "ImageFolder | ImageArchive", str, str]:
+    """The pairs, where their images lie, what to call them, and of which split they are, if of any."""
     from tfslim.data.celeba import CelebA
     from tfslim.data.listing import find_label_file
     from tfslim.data.people_folders import PeopleFolder, people_folder
@@ -93,24 +95,26 @@ def _pairs(
 
     folder = Path(data)
     if pairs_file:
-        return _listed_pairs(folder, pairs_file, on_error), PeopleFolder(folder), Path(pairs_file).stem
+        return _listed_pairs(folder, pairs_file, on_error), PeopleFolder(folder), Path(pairs_file).stem, ""
     if folder.is_dir() and not any(find_label_file(folder, stem) for stem in ("identity_CelebA", "list_attr_celeba")):
         if part != "auto":
             raise ValueError(f"--part {part}: {folder} is a folder of people without label files, so it has no parts")
-        return pairs(people_folder(folder), template=template, seed=seed), PeopleFolder(folder), folder.resolve().name
+        drawn = pairs(people_folder(folder), template=template, seed=seed)
+        return drawn, PeopleFolder(folder), folder.resolve().name, ""
     if part == "auto":
         part = HELD_OUT if any(people and people.held_out for people in whom) else "test"
     if part == HELD_OUT:
         # Held-out people were in no part, so all their images count, and any split has them all.
         celeba = CelebA(folder, split="7:2:1", on_error=on_error)
         records = held_out_records(celeba, _held_out_numbers(files, whom))
-        return pairs(records, template=template, seed=seed), celeba.source, HELD_OUT_PEOPLE
-    celeba = CelebA(folder, split=split, seed=split_seed, on_error=on_error)
+        return pairs(records, template=template, seed=seed), celeba.source, HELD_OUT_PEOPLE, ""
+    celeba = CelebA(folder, split=split.kind, seed=split.seed, on_error=on_error)
     records = celeba.part(part)
     trained_on = set().union(*(people.identities for people in whom if people)) & set(records.identities.tolist())
     if trained_on:
         print(f"note: {len(trained_on)} people of this part were trained on, so these figures flatter the models")
-    return pairs(records, template=template, seed=seed), celeba.source, f"{part} part"
+    print(f"{split}: {why}")
+    return pairs(records, template=template, seed=seed), celeba.source, f"{part} part", f" ({split})"
 
 
 def _listed_pairs(folder: Path, pairs_file: str, on_error: str) -> "Pairs":

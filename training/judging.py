@@ -1,14 +1,17 @@
 """How well a model does on images that were not trained on, for the tables of prune.py and quantize.py."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from recipe import Recipe
 
 from tfslim.data.celeba import CelebA
 
 if TYPE_CHECKING:
+    from tfslim.data.records import Records
+    from tfslim.data.verification_pairs import Pairs
     from tfslim.embedder import Embedder
     from tfslim.identifier import Identifier
 
@@ -27,7 +30,10 @@ def judge_of(recipe: Recipe) -> Judge:
 
 
 def _identity(file: Path, celeba: CelebA, everyone: CelebA | None) -> dict[str, float | None]:
-    """Shares: naming people of the test part, and for .keras files telling apart people held out of training."""
+    """Shares: naming people of the test part, and for .keras files telling apart people held out of training.
+
+    Where these have too few images for templates, there are no figures of templates.
+    """
     from tfslim.identifier import identify
 
     identifier, embedder = _opened(file)
@@ -59,7 +65,6 @@ def _opened(file: Path) -> tuple["Identifier", "Embedder | None"]:
 def _told_apart(embedder: "Embedder", everyone: CelebA, held_out: tuple[int, ...]) -> dict[str, float | None]:
     from evaluate_verification import held_out_records
 
-    from tfslim.data.verification_pairs import pairs
     from tfslim.embedder import embed_files
     from tfslim.pair_scores import pair_scores
     from tfslim.verification import verification_table
@@ -67,7 +72,9 @@ def _told_apart(embedder: "Embedder", everyone: CelebA, held_out: tuple[int, ...
     records, figures = held_out_records(everyone, held_out), {}
     embedded = embed_files(embedder, everyone.source, records.files.tolist(), on_error=everyone.on_error)
     for size in (1, TEMPLATE):
-        judged = pairs(records, template=size, seed=0).without(embedded.skipped)
+        judged = _pairs(records, size, embedded.skipped)
+        if judged is None:
+            continue
         scores = pair_scores(embedded, judged)
         verified = verification_table(scores, judged.genuine)
         name = "single images" if size == 1 else f"templates of {size}"
@@ -75,6 +82,17 @@ def _told_apart(embedder: "Embedder", everyone: CelebA, held_out: tuple[int, ...
         tar = verified.tar[1]
         figures[f"TAR@FAR {tar.far:g} {name}"] = tar.tar if tar.resolved else None
     return figures
+
+
+def _pairs(records: "Records", template: int, skipped: Collection[str]) -> "Pairs | None":
+    """All pairs of templates; None where people have too few images for pairs of one person and pairs of two."""
+    from tfslim.data.verification_pairs import pairs
+
+    templates = np.unique(records.identities, return_counts=True)[1] // template
+    if templates.max() < 2 or np.count_nonzero(templates) < 2:
+        return None
+    judged = pairs(records, template=template, seed=0).without(skipped)
+    return judged if judged.genuine.any() and not judged.genuine.all() else None
 
 
 def _attributes(file: Path, celeba: CelebA) -> dict[str, float | None]:

@@ -62,7 +62,7 @@ def main(
     if dry_run:
         return
     verbose = 1 if sys.stdout.isatty() else 2
-    with run_folder.working(folder, run.written):
+    with run_folder.working(folder, run.written, resume):
         run.prune(folder, verbose)
         run.fine_tune(folder, resume, verbose)
         run.write_table(folder)

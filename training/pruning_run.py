@@ -2,7 +2,6 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -62,7 +61,7 @@ class PruningRun:
     pruning: Pruning
     model: keras.Model
     file: pathlib.Path
-    teach: Callable[[keras.Model], keras.Model]
+    teach: teaching.Teaching
     written: dict
     cuts: list[Cut]
 
@@ -75,7 +74,7 @@ class PruningRun:
             f"{self.model.name}: {cost.params:,} parameters, {cost.macs / 1e6:.2f}M MACs; "
             f"{graph.prunable_count:,} of {graph.filter_count:,} filters can be removed\n"
             f"by {self.pruning.importance} to at most {self.cuts[-1].limit:,.0f} {counted} in {drops} drops, one every "
-            f"{every}, and {len(self.cuts)} cuts; then {self.recipe.epochs} epochs"
+            f"{every}, and {len(self.cuts)} cuts; then {self.recipe.epochs} epochs, {self.teach.summary}"
         )
 
     def prune(self, folder: pathlib.Path, verbose: int) -> None:

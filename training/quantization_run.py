@@ -1,11 +1,12 @@
 """A run that ends with a network in few bits: snapped, trained on, snapped exactly, packed and compared."""
 
+import contextlib
 import dataclasses
-import json
+import functools
 import pathlib
-from collections.abc import Callable
 
 import keras
+import numpy as np
 import rich
 import rich.table
 import session
@@ -13,13 +14,15 @@ import teaching
 from judging import judge_of
 from progress import progress_bar
 from recipe import Distillation, Quantization, Recipe
-from results import percent, write_json, write_rows
+from results import percent, read_json, write_json, write_rows
 from run_folder import check_same
 
 import tfslim
 from tfslim.atomic import replacing
 from tfslim.batch_statistics import reestimate_statistics
 from tfslim.data.celeba import CelebA
+from tfslim.data.images import ImageError
+from tfslim.data.loading import each_image
 from tfslim.distillation import fingerprint
 from tfslim.model_files import load_keras_file
 from tfslim.quantization import Codec, QuantizingOptimizer, allocate_bits, plan_codecs
@@ -39,7 +42,7 @@ class QuantizationRun:
     quantization: Quantization
     model: keras.Model
     file: pathlib.Path
-    teach: Callable[[keras.Model], keras.Model]
+    teach: teaching.Teaching
     written: dict
     plan: dict[str, Codec]
     snapped: keras.Model
@@ -56,7 +59,7 @@ class QuantizationRun:
             f"{self.model.name}: {4 * self.model.count_params():,} bytes of weights; "
             f"{figures['weight bytes']:,} as {asked.codec}, "
             f"{bits}, {asked.scope}\n"
-            f"then {self.recipe.epochs} epochs"
+            f"then {self.recipe.epochs} epochs, {self.teach.summary}"
         )
 
     def compress(self, folder: pathlib.Path, resume: bool, verbose: int) -> None:
@@ -77,8 +80,13 @@ class QuantizationRun:
             # Snapped weights shift what batch normalisation sees.
             reestimate_statistics(self.snapped, training.still_batches("train").take(session.STATISTICS_BATCHES))
         _save(tfslim.quantize_weights(self.snapped, self.plan)[0], folder / "post-training.keras")
-        session.fit(training, folder, resume, verbose, step="quantize")
-        exact, report = tfslim.quantize_weights(load_keras_file(folder / "model.keras"), plans[0])
+        # What was killed before the report is there goes on to the exact values with --resume.
+        finish = functools.partial(self._finish, folder, plans[0])
+        session.fit(training, folder, resume, verbose, step="quantize", finish=finish)
+
+    def _finish(self, folder: pathlib.Path, plan: dict[str, Codec]) -> None:
+        """Gives the trained network the codebooks' exact values, and packs it."""
+        exact, report = tfslim.quantize_weights(load_keras_file(folder / "model.keras"), plan)
         _save(exact, folder / "model.keras")
         print(report)
         packed = tfslim.save_packed(exact, folder / "model.tfslim", entropy_coding=self.quantization.entropy_coding)
@@ -135,14 +143,34 @@ def _plan(model: keras.Model, asked: Quantization, celeba: CelebA, begun: pathli
     if asked.budget is None:
         return plan_codecs(model, asked.codec, asked.bits, **common)
     if begun and (begun / BITS).is_file():
-        return plan_codecs(model, asked.codec, json.loads((begun / BITS).read_text(encoding="utf-8")), **common)
-    images = celeba.arrays("validation", tuple(model.inputs[0].shape[1:3]))[0][: asked.images]
+        return _plan_of(begun / BITS, model, asked.codec, common)
+    images = _images(celeba, asked.images, tuple(model.inputs[0].shape[1:3]))
     with progress_bar("bits by budget") as move:
         plan, report = allocate_bits(
             model, asked.budget, images, codec=asked.codec, bits=asked.choices, progress=move, **common
         )
     print(report)
     return plan
+
+
+def _plan_of(path: pathlib.Path, model: keras.Model, codec: str, common: dict) -> dict[str, Codec]:
+    """The plan of the bits that a run began with."""
+    bits = read_json(path, dict)
+    try:
+        return plan_codecs(model, codec, bits, **common)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path}: damaged: {error}") from error
+
+
+def _images(celeba: CelebA, count: int, size: tuple[int, int]) -> np.ndarray:
+    """The first images of the validation part, (N, height, width, 3) uint8."""
+    files = celeba.part("validation").files[:count].tolist()
+    with contextlib.closing(each_image(celeba.source, files, lambda _, image: celeba.fit(image, size))) as results:
+        found = [image for _, image in results]
+    broken = next((image for image in found if isinstance(image, ImageError)), None)
+    if broken:
+        raise broken
+    return np.stack(found)
 
 
 def _save(model: keras.Model, path: pathlib.Path) -> None:

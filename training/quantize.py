@@ -5,7 +5,7 @@ import sys
 
 import program
 import run_folder
-from compression import Clustering, Int8, Sparsity
+from compression_recipe import Clustering, Int8, Sparsity
 from recipe import Distillation, Quantization, Recipe
 
 DESCRIPTION = """\
@@ -88,7 +88,7 @@ def main(
 
     from tfslim.litert import ConversionError
 
-    with run_folder.working(folder, run.written):
+    with run_folder.working(folder, run.written, resume):
         try:
             run.compress(folder, resume, verbose=1 if sys.stdout.isatty() else 2)
         except ConversionError as error:

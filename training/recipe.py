@@ -1,4 +1,4 @@
-"""What a training recipe says: the typed options of train.py and distill.py that their YAML files fill in."""
+"""What a recipe says of data, network, training, teaching, pruning and few bits: options that YAML files fill in."""
 
 import dataclasses
 from dataclasses import dataclass, field
@@ -90,9 +90,13 @@ class Optimization:
     def __post_init__(self):
         if self.batch_size < 1 or self.learning_rate <= 0 or self.warmup_epochs < 0:
             raise ValueError("batch_size and learning_rate must be above 0, warmup_epochs 0 or more")
-        for name in ("final_rate", "average", "label_smoothing"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name}={getattr(self, name)} is not between 0 and 1")
+        if self.weight_decay < 0 or not 0 <= self.final_rate <= 1:
+            raise ValueError(
+                f"weight_decay={self.weight_decay} must be 0 or more, final_rate={self.final_rate} between 0 and 1"
+            )
+        for name in ("average", "label_smoothing"):  # at 1 the average never moves, and all labels are alike
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)} must be 0 or more and below 1")
 
 
 @dataclass(frozen=True)
@@ -250,6 +254,13 @@ class Recipe:
     cache_gigabytes: float = 2.0
     validate_every: int = 1
     seed: int = 0
+
+    def __post_init__(self):
+        if not self.stages:
+            raise ValueError("stages: at least one is needed")
+        for name, least in (("validate_every", 1), ("cache_gigabytes", 0), ("seed", 0), ("split_seed", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name}={getattr(self, name)}; expected {least} or more")
 
     @property
     def epochs(self) -> int:

@@ -50,6 +50,22 @@ def write_json(path: Path, content: dict | list) -> None:
         Path(beside).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
+def read_json(path: Path, kind: type) -> dict | list:
+    """Reads what `write_json` wrote.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged, or holds something else than a dict or list, whichever `kind` is.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: damaged: {error}") from error
+    if not isinstance(content, kind):
+        raise ValueError(f"{path}: damaged: expected a {kind.__name__}, found a {type(content).__name__}")
+    return content
+
+
 def write_rows(path: Path, rows: list[dict]) -> None:
     """Writes rows of the same keys as CSV; the file is written beside and then renamed."""
     from tfslim.atomic import replacing

@@ -1,12 +1,14 @@
 """What comes before a run: its folder, which must not be overwritten or resumed as another, and its data."""
 
 import contextlib
-import dataclasses
 import pathlib
+import re
 from collections.abc import Iterator
 
 import yaml
-from recipe import Recipe, as_plain
+from compression_recipe import Clustering, Int8, Sparsity
+from recipe import Distillation, Pruning, Quantization, Recipe
+from written_recipe import is_part, read_recipe, with_defaults
 
 from tfslim.atomic import replacing
 from tfslim.data.celeba import CelebA
@@ -18,6 +20,16 @@ FLAGS = {
     "dry_run": "say what would be done, and stop",
 }
 
+STEPS = {
+    "distillation": Distillation,
+    "pruning": Pruning,
+    "quantization": Quantization,
+    "sparsity": Sparsity,
+    "clustering": Clustering,
+    "int8": Int8,
+}
+# Names that tfslim.atomic gives files while they are written.
+UNFINISHED = re.compile(r"\..+-[a-z0-9_]{8}\.(keras|npz|json|yaml|csv|png|tflite|tfslim)")
 
 # Any of these stands for a run, even where its state was removed.
 RESULTS = (
@@ -59,48 +71,62 @@ def check_same(folder: pathlib.Path, recipe: dict) -> None:
 
 
 def differences(folder: pathlib.Path, recipe: dict) -> list[str]:
-    """Names what a run was begun with that `recipe` has otherwise; what one of them does not say is at its default.
+    """Names what a run was begun with that `recipe` has otherwise; options that one of them leaves out are at defaults.
 
-    Where data and teacher lie does not count: they may have been moved. A teacher's weights count.
+    Steps such as pruning, of which a recipe says all or nothing, have defaults only where it has the step. Where data
+    and teacher lie does not count: they may have been moved. A teacher's weights count.
     """
-    with open(folder / "recipe.yaml") as file:
-        before = yaml.safe_load(file)
-    defaults = {
-        field.name: as_plain(
-            dataclasses.asdict(field.default) if dataclasses.is_dataclass(field.default) else field.default
-        )
-        for field in dataclasses.fields(Recipe)
-        if field.default is not dataclasses.MISSING
-    }
-    keys = {*before, *recipe} - {"data", "teacher"}
-    return sorted(key for key in keys if before.get(key, defaults.get(key)) != recipe.get(key, defaults.get(key)))
+    before, now = (_whole(said) for said in (read_recipe(folder / "recipe.yaml"), recipe))
+    keys = {*before, *now} - {"data", "teacher"}
+    return sorted(key for key in keys if before.get(key) != now.get(key))
+
+
+def _whole(recipe: dict) -> dict:
+    steps = {name: with_defaults(STEPS[name], recipe[name]) for name in STEPS if isinstance(recipe.get(name), dict)}
+    return with_defaults(Recipe, recipe) | steps
 
 
 @contextlib.contextmanager
-def working(folder: pathlib.Path, recipe: dict) -> Iterator[None]:
+def working(folder: pathlib.Path, recipe: dict, resume: bool) -> Iterator[None]:
     """Begins or goes on with a run, while other processes are kept out of its folder.
 
     Removes what a process that was killed while it wrote has left there. The workers of multi_worker_mirrored are
     processes that share a folder.
 
+    Args:
+        folder: the run folder.
+        recipe: what the run is begun with.
+        resume: as for `check_folder`, which looks again here, as others may have worked there since.
+
     Raises:
         BlockingIOError: another process is at work in the folder.
+        ValueError: the folder holds a run that would be overwritten, or another recipe's.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    shared = recipe["strategy"] == "multi_worker_mirrored"
-    with contextlib.nullcontext() if shared else locked(folder):
-        parts = [path for path in folder.iterdir() if path.is_dir() and not (path / "recipe.yaml").exists()]
-        for place in () if shared else (folder, *parts):
-            for left in (*place.glob(".model-*.keras"), *place.glob(".state-*.npz")):
-                left.unlink()
+    if recipe["strategy"] == "multi_worker_mirrored":
         begin(folder, recipe)
         yield
+        return
+    with locked(folder):
+        check_folder(folder, resume)
+        if resume:
+            check_same(folder, recipe)
+        _remove_unfinished(folder)
+        begin(folder, recipe)
+        yield
+
+
+def _remove_unfinished(folder: pathlib.Path) -> None:
+    for place in (folder, *(path for path in folder.iterdir() if path.is_dir() and is_part(path))):
+        for path in place.iterdir():
+            if UNFINISHED.fullmatch(path.name) and path.is_file():
+                path.unlink()
 
 
 def begin(folder: pathlib.Path, recipe: dict) -> None:
     """Makes the folder and writes the recipe into it."""
     folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / "recipe.yaml") as path, open(path, "w") as file:
+    with replacing(folder / "recipe.yaml") as path, open(path, "w", encoding="utf-8") as file:
         yaml.safe_dump(recipe, file, sort_keys=False)
 
 

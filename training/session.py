@@ -109,8 +109,6 @@ def prepare(
         around: puts an optimizer around the recipe's own, for the copy that is trained.
     """
     stages, optimization = recipe.stages, recipe.optimization
-    if not stages:
-        raise ValueError("stages: at least one is needed")
     check_amounts(recipe, celeba)
     task = make_task(recipe, celeba)
     keras.utils.set_random_seed(recipe.seed)
@@ -141,8 +139,7 @@ def check_amounts(recipe: Recipe, celeba: CelebA) -> None:
     images, batch = len(celeba.part("train")), recipe.optimization.batch_size
     if batch > images:
         raise ValueError(f"batch_size={batch} is more than the {images} training images")
-    if not len(celeba.part("validation")):
-        raise ValueError(f"{celeba.folder}: the validation part is empty, so the best model can't be chosen")
+    celeba.part("validation")  # raises if it is empty
 
 
 def fit(
@@ -152,8 +149,9 @@ def fit(
     verbose: int,
     batches: Callable[[Stage, range], tf.data.Dataset] | None = None,
     step: str = "train",
-) -> Report:
-    """Runs or resumes the training and writes the run folder; returns what it also saves as report.json.
+    finish: Callable[[], None] = lambda: None,
+) -> None:
+    """Runs or resumes the training and writes the run folder, report.json last.
 
     Args:
         training: what `prepare` made.
@@ -162,6 +160,7 @@ def fit(
         verbose: as for Keras' `fit`.
         batches: stage and epochs -> their batches; `training.batches` by default.
         step: what the report calls this.
+        finish: does what is still to be done with the trained model.keras.
     """
     recipe, task = training.recipe, training.task
     task.name_outputs(folder, resume)
@@ -195,7 +194,8 @@ def fit(
             )
     with naming_broken_images(training.celeba):  # an epoch leaves out what does not fill a batch
         accuracy = checkpoint.finish_with(training.still_batches("train").take(STATISTICS_BATCHES))
-    return _report(training, checkpoint, folder, accuracy, step)
+    finish()
+    _report(training, checkpoint, folder, accuracy, step)
 
 
 @contextlib.contextmanager
@@ -212,7 +212,7 @@ def naming_broken_images(celeba: CelebA) -> Iterator[None]:
         raise
 
 
-def _report(training: Training, checkpoint: Checkpoint, folder: pathlib.Path, measured: float, step: str) -> Report:
+def _report(training: Training, checkpoint: Checkpoint, folder: pathlib.Path, measured: float, step: str) -> None:
     rows = checkpoint.history
     report = Report(
         step=step,
@@ -228,7 +228,6 @@ def _report(training: Training, checkpoint: Checkpoint, folder: pathlib.Path, me
     )
     report.save(folder / "report.json")
     print(report)
-    return report
 
 
 def _faster_layers(strategy: str) -> dict[type, type] | None:

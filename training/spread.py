@@ -1,10 +1,10 @@
 """Puts the tables of several runs of one recipe together: mean and spread over the seeds; see `--help`."""
 
-import json
 import statistics
 from pathlib import Path
 
 import program
+from written_recipe import NAME, read_recipe
 
 DESCRIPTION = """\
 Puts the tables together that prune.py or quantize.py wrote for several seeds of one recipe: for every row and figure
@@ -54,7 +54,7 @@ def merged_runs(runs: list[str]) -> list[dict]:
     tables = [_table(Path(run)) for run in runs]
     for run in runs[1:]:
         check_alike(Path(runs[0]), Path(run))
-    seeds = [recipe_of(Path(run))["seed"] for run in runs] if len(runs) > 1 else []
+    seeds = [read_recipe(Path(run) / NAME)["seed"] for run in runs] if len(runs) > 1 else []
     if len(set(seeds)) < len(seeds):
         raise ValueError(f"seeds {', '.join(map(str, seeds))} of {', '.join(runs)}: one is there twice")
     rows = {str(run): [row["model"] for row in table] for run, table in zip(runs, tables, strict=True)}
@@ -86,29 +86,21 @@ def _table(folder: Path) -> list[dict]:
     found = [folder / name for name in TABLES if (folder / name).is_file()]
     if not found:
         raise FileNotFoundError(f"{folder}: holds none of {', '.join(TABLES)}; let prune.py or quantize.py end first")
-    try:
-        return json.loads(found[0].read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{found[0]}: is damaged: {error}") from error
+    from results import read_json
+
+    return read_json(found[0], list)
 
 
 def check_alike(first: Path, other: Path, pruning: dict | None = None) -> None:
     """Raises a ValueError if two runs differ in more than their seed, and than what `pruning` says of the other's."""
     from run_folder import differences
 
-    recipe = recipe_of(first)
+    recipe = read_recipe(first / NAME)
     if pruning:
         recipe["pruning"] = recipe["pruning"] | pruning
     changed = set(differences(other, recipe)) - OF_A_SEED
     if changed:
         raise ValueError(f"{other}: differs from {first} in {', '.join(sorted(changed))}, not in its seed alone")
-
-
-def recipe_of(run: Path) -> dict:
-    """The recipe that a run was begun with."""
-    import yaml
-
-    return yaml.safe_load((run / "recipe.yaml").read_text(encoding="utf-8"))
 
 
 def _markdown(rows: list[dict], runs: int) -> str:

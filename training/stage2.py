@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import program
-import yaml
 from recipe import Distillation, Quantization, Recipe
 from run_folder import open_data
 from runs import Run, run_all
-
-from tfslim.data.celeba import CelebA
-from tfslim.data.people import read_people
+from same_data import check_same_data
+from written_recipe import read_recipe
 
 DESCRIPTION = """\
 Takes the networks that stage1.py trained, and makes the tables of the Flame paper's second stage: each network at its
@@ -101,7 +99,10 @@ def main(
     runs = {row: plan(recipe, row, source, source / teacher, distillation, folder) for row in present}
     for row, run in runs.items():
         check(run, source / row.trained)
-    celeba = open_known(recipe, [source / row.trained for row in present])
+    celeba = open_data(recipe, check_images=False)
+    teaches = any(row.taught for row in present) and (source / teacher / "report.json").is_file()
+    for name in dict.fromkeys([*(row.trained for row in present), *([teacher] if teaches else [])]):
+        check_same_data(source / name / "model.keras", recipe, celeba)
     if dry_run:
         for run in runs.values():
             print(f"{'done' if run.done else 'to do':6} {run.folder}")
@@ -138,25 +139,11 @@ def check(run: Run, trained: pathlib.Path) -> None:
     from tfslim.distillation import fingerprint
     from tfslim.model_files import load_keras_file
 
-    began = yaml.safe_load((run.folder / "recipe.yaml").read_text())["trained"]
-    if began != fingerprint(load_keras_file(trained / "model.keras")):
+    began = read_recipe(run.folder / "recipe.yaml")
+    if began.get("trained") != fingerprint(load_keras_file(trained / "model.keras")):
         raise ValueError(
             f"{run.folder}: was begun with another network than {trained} holds now; name another folder with --out"
         )
-
-
-def open_known(recipe: Recipe, trained: list[pathlib.Path]) -> CelebA:
-    """The recipe's data, once the networks are known to name its people."""
-    celeba = open_data(recipe, check_images=False)
-    numbers = {new: old for old, new in celeba.identity_map.items()}
-    own = tuple(numbers[new] for new in range(celeba.people))
-    for folder in trained:
-        people = read_people(folder)
-        if people is None or people.identities != own:
-            raise ValueError(
-                f"{folder}: knows other people than {celeba.folder} has; give the options it was trained with"
-            )
-    return celeba
 
 
 if __name__ == "__main__":

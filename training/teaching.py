@@ -6,13 +6,13 @@ from pathlib import Path
 
 import keras
 from progress import progress_bar
-from recipe import Distillation, Recipe, as_plain
+from recipe import Distillation, Head, Recipe, as_plain
+from same_data import check_same_data
 from session import naming_broken_images, stage_batches, steps_per_epoch
+from written_recipe import read_recipe, recipe_of, with_defaults
 
 import tfslim
 from tfslim.data.celeba import CelebA
-from tfslim.data.names import read_labels
-from tfslim.data.people import read_people
 from tfslim.distillation import (
     BernoulliTargets,
     DistillationLoss,
@@ -35,39 +35,18 @@ def load_teacher(path: str, recipe: Recipe, celeba: CelebA) -> keras.Model:
 
 
 def open_trained(path: str, recipe: Recipe, celeba: CelebA) -> keras.Model:
-    """Opens a trained model, once its outputs are known to mean what the recipe's will."""
+    """Opens a trained model, once its outputs are known to mean what the recipe's will, and its data to be the same."""
     file = model_file(path)
     if file.suffix != ".keras":
         raise ValueError(f"{file}: give a .keras file or a run folder")
     model = load_keras_file(file)
-    outputs = model.outputs[0].shape[-1]
-    if recipe.task == "identity":
-        people = read_people(file, outputs)
-        if people is None:
-            raise ValueError(f"{file}: has no people.json beside it, so whom it knows can't be told")
-        numbers = {new: old for old, new in celeba.identity_map.items()}
-        own = tuple(numbers[new] for new in range(celeba.people))
-        if people.identities != own:
-            raise ValueError(
-                f"{file}: knows {len(people.identities)} people, who are not the {len(own)} of {celeba.folder}: "
-                "give the min_images, hold_out and split_seed that it was trained with"
-            )
-        for option, theirs, ours in (
-            ("crop", people.crop, celeba.crop),
-            ("split", people.split, celeba.split),
-            ("split_seed", people.split_seed, celeba.seed),
-        ):
-            if theirs != ours:
-                raise ValueError(f"{file}: was trained with {option} {theirs}, which is {ours} here")
-    elif read_labels(file, outputs).attributes != celeba.attribute_names:
-        raise ValueError(f"{file}: its attributes are not those to learn; give both the same, in the same order")
+    check_same_data(file, recipe, celeba, model.outputs[0].shape[-1])
     return model
 
 
 def open_to_train_on(trained: str, recipe: Recipe, celeba: CelebA) -> tuple[Path, keras.Model]:
-    """The file of a trained network, and the network, once the recipe's stages are known to fit it."""
-    if not recipe.stages:
-        raise ValueError("stages: at least one is needed, to train on")
+    """The file of a trained network, and the network, once the recipe's stages and head are known to fit it."""
+    celeba.part("test")  # of which the table at the end is; raises what no resumed run could mend
     file = model_file(trained)
     model = open_trained(trained, recipe, celeba)
     ours = {name.lower(): name for name in tfslim.models.list_models()}
@@ -77,7 +56,20 @@ def open_to_train_on(trained: str, recipe: Recipe, celeba: CelebA) -> tuple[Path
     size = tuple(model.inputs[0].shape[1:3])
     if any(tuple(stage.size) != size for stage in recipe.stages):
         raise ValueError(f"stages: {file} takes images of {size[0]}x{size[1]}, and so must the stages")
+    _check_head(file, recipe.head)
     return file, model
+
+
+def _check_head(file: Path, head: Head) -> None:
+    """Raises a ValueError if the recipe's head, by which the loss goes, is not the network's; margins may differ."""
+    written = recipe_of(file)
+    theirs = with_defaults(Recipe, read_recipe(written))["head"] if written else dataclasses.asdict(head)
+    for option in ("kind", "scale", "learned_scale"):
+        if theirs[option] != getattr(head, option):
+            raise ValueError(
+                f"head.{option}={getattr(head, option)}: {file} was trained with {theirs[option]} by {written}; give "
+                "the recipe the head that it was trained with"
+            )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,6 +87,12 @@ class Teaching:
     losses: tuple[DistillationLoss, ...] = ()
     labels: float = 1.0
     written: dict = dataclasses.field(default_factory=dict)
+
+    @property
+    def summary(self) -> str:
+        if self.teacher is None:
+            return "no teacher"
+        return f"taught by {self.teacher.name} of {self.teacher.count_params():,} parameters"
 
     def __call__(self, student: keras.Model) -> keras.Model:
         return student if self.teacher is None else Distiller(student, self.teacher, self.losses, self.labels)

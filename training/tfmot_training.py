@@ -1,15 +1,16 @@
 """The training loop of TF-MOT's models: the recipe's stream, loss and schedule, saved after every epoch."""
 
 import dataclasses
-import json
 import pathlib
+import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import keras
 import tensorflow as tf
 from optimization import make_optimizer
 from recipe import Recipe
-from results import write_json
+from results import read_json, write_json
 from session import stage_batches, steps_per_epoch, still_batches
 from task import Task
 
@@ -19,6 +20,7 @@ from tfslim.tfmot import restore_training, save_training
 from tfslim.tfmot.legacy import tf_keras
 
 STATE = "state.npz"
+HISTORY = "history.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +50,8 @@ def fit(
 ) -> None:
     """Trains one of TF-MOT's models for the recipe's epochs, or goes on where `folder` was.
 
-    What dropout draws after going on differs from what an unbroken run would have drawn.
+    What dropout draws goes by the recipe's seed, the folder's name and the first epoch; so after going on it differs
+    from what an unbroken run would have drawn.
     """
     steps, epochs = steps_per_epoch(recipe, celeba), recipe.epochs
     columns = task.outputs if task.targets == "attributes" else 1
@@ -64,6 +67,9 @@ def fit(
         done = int(model.optimizer.iterations) // steps
     if done == epochs:
         return
+    history = read_json(folder / HISTORY, list)[:done] if done and (folder / HISTORY).is_file() else []
+    # tf_keras' dropout is seeded when its first step is traced.
+    keras.utils.set_random_seed(zlib.crc32(f"{recipe.seed} {folder.name} {done}".encode()))
 
     def beside_labels(images: tf.Tensor, wanted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         wanted = _columns(wanted, columns)
@@ -80,7 +86,7 @@ def fit(
         epochs=epochs,
         validation_data=validation.map(lambda images, wanted: (images, _columns(wanted, columns))),
         validation_freq=[*range(recipe.validate_every, epochs, recipe.validate_every), epochs],
-        callbacks=[*callbacks, _saving(folder)],
+        callbacks=[*callbacks, _saving(folder, history)],
         shuffle=False,  # the stream is shuffled already
         verbose=verbose,
     )
@@ -119,15 +125,13 @@ def make_accuracy(task: Task, columns: int) -> Callable[[tf.Tensor, tf.Tensor], 
     return accuracy
 
 
-def _saving(folder: pathlib.Path) -> Any:
-    """The callback that saves an epoch's figures, and then the training, which says that the epoch is done."""
+def _saving(folder: pathlib.Path, history: list[dict]) -> Any:
+    """The callback that adds an epoch's figures to the history, and then saves the training: the epoch is done."""
 
     class Saving(tf_keras().callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
-            history = folder / "history.json"
-            rows = json.loads(history.read_text(encoding="utf-8")) if epoch and history.is_file() else []
-            figures = {name: float(value) for name, value in (logs or {}).items()}
-            write_json(history, [*rows[:epoch], {"epoch": epoch + 1, **figures}])
+            history.append({"epoch": epoch + 1, **{name: float(value) for name, value in (logs or {}).items()}})
+            write_json(folder / HISTORY, history)
             save_training(self.model, folder / STATE)
 
     return Saving()

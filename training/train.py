@@ -50,7 +50,7 @@ def main(
     print(training.summary())
     if dry_run:
         return
-    with run_folder.working(folder, recipe.written()):
+    with run_folder.working(folder, recipe.written(), resume):
         session.fit(training, folder, resume, verbose=1 if sys.stdout.isatty() else 2)
 
 

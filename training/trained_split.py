@@ -1,40 +1,51 @@
 """How the images were parted when a model was trained, by what lies beside its file."""
 
 from pathlib import Path
+from typing import NamedTuple
 
-import yaml
+from written_recipe import read_recipe, recipe_of
 
 from tfslim.data.people import read_people
 from tfslim.data.splits import SPLITS
 
 
-def trained_split(file: Path) -> tuple[str, int] | None:
-    """The split and its seed, by the people.json beside a model file, else by its run's recipe.yaml; None without both.
+class Split(NamedTuple):
+    """How images are parted; only a random split has a seed."""
+
+    kind: str
+    seed: int
+
+    def __str__(self) -> str:
+        return f"random split of seed {self.seed}" if self.kind == "random" else f"{self.kind} split"
+
+
+def split_of(kind: str, seed: int) -> Split:
+    """The split of a kind; the seed is 0 where it has none, so that equal splits are equal."""
+    return Split(kind, seed if kind == "random" else 0)
+
+
+def trained_split(file: Path) -> Split | None:
+    """The split by the people.json beside a model file, else by its run's recipe.yaml; None without both.
 
     Args:
         file: a model file.
-
-    Returns:
-        "official", "7:2:1" or "random", and the seed of the last; 0 for the others, which have none.
 
     Raises:
         ValueError: the file that should tell is damaged.
 
     Example:
         >>> trained_split(Path("runs/slimnet/model.keras"))
-        ('random', 5)
+        Split(kind='random', seed=5)
     """
     people = read_people(file)
     if people:
-        return people.split, people.split_seed if people.split == "random" else 0
-    recipe = file.parent / "recipe.yaml"
-    if not recipe.is_file():
+        return split_of(people.split, people.split_seed)
+    path = recipe_of(file)
+    if path is None:
         return None
-    try:
-        said = yaml.safe_load(recipe.read_text(encoding="utf-8"))
-        split, seed = said.get("split", "official"), int(said.get("split_seed", 0))
-    except (yaml.YAMLError, AttributeError, TypeError, ValueError) as error:
-        raise ValueError(f"{recipe}: damaged, so it can't tell how images were parted: {error}; say --split") from error
-    if split not in SPLITS:
-        raise ValueError(f"{recipe}: split {split!r}; expected one of {', '.join(SPLITS)}; or say --split")
-    return split, seed if split == "random" else 0
+    said = read_recipe(path)
+    kind, seed = said.get("split", "official"), said.get("split_seed", 0)
+    if kind not in SPLITS or not isinstance(seed, int):
+        expected = f"one of {', '.join(SPLITS)}, and a whole number"
+        raise ValueError(f"{path}: split {kind!r} and split_seed {seed!r}; expected {expected}")
+    return split_of(kind, seed)

@@ -174,14 +174,31 @@ def test_the_split_is_that_of_the_training(run_folder, faces, own_faces, model, 
     [
         ("split: [", "recipe.yaml: damaged"),
         ("a recipe", "recipe.yaml: damaged"),
-        ("split: half", "recipe.yaml: split 'half'; expected one of official, 7:2:1, random; or say --split"),
+        ("split: half", "recipe.yaml: split 'half' and split_seed 0; expected one of official, 7:2:1, random"),
     ],
 )
 def test_a_recipe_that_cannot_tell_the_split_is_said(run_folder, faces, recipe, message):
     (run_folder / "recipe.yaml").write_text(recipe)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=f"(?s){message}.*or say --split"):
         evaluate.main([str(run_folder)], str(faces))
     evaluate.main([str(run_folder)], str(faces), split="official")
+
+
+def test_a_cut_was_trained_with_the_split_of_its_run(run_folder, faces, capsys):
+    cut = shutil.copytree(run_folder, run_folder / "cut-01")
+    evaluate.main([str(cut)], str(faces))
+    untold = f"official split: no people.json or recipe.yaml tells of the training of {cut / 'model.keras'}"
+    assert untold in capsys.readouterr().out
+    (run_folder / "recipe.yaml").write_text(yaml.safe_dump({"split": "random", "split_seed": 5}))
+    evaluate.main([str(cut)], str(faces))
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"random split of seed 5: as in the training of {cut / 'model.keras'}" in shown
+    assert "images of the test part (random split of seed 5), %" in shown
+    result = load(cut / "evaluation-test" / "cut-01.json")
+    assert (result["split"], result["split_seed"]) == ("random", 5)
+    other = shutil.copytree(run_folder / "cut-01", run_folder / "another")  # which is no part of the run
+    evaluate.main([str(other)], str(faces))
+    assert "official split: no people.json" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

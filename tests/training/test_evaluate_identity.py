@@ -301,9 +301,12 @@ def test_models_and_data_that_do_not_belong_together_are_said(run, people_faces,
         evaluate.main([str(run)], str(without), task="verification")
 
 
-def test_models_that_were_trained_without_people_json_see_whole_images(run, people_faces):
+def test_models_that_were_trained_without_people_json_see_whole_images(run, people_faces, capsys):
     (run / "people.json").unlink()
     evaluate.main([str(run)], str(people_faces), task="verification")
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"official split: no people.json or recipe.yaml tells of the training of {run / 'model.keras'}" in shown
+    assert "same person or not: test part (official split), single images" in shown
     rows = [(file, person) for file, person, part in labelled(people_faces) if part == 2]
     vectors = unit_embeddings(people_faces, [file for file, _ in rows], crop=None)
     compared = list(itertools.combinations(rows, 2))

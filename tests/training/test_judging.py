@@ -1,5 +1,7 @@
 """Figures of a model that names people and tells others apart, against the library's own way to each."""
 
+import dataclasses
+
 import judging
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from tests.identity_faces import identity_model, labelled, pixels
 from tests.tiny_model import SIZE
 from tfslim.data import CelebA, draw_faces, pairs
 from tfslim.data.people import People, write_people
+from tfslim.data.records import Records
 from tfslim.embedder import embed_files, load_embedder
 from tfslim.pair_scores import pair_scores
 from tfslim.verification import verification_table
@@ -38,3 +41,15 @@ def test_people_are_judged_from_one_loaded_model_and_data_opened_once(tmp_path, 
     figures = judge(file)
     assert len(loaded) == 1
     assert figures["accuracy"] == pytest.approx(accuracy) and figures["EER single images"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("images", "given"), [((9, 9), {1}), ((9, 10), {1, 5}), ((1, 10), {1}), ((1, 1), set())])
+def test_figures_that_the_people_held_out_have_too_few_images_for_are_left_out(images, given):
+    people = np.repeat([3, 7], images)
+    files = np.array([f"{number}.jpg" for number in range(len(people))])
+    records = Records(files, None, people, np.zeros(len(people), "uint8"))
+    assert {size for size in (1, 5) if judging._pairs(records, size, ()) is not None} == given
+    alone = dataclasses.replace(records, identities=np.full(len(people), 3))
+    assert judging._pairs(alone, 1, ()) is None
+    broken = files[people == 3]  # that can't be decoded
+    assert judging._pairs(records, 1, broken.tolist()) is None

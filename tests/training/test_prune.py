@@ -94,7 +94,9 @@ def test_it_can_be_taught_meanwhile_keep_layers_and_count_macs(setting):
 def test_a_dry_run_plans_and_writes_nothing(setting):
     done = run_here(command(setting, "dry", "--dry-run"))
     assert done.returncode == 0, done.stderr
-    assert "to at most 2,678 filters in 2 drops, one every 3 steps, and 2 cuts; then 1 epochs" in done.stdout
+    assert (
+        "to at most 2,678 filters in 2 drops, one every 3 steps, and 2 cuts; then 1 epochs, no teacher" in done.stdout
+    )
     assert not (setting / "dry").exists()
 
 
@@ -106,6 +108,7 @@ def test_a_dry_run_plans_and_writes_nothing(setting):
         (["--pruning", "{ratio: 0.5, macs: 0.5}"], "give one of ratio, params, macs and bytes; found ratio, macs"),
         (["--pruning.keep", "[conv_1]"], "'conv_1' is no layer of the model; did you mean conv1"),
         (["--model.name", "VGG11"], "trained/model.keras holds SqueezeNet; give its own name"),
+        (["--split", "official"], "was trained with the random split of seed 0, which is the official split here"),
         (["--hold_out", "1"], "give the min_images, hold_out and split_seed that it was trained with"),
     ],
 )

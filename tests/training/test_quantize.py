@@ -179,6 +179,13 @@ def test_a_budget_is_kept_and_a_dry_run_writes_nothing(setting):
             ["--int8.by", "tfmot"],
             "give either quantization (few bits), or some of sparsity, clustering and int8",
         ),
+        (
+            "quantize",
+            ["--split", "official"],
+            "was trained with the random split of seed 0, which is the official split here",
+        ),
+        ("quantize", ["--head.kind", "normalised"], "head.kind=normalised: "),
+        ("quantize", ["--validate_every", "0"], "validate_every=0; expected 1 or more"),
         ("sparse", ["--int8.by", "native"], "int8.by=native keeps neither zeros nor clusters"),
         (
             "sparse",

@@ -1,13 +1,16 @@
 """What a folder must hold to be begun or resumed, and what tells a run from another one."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 import run_folder
 import yaml
-from recipe import Network, Recipe, Stage
+from compression_recipe import Clustering, Int8, Sparsity
+from recipe import Distillation, Network, Pruning, Quantization, Recipe, Stage, as_plain
 
 from tests.training.programs import check_mistake, program_command
+from tfslim.atomic import replacing
 from tfslim.data import CelebA
 
 RECIPE = Recipe(data="celeba", model=Network("SlimNet"), stages=[Stage(2, (64, 64))])
@@ -39,6 +42,46 @@ def test_what_only_the_run_has_counts_and_defaults_may_be_left_out(begun):
     assert run_folder.differences(begun, without) == []
     run_folder.begin(begun, RECIPE.written() | {"distillation": {"answers": 1.0}})
     assert run_folder.differences(begun, RECIPE.written()) == ["distillation"]
+
+
+def test_what_a_run_does_not_say_of_an_option_is_its_default_all_the_way_down(begun):
+    """As if options had come since the run was begun."""
+    steps = {
+        "pruning": Pruning(ratio=0.5),
+        "quantization": Quantization(bits=4),
+        "distillation": Distillation(),
+        "sparsity": Sparsity(),
+        "clustering": Clustering(),
+        "int8": Int8(),
+    }
+    now = RECIPE.written() | {name: as_plain(dataclasses.asdict(step)) for name, step in steps.items()}
+    before = yaml.safe_load(yaml.safe_dump(now))
+    for nested, option in (
+        ("model", "arguments"),
+        ("optimization", "weight_decay"),
+        ("augmentation", "flip"),
+        ("head", "scale"),
+        ("pruning", "keep"),
+        ("quantization", "choices"),
+        ("distillation", "views"),
+        ("sparsity", "share"),
+        ("clustering", "start"),
+        ("int8", "io"),
+    ):
+        del before[nested][option]
+    run_folder.begin(begun, before)
+    assert run_folder.differences(begun, now) == []
+    before["int8"]["io"], before["head"]["scale"] = "uint8", 4.0
+    run_folder.begin(begun, before)
+    assert run_folder.differences(begun, now) == ["head", "int8"]
+    assert run_folder.differences(begun, RECIPE.written()) == sorted([*steps, "head"])
+
+
+@pytest.mark.parametrize("content", ["split: [", "a recipe", "", b"\xff\xfe"])
+def test_a_damaged_recipe_is_named(begun, content):
+    (begun / "recipe.yaml").write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(ValueError, match="recipe.yaml: damaged"):
+        run_folder.check_same(begun, RECIPE.written())
 
 
 @pytest.mark.parametrize(
@@ -74,17 +117,46 @@ def test_a_run_is_resumed_where_there_is_one_to_go_on_with(begun):
     run_folder.check_folder(begun, resume=True)
 
 
+def unfinished(folder, *names):
+    """What files are called while they are written."""
+    for name in names:
+        (folder / name).parent.mkdir(exist_ok=True)
+        with replacing(folder / name) as beside:
+            yield str(Path(beside).relative_to(folder))
+        (folder / name).unlink()
+
+
 def test_one_process_at_a_time_works_in_a_folder_and_what_a_killed_one_left_is_removed(tmp_path):
-    for left in ("cut-01/.model-a1b2c3d4.keras", ".state-a1b2c3d4.npz", "other/recipe.yaml", "other/.state-a1.npz"):
-        (tmp_path / left).parent.mkdir(exist_ok=True)
-        (tmp_path / left).touch()
-    with run_folder.working(tmp_path, RECIPE.written()):
+    own = {*unfinished(tmp_path, "history.csv", "bits.json", "model.tfslim", "table.png", "int8/state.npz")}
+    own |= {*unfinished(tmp_path, "cut-01/model.keras", "clustered/state.npz")}
+    own |= {*unfinished(tmp_path, *own)}  # as of files that are written in two steps
+    others = {".lock", ".notes.json", ".model-old.keras", "model-a1b2c3d4.keras", "int8.tflite", "other/recipe.yaml"}
+    others |= {*unfinished(tmp_path, "evaluation-test/tiny.json", "teacher-outputs/list.json", "other/state.npz")}
+    for name in own | others:
+        (tmp_path / name).touch()
+    with run_folder.working(tmp_path, RECIPE.written(), resume=False):
         there = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
-        assert there == {".lock", "recipe.yaml", "other/recipe.yaml", "other/.state-a1.npz"}
-        with pytest.raises(BlockingIOError, match="another process"), run_folder.working(tmp_path, RECIPE.written()):
+        assert there == {"recipe.yaml", *others}
+        with (
+            pytest.raises(BlockingIOError, match="another process"),
+            run_folder.working(tmp_path, RECIPE.written(), resume=False),
+        ):
             pass
     shared = RECIPE.written() | {"strategy": "multi_worker_mirrored"}
-    with run_folder.working(tmp_path, shared), run_folder.working(tmp_path, shared):
+    with run_folder.working(tmp_path, shared, resume=False), run_folder.working(tmp_path, shared, resume=False):
+        pass
+
+
+def test_what_others_did_before_the_folder_is_locked_is_seen(begun):
+    with run_folder.working(begun, RECIPE.written(), resume=False):
+        (begun / "state.npz").touch()
+    with pytest.raises(ValueError, match="holds a run already"), run_folder.working(begun, RECIPE.written(), False):
+        pass
+    other = RECIPE.written() | {"seed": 3}
+    differs = pytest.raises(ValueError, match="differs from what is asked for in seed")
+    with differs, run_folder.working(begun, other, resume=True):
+        pass
+    with run_folder.working(begun, RECIPE.written(), resume=True):
         pass
 
 

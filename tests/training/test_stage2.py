@@ -58,7 +58,10 @@ def test_the_table_counts_those_it_knows_where_people_are_held_out(setting):
 
 
 def test_other_people_are_said_before_anything_is_trained(setting):
-    check_mistake(command(setting, "other", "--hold_out", "2"), "net: knows other people than")
+    message = "net/model.keras: knows 5 people, who are not the 4 of"
+    check_mistake(command(setting, "other", "--hold_out", "2"), message)
+    message = "net/model.keras: was trained with the random split of seed 0, which is the 7:2:1 split here"
+    check_mistake(command(setting, "other", "--split", "7:2:1"), message)
     assert not (setting / "other").exists()
 
 

@@ -1,4 +1,7 @@
-"""Loss, metric and schedule of TF-MOT's trainings, by values worked out by hand."""
+"""Loss, metric and schedule of TF-MOT's trainings, by values worked out by hand; its dropout, its history."""
+
+import dataclasses
+import json
 
 import keras
 import numpy as np
@@ -6,10 +9,12 @@ import pytest
 import tensorflow as tf
 import tfmot_training
 from optimization import make_optimizer
-from recipe import Optimization
-from task import Task
+from recipe import Network, Optimization, Recipe, Stage
+from task import Task, make_task
 
 import tfslim.distillation
+from tests.tiny_model import NAMES, SIZE
+from tfslim.data import CelebA
 from tfslim.losses import MarginCrossentropy
 from tfslim.tfmot.legacy import tf_keras
 
@@ -63,3 +68,45 @@ def test_the_rate_goes_as_keras_3s_does():
     np.testing.assert_allclose(*zip(*rates, strict=True), rtol=1e-6)
     assert rates[12][0] == pytest.approx(0.01) and rates[40][0] == pytest.approx(0.001)
     assert theirs.weight_decay == ours.weight_decay == 0.03
+
+
+@pytest.fixture
+def train(faces, monkeypatch):
+    """Trains a model that forgets half of what it sees, and gives its weights; the seed is of dropout alone."""
+    celeba, stream = CelebA(faces, attributes=NAMES), tfmot_training.stage_batches
+    asked = Optimization(batch_size=8, learning_rate=0.1, warmup_epochs=0.0, final_rate=1.0)
+    recipe = Recipe(str(faces), Network("any"), [Stage(1, SIZE)], optimization=asked, attributes=list(NAMES))
+    monkeypatch.setattr(tfmot_training, "stage_batches", lambda _, *rest: stream(recipe, *rest))
+
+    def trained(folder, seed=0, epochs=1):
+        layers = tf_keras().layers
+        inputs = tf_keras().Input((*SIZE, 3))
+        x = layers.Flatten()(layers.AveragePooling2D(8)(layers.Rescaling(1 / 127.5, -1.0)(inputs)))
+        outputs = layers.Dense(len(NAMES), kernel_initializer="ones")(layers.Dropout(0.5)(x))
+        model, seeded = tf_keras().Model(inputs, outputs), dataclasses.replace(recipe, seed=seed)
+        seeded = dataclasses.replace(seeded, stages=[Stage(epochs, SIZE)])
+        tfmot_training.fit(model, seeded, celeba, make_task(recipe, celeba), None, folder, [], verbose=0)
+        return model.get_weights()[0]
+
+    return trained
+
+
+def test_what_dropout_draws_goes_by_seed_step_and_first_epoch(train, tmp_path):
+    first = train(tmp_path / "a" / "int8")
+    tf.random.uniform(())  # what was drawn before does not matter
+    np.testing.assert_array_equal(train(tmp_path / "b" / "int8"), first)
+    assert not np.array_equal(train(tmp_path / "a" / "sparse"), first)
+    assert not np.array_equal(train(tmp_path / "c" / "int8", seed=1), first)
+    gone_on_with = [train(tmp_path / name / "int8", epochs=2) for name in "ab"]
+    np.testing.assert_array_equal(*gone_on_with)
+    history = json.loads((tmp_path / "a" / "int8" / "history.json").read_text())
+    assert [row["epoch"] for row in history] == [1, 2]
+
+
+def test_a_damaged_history_is_named_before_an_epoch_is_trained(train, tmp_path):
+    train(tmp_path)
+    (tmp_path / "history.json").write_text('[{"epoch"')
+    before = (tmp_path / "state.npz").read_bytes()
+    with pytest.raises(ValueError, match="history.json: damaged"):
+        train(tmp_path, epochs=2)
+    assert (tmp_path / "state.npz").read_bytes() == before
