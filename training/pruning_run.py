@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import zipfile
 
 import keras
 import numpy as np
@@ -225,6 +226,18 @@ def _counted(pruning: Pruning) -> str:
 
 
 def _restore(optimizer: keras.optimizers.Optimizer, state: pathlib.Path) -> None:
-    with np.load(state, allow_pickle=False) as kept:
-        for index, variable in enumerate(optimizer.variables):
-            variable.assign(kept[f"v{index}"])
+    """Brings the optimizer back to where the last cut left it.
+
+    Raises:
+        ValueError: the file is damaged, or is not of this optimizer.
+    """
+    variables = optimizer.variables
+    try:
+        with open(state, "rb") as file, np.load(file, allow_pickle=False) as kept:
+            values = [kept[f"v{index}"] for index in range(len(kept.files))]
+    except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{state}: damaged ({error}); remove {state.parent} to make that cut anew") from error
+    if [value.shape for value in values] != [tuple(each.shape) for each in variables]:
+        raise ValueError(f"{state}: is not of this optimizer; remove {state.parent} to make that cut anew")
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

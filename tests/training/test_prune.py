@@ -4,6 +4,7 @@ import json
 
 import keras
 import numpy as np
+import pruning_run
 import pytest
 import yaml
 from pruning_run import plan_cuts
@@ -115,6 +116,22 @@ def test_a_dry_run_plans_and_writes_nothing(setting):
 def test_mistakes_are_said_in_one_line_before_any_work(setting, more, message):
     check_mistake(command(setting, "wrong", *more), message)
     assert not (setting / "wrong").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(b"PK\3\4", "damaged"), (None, "is not of this optimizer")], ids=["cut short", "another's"]
+)
+def test_a_state_that_cant_be_gone_on_from_is_named(content, message, tmp_path):
+    state = tmp_path / "cut-01" / "state.npz"
+    state.parent.mkdir()
+    if content is None:
+        np.savez(state, v0=np.zeros(3), v1=np.zeros(()))
+    else:
+        state.write_bytes(content)
+    optimizer = keras.optimizers.SGD()
+    optimizer.build([keras.Variable(np.zeros(2))])
+    with pytest.raises(ValueError, match=f"state.npz: {message}.*; remove .*cut-01 to make that cut anew"):
+        pruning_run._restore(optimizer, state)
 
 
 def test_cuts_add_up():
