@@ -47,6 +47,17 @@ def test_policies_inside_nested_models_wrappers_and_modules_are_replaced():
         np.testing.assert_array_equal(mine, theirs)
 
 
+def test_an_adapted_normalisation_goes_along():
+    images = np.random.default_rng(0).uniform(0, 255, (32, 8, 8, 3)).astype("float32")
+    normalization = keras.layers.Normalization()
+    normalization.adapt(images)
+    model = keras.Sequential([keras.Input((8, 8, 3)), normalization])
+    copy = static_float32(model)
+    np.testing.assert_allclose(
+        copy(images[:1]), (images[:1] - images.mean((0, 1, 2))) / images.std((0, 1, 2)), atol=1e-4
+    )
+
+
 def test_sequential_models_and_those_inside_them():
     body = keras.Sequential([keras.Input((6, 6, 3)), keras.layers.Conv2D(2, 3)], name="body")
     for outer in ([body, keras.layers.Flatten()], [keras.Input((6, 6, 3)), body, keras.layers.Flatten()]):

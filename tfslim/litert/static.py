@@ -2,6 +2,8 @@
 
 import keras
 
+from tfslim.derived_state import renew_derived_state
+
 _FLOAT_POLICIES = {"mixed_float16", "mixed_bfloat16", "float16", "bfloat16", "float64"}
 
 
@@ -41,6 +43,7 @@ def static_float32(model: keras.Model) -> keras.Model:
     finally:
         keras.config.set_dtype_policy(before)
     copy.set_weights(model.get_weights())
+    renew_derived_state(copy)
     return copy
 
 
