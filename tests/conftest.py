@@ -2,7 +2,7 @@
 
 import pytest
 
-LONG = ("training", "tfmot", "litert")  # rooms whose files take minutes
+LONG = ("training", "tfmot", "litert", "pruning")  # rooms whose files take minutes
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,12 +1,12 @@
-"""The networks of `keras.applications` can be pruned, all their filters or all but named ones."""
+"""The networks of `keras.applications` can be pruned, all their filters or all but some; what is left works."""
 
-import keras
-import numpy as np
+from collections.abc import Iterator
+
 import pytest
 from keras import applications
 
-import tfslim
-from tests.pruning.invariance import assert_same, outputs_of, prunable, run_pruning_test
+from tests.pruning.invariance import prunable, run_pruning_test
+from tests.pruning.plain_model import Network, Stranger, assert_converts, assert_trains, pruned, stranger
 
 # Network -> least image, filters that may go, all filters (answers left out).
 NETWORKS = {
@@ -25,39 +25,40 @@ NETWORKS = {
     "ConvNeXtTiny": (32, 26_496, 41_184),
 }
 QUICK = ("MobileNetV2", "MobileNetV3Small")
+EACH = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in NETWORKS]
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in NETWORKS]
-)
-def test_dead_filters_go_without_a_trace_and_what_is_left_trains(name, tmp_path):
-    size, may_go, filters = NETWORKS[name]
-    keras.utils.clear_session()
-    model = getattr(applications, name)(input_shape=(size, size, 3), weights=None, classifier_activation=None)
-    assert prunable(model) == (may_go, filters)
-    x = np.random.default_rng(0).integers(0, 256, (2, size, size, 3)).astype("float32")
-    smaller = run_pruning_test(model, x)
-    assert smaller.count_params() < 0.8 * model.count_params()
+@pytest.fixture(scope="module")
+def network(request) -> Network:
+    size, build = NETWORKS[request.param][0], getattr(applications, request.param)
+    shape = (size, size, 3)
+    return pruned(
+        request.param,
+        lambda: build(input_shape=shape, weights=None, classes=10, classifier_activation=None),
+        count=4,  # of fewer, a block may be left out for all by its stochastic depth
+    )
 
-    smaller.save(tmp_path / "smaller.keras")
-    again = keras.models.load_model(tmp_path / "smaller.keras")
-    assert_same(outputs_of(again, x), outputs_of(smaller, x))
-    before = [np.asarray(each) for each in smaller.trainable_variables]
-    smaller.compile(keras.optimizers.Adam(1e-3), "mse")
-    loss = smaller.train_on_batch(x, np.zeros((2, 1000), "float32"))
-    after = [np.asarray(each) for each in smaller.trainable_variables]
-    assert np.isfinite(loss) and all(np.isfinite(value).all() for value in after)
-    moved = [np.abs(new - old).max() > 1e-4 for old, new in zip(before, after, strict=True)]
-    assert np.mean(moved) > 0.95, f"no gradient comes to {moved.count(False)} of {len(moved)} variables"
+
+@pytest.fixture(scope="module")
+def without_tfslim() -> Iterator[Stranger]:
+    with stranger() as process:
+        yield process
+
+
+@pytest.mark.parametrize("network", EACH, indirect=True)
+def test_dead_filters_go_without_a_trace(network):
+    assert prunable(network.model) == NETWORKS[network.name][1:]
+    smaller = run_pruning_test(network.model, network.x)
+    assert smaller.count_params() < 0.8 * network.model.count_params()
+
+
+@pytest.mark.parametrize("network", EACH, indirect=True)
+def test_what_is_left_opens_without_tfslim_and_trains(network, without_tfslim, tmp_path):
+    without_tfslim.assert_opens(network.smaller, tmp_path, network.x)
+    assert_trains(network.smaller, network.x)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["MobileNetV2", "EfficientNetB0"])
-def test_they_convert_to_tflite(name, tmp_path):
-    keras.utils.clear_session()
-    model = getattr(applications, name)(input_shape=(32, 32, 3), weights=None, classes=10, classifier_activation=None)
-    smaller, _ = tfslim.prune_filters(model, 0.3, importance="random")
-    tfslim.litert.convert(smaller, tmp_path / "smaller.tflite")
-    x = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype("float32")
-    found = tfslim.litert.verify(smaller, tmp_path / "smaller.tflite", x)
-    assert found.figures["max_abs_logit_error"] < 1e-3
+@pytest.mark.parametrize("network", NETWORKS, indirect=True)
+def test_what_is_left_converts_to_tflite(network, tmp_path):
+    assert_converts(network.smaller, tmp_path / "smaller.tflite", network.x)
