@@ -77,6 +77,9 @@ def main(
         raise ValueError("rows: epochs are for recipes of one stage")
     if max(row.seeds for row in rows) > rows[TEACHER].seeds:
         raise ValueError(f"rows: a student has more seeds than its teacher, {rows[TEACHER].name}; give it as many")
+    short = [row.name for row in rows[1:] if (row.epochs or recipe.epochs) < distillation.views]
+    if short:  # they share the kept outputs with the other rows
+        raise ValueError(f"distillation.views={distillation.views} is more than the epochs of {', '.join(short)}")
     names = [row.name for row in rows]
     if len(set(names)) < len(names) or any("-" in name or "/" in name for name in names):
         raise ValueError(f"rows: names must differ and have no - or /, as folders are called after them: {names}")

@@ -119,3 +119,9 @@ def test_changes_are_taken_over_the_seeds_that_both_have():
 )
 def test_rows_that_do_not_fit_are_refused(setting, rows, message):
     check_mistake(command(setting, "--rows", json.dumps(rows)), message)
+
+
+def test_more_views_than_epochs_are_refused(setting):
+    check_mistake(
+        command(setting, "--distillation.views", "9"), "distillation.views=9 is more than the epochs of Flame"
+    )
