@@ -10,7 +10,7 @@ import pruning_table
 import session
 import teaching
 from recipe import Distillation, Pruning, Recipe, as_plain
-from results import write_json
+from results import write_json, write_rows
 from run_folder import check_same
 
 import tfslim
@@ -131,15 +131,14 @@ class PruningRun:
         )
         epochs = -(-cut.drops * pruning.every // training.steps)
         begin = sum(each.drops for each in self.cuts[: cut.number - 1]) * pruning.every // training.steps
-        path.mkdir(parents=True, exist_ok=True)
-        training.fitted.fit(
+        history = training.fitted.fit(
             training.batches(self.recipe.stages[0], range(begin, begin + epochs)),
             steps_per_epoch=pruning.every,
             epochs=cut.drops,
-            callbacks=[pruning, keras.callbacks.CSVLogger(path / "history.csv")],
+            callbacks=[pruning],
             shuffle=False,  # the stream is shuffled already
             verbose=verbose,
-        )
+        ).history
         training.plain.set_weights(training.copy.get_weights())
         removed = np.flatnonzero(pruning.dropped)
         smaller = remove_units(self._graph(training.plain), removed)
@@ -147,6 +146,9 @@ class PruningRun:
         reestimate_statistics(smaller, training.still_batches("train").take(session.STATISTICS_BATCHES))
         after = self._training(smaller)
         carry_optimizer(optimizer, pruning.graph, removed, after.fitted)
+        path.mkdir(parents=True, exist_ok=True)
+        drops = [dict(zip(history, values, strict=True)) for values in zip(*history.values(), strict=True)]
+        write_rows(path / "history.csv", [{"drop": number, **row} for number, row in enumerate(drops, start=1)])
         self._save(path, smaller, after, record)
 
     def _training(self, model: keras.Model) -> session.Training:
