@@ -187,8 +187,13 @@ class Builder:
         answers = [layers.Dense(3)(layers.Concatenate()(ends))]
         if self.draw(st.booleans()):
             answers.append(self.one())
-        return keras.Model(self.inputs, answers)
+        return keras.Model(_alone(self.inputs), _alone(answers))
 
-    def images(self, seed: int) -> list[np.ndarray]:
+    def images(self, seed: int) -> np.ndarray | list[np.ndarray]:
         rng = np.random.default_rng(seed)
-        return [rng.normal(size=(2, *tensor.shape[1:])).astype("float32") for tensor in self.inputs]
+        return _alone([rng.normal(size=(2, *tensor.shape[1:])).astype("float32") for tensor in self.inputs])
+
+
+def _alone(values: list):
+    """One value without its list, as models of one input or output have it."""
+    return values[0] if len(values) == 1 else values
