@@ -9,7 +9,7 @@ from keras import layers, ops
 KINDS = (
     "conv", "grouped", "depthwise", "separable", "transposed", "dense", "norm", "layer_norm", "normalise", "prelu",
     "act", "rescale", "op", "dropout", "merge", "multiply", "broadcast", "excite", "concat", "concat_places", "pool",
-    "frame", "upsample", "resize", "nested", "share",
+    "frame", "upsample", "resize", "nested", "share", "rms_norm",
 )  # fmt: skip
 # What makes something of a zero, so that it is not enough if filters make zeros.
 AWAKE = ("spread", "shift", "norm_of_places")
@@ -84,7 +84,10 @@ class Builder:
         return layers.BatchNormalization(scale=self.draw(st.booleans()))(x)
 
     def layer_norm(self, x, width):
-        return self.pick((layers.LayerNormalization, layers.RMSNormalization))()(x)
+        return layers.LayerNormalization()(x)
+
+    def rms_norm(self, x, width):
+        return layers.RMSNormalization()(x)
 
     def normalise(self, x, width):
         layer = layers.Normalization()
