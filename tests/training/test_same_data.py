@@ -82,7 +82,8 @@ def test_an_identity_network_is_opened_with_the_data_of_its_training_alone(peopl
 def test_the_seed_of_a_split_that_has_none_may_differ(people, tmp_path):
     folder = shutil.copytree(people / "net", tmp_path / "net")
     write_people(folder, People((1, 2, 3, 4, 5), split="official", split_seed=3))
-    opened(teaching.open_to_train_on, folder, recipe(people / "faces", task="identity", attributes=None))
+    file, _ = opened(teaching.open_to_train_on, folder, recipe(people / "faces", task="identity", attributes=None))
+    assert file == folder / "model.keras"
 
 
 @pytest.mark.parametrize(
