@@ -1,12 +1,10 @@
 """The networks of `keras.applications` can be pruned, all their filters or all but some; what is left works."""
 
-from collections.abc import Iterator
-
 import pytest
 from keras import applications
 
 from tests.pruning.invariance import prunable, run_pruning_test
-from tests.pruning.plain_model import Network, Stranger, assert_converts, assert_trains, pruned, stranger
+from tests.pruning.plain_model import Network, assert_converts, assert_trains, pruned
 
 # Network -> least image, filters that may go, all filters (answers left out).
 NETWORKS = {
@@ -37,12 +35,6 @@ def network(request) -> Network:
         lambda: build(input_shape=shape, weights=None, classes=10, classifier_activation=None),
         count=4,  # of fewer, a block may be left out for all by its stochastic depth
     )
-
-
-@pytest.fixture(scope="module")
-def without_tfslim() -> Iterator[Stranger]:
-    with stranger() as process:
-        yield process
 
 
 @pytest.mark.parametrize("network", EACH, indirect=True)

@@ -1,13 +1,11 @@
 """Every network of tfslim, in all its variants, can be pruned, and what is left is a network like any other."""
 
-from collections.abc import Iterator
-
 import keras
 import pytest
 
 import tfslim
 from tests.pruning.invariance import prunable, run_pruning_test
-from tests.pruning.plain_model import Network, Stranger, assert_converts, assert_trains, pruned, stranger
+from tests.pruning.plain_model import Network, assert_converts, assert_trains, pruned
 
 # Builder -> filters that may go; worked out from papers.md's layer tables, the answers left out.
 NETWORKS = {
@@ -52,12 +50,6 @@ QUICK = ("slimnet", "vgg11 flame", "mobilenet quarter")
 @pytest.fixture(scope="module")
 def network(request) -> Network:
     return pruned(request.param, NETWORKS[request.param][0], count=4)
-
-
-@pytest.fixture(scope="module")
-def without_tfslim() -> Iterator[Stranger]:
-    with stranger() as process:
-        yield process
 
 
 @pytest.mark.parametrize("network", NETWORKS, indirect=True)
