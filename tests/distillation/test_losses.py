@@ -203,10 +203,35 @@ def test_squared_temperature_keeps_the_gradient_in_the_limit(kind):
         np.testing.assert_allclose(found, expected, atol=tolerance * np.abs(expected).max())
 
 
-def test_a_dead_feature_vector_has_a_finite_gradient():
-    dead = np.zeros((1, 4))
-    assert values(FeatureDistance(), dead, np.ones((1, 4)))[0] == pytest.approx(1)
-    assert np.isfinite(gradient(FeatureDistance(), dead, np.ones((1, 4)))).all()
+@pytest.mark.parametrize("distance", ["squared", "cosine"])
+@pytest.mark.parametrize("length", [0.0, 1e-8, 9e-7])
+def test_a_dead_feature_vector_has_a_gradient_no_longer_than_others(distance, length):
+    dead = np.array([[0.6, 0.8, 0.0, 0.0]]) * length
+    loss, towards = FeatureDistance(distance=distance), np.full((1, 4), 3.0)
+    assert values(loss, dead, towards)[0] == pytest.approx(1, abs=1e-5)
+    found = gradient(loss, dead, towards)
+    expected = -np.full((1, 4), 0.5) * (2 if distance == "squared" else 1)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_dead_places_leave_the_adapter_where_it_was_put():
+    maps = keras.ops.convert_to_tensor(np.maximum(MAPS[0], 0) * (RNG.uniform(size=(6, 3, 4, 1)) < 0.7))
+    wanted = RNG.normal(size=(6, 3, 4, 8)) + 1
+    keras.utils.set_random_seed(0)
+    loss = FeatureDistance("maps", "maps")
+    adapter = loss.adapter((3, 4, 5), (3, 4, 8))
+    adapter.build((None, 3, 4, 5))
+    optimizer = keras.optimizers.SGD(0.1)
+    before = float(keras.ops.mean(loss(adapter(maps), wanted)))
+    for _ in range(3):
+        with tf.GradientTape() as tape:
+            total = tf.reduce_mean(loss(adapter(maps), wanted))
+        optimizer.apply(tape.gradient(total, adapter.trainable_variables), adapter.trainable_variables)
+    assert np.abs(adapter.bias.numpy()).max() < 1
+    assert float(keras.ops.mean(loss(adapter(maps), wanted))) < before
+
+
+def test_a_dead_map_has_a_finite_attention_gradient():
     maps = np.zeros((1, 2, 2, 3))
     assert np.isfinite(gradient(AttentionTransfer("a", "b"), maps, np.ones((1, 2, 2, 3)))).all()
 

@@ -8,6 +8,7 @@ from tfslim.distillation.distillation_loss import DistillationLoss, extents_fit
 from tfslim.distillation.resizing import resize
 
 DISTANCES = ("squared", "cosine")
+SHORTEST = 1e-6  # vectors up to this length have no direction that could be told from rounding
 
 
 @keras.saving.register_keras_serializable(package="tfslim")
@@ -18,7 +19,8 @@ class FeatureDistance(DistillationLoss):
     "squared" is |a - b|^2 of the unit vectors, 0 to 4, and "cosine" is 1 - a.b, which is half of it. Feature vectors
     (N, C) give one distance; maps (N, H, W, C) one at each place, of which the mean is taken. Where the widths C
     differ, a `Distiller` trains an adapter that brings the student's features to the teacher's width: a dense layer,
-    or a 1x1 convolution for maps. It is no part of the student.
+    or a 1x1 convolution for maps. It is no part of the student. A vector of zeros, as at a dead place of a map, is at
+    distance 1 ("squared") from every direction, and its gradient is bounded.
 
     Args:
         student: name of the student's layer, None for its output.
@@ -130,9 +132,16 @@ class AttentionTransfer(DistillationLoss):
 
 
 def _unit(values):
-    """Unit vectors along the last axis; a vector of zeros stays zero and has a gradient."""
+    """Unit vectors along the last axis; those that are next to nothing stay as they are.
+
+    Their gradient is thus of the size of any other, and points where the teacher's does. That of a division by the
+    floor would be 1e6 long, and one dead place of a map would fling an adapter's bias away.
+    """
     squares = keras.ops.sum(keras.ops.square(values), axis=-1, keepdims=True)
-    return values * keras.ops.rsqrt(keras.ops.maximum(squares, 1e-12))
+    directed = squares > SHORTEST**2
+    # The inner choice keeps the root of 0 out of the gradient too, where 0 times infinity would be NaN.
+    scales = keras.ops.rsqrt(keras.ops.where(directed, squares, keras.ops.ones_like(squares)))
+    return values * scales
 
 
 def _layers(loss: DistillationLoss) -> str:
