@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 BOTH = """
 import os, sys, pathlib
 os.environ.pop("TF_USE_LEGACY_KERAS", None)
@@ -35,6 +37,25 @@ for found, expected in zip(answers, (training.predict(images, verbose=0), again.
 print("both", type(again).__module__.split(".")[0])
 """
 
+LEGACY_FIRST = """
+import os, sys
+if sys.argv[1] == "imported":
+    import tensorflow_model_optimization
+import keras, numpy as np, tfslim
+switch = os.environ.get("TF_USE_LEGACY_KERAS")
+inputs = keras.Input((6,), name="row")
+model = keras.Model(inputs, keras.layers.Dense(12, name="logits")(inputs))
+rows = np.random.default_rng(0).normal(size=(64, 6)).astype("float32")
+for step in (tfslim.tfmot.sparsify, tfslim.tfmot.cluster, tfslim.tfmot.quantize_aware):
+    training = step(model)[0]
+training.compile("sgd", "mse")
+training.fit(rows, rows @ np.ones((6, 12), "float32"), verbose=0)
+report = tfslim.tfmot.convert(training, os.path.join(sys.argv[2], "x.tflite"))
+assert report.skipped == {} and os.environ.get("TF_USE_LEGACY_KERAS") == switch
+import tensorflow as tf
+print(type(model).__module__.split(".")[0], tf.keras.Model.__module__.split(".")[0], type(training).__module__[:8])
+"""
+
 BLOCKED = """
 import sys
 sys.modules[sys.argv[1]] = None
@@ -49,9 +70,10 @@ for step in ("to_tf_keras", "sparsify", "quantize_aware"):
 """
 
 
-def run(code: str, argument: str, **environment) -> str:
+def run(code: str, *arguments: str, **environment) -> str:
+    known = {name: value for name, value in os.environ.items() if name != "TF_USE_LEGACY_KERAS"}
     done = subprocess.run(
-        [sys.executable, "-c", code, argument], capture_output=True, text=True, env={**os.environ, **environment}
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, env={**known, **environment}
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -59,6 +81,13 @@ def run(code: str, argument: str, **environment) -> str:
 
 def test_both_kinds_train_and_export_in_one_process(tmp_path):
     assert run(BOTH, str(tmp_path)).split()[-2:] == ["both", "keras"]
+
+
+@pytest.mark.parametrize("how", ["imported", "switched", "neither"])
+def test_the_room_opens_whichever_keras_tf_keras_means(how, tmp_path):
+    switch = {"TF_USE_LEGACY_KERAS": "1"} if how == "switched" else {}
+    found = run(LEGACY_FIRST, how, str(tmp_path), **switch).split()
+    assert found == ["keras", "keras" if how == "neither" else "tf_keras", "tf_keras"]
 
 
 def test_without_tf_mot_the_room_says_what_to_install():

@@ -1,4 +1,7 @@
-"""tf_keras and TF-MOT, loaded so that Keras 3 stays what `keras` and `tf.keras` mean in this process."""
+"""tf_keras and TF-MOT, loaded so that Keras 3 stays what `keras` and `tf.keras` mean in this process.
+
+Where `tf.keras` means tf_keras already, since TF-MOT came first or TF_USE_LEGACY_KERAS is set, that stays so.
+"""
 
 import functools
 import importlib
@@ -45,8 +48,9 @@ def _packages() -> tuple[ModuleType, ModuleType]:
         )
     switch = os.environ.get(_SWITCH)
     try:
-        # Whichever Keras tf.keras is when first asked, it remains; TF-MOT turns the switch to the old one.
-        importlib.import_module("tensorflow").keras.version()
+        # Whichever Keras tf.keras is when first asked, it remains; TF-MOT turns the switch to the old one. Both Kerases
+        # have a Model.
+        _ = importlib.import_module("tensorflow").keras.Model
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # TF-MOT asks distutils for versions
             return importlib.import_module("tf_keras"), importlib.import_module("tensorflow_model_optimization")
