@@ -19,6 +19,7 @@ from tfslim.data.images import ImageError
 from tfslim.data.pipeline import evaluation_batches, training_batches
 from tfslim.recast import recast
 from tfslim.report import Report
+from tfslim.unit_norm import SteadyUnitNormalization
 
 STATISTICS_BATCHES = 30  # of 100 images
 STRATEGIES = {"mirrored": "MirroredStrategy", "multi_worker_mirrored": "MultiWorkerMirroredStrategy"}
@@ -122,7 +123,7 @@ def prepare(
             plain,
             recipe.precision,
             input_shape=(None, None, 3) if len(sizes) > 1 else None,
-            replace=_faster_layers(strategy),
+            replace=_training_layers(strategy),
         )
         training = Training(recipe, celeba, task, plain, copy, teach(copy))
         optimizer = make_optimizer(optimization, training.steps, recipe.epochs, recipe.precision)
@@ -230,13 +231,15 @@ def _report(training: Training, checkpoint: Checkpoint, folder: pathlib.Path, me
     print(report)
 
 
-def _faster_layers(strategy: str) -> dict[type, type] | None:
+def _training_layers(strategy: str) -> dict[type, type]:
+    """What the copy that is trained has in the place of stock layers."""
+    steady: dict[type, type] = {keras.layers.UnitNormalization: SteadyUnitNormalization}
     # The fused kernel is TensorFlow's, and assigns its moving statistics itself, which replicas of a strategy may not.
     if keras.backend.backend() != "tensorflow" or strategy != "none":
-        return None
+        return steady
     from tfslim.fused_norm import FusedBatchNormalization
 
-    return {keras.layers.BatchNormalization: FusedBatchNormalization}
+    return steady | {keras.layers.BatchNormalization: FusedBatchNormalization}
 
 
 def _check_fits(plain: keras.Model, size: tuple[int, int]) -> None:

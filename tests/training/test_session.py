@@ -1,11 +1,34 @@
 """The loop of a training, on a tiny model."""
 
+import keras
 import numpy as np
 import session
 from recipe import Network, Optimization, Recipe, Stage
 
 from tests.tiny_model import NAMES, SIZE, tiny_model
 from tfslim.data import CelebA
+from tfslim.layers import L2Normalization
+
+
+def test_a_dead_embedding_does_not_end_a_training(faces):
+    """Keras' unit length has a gradient of 1e12 there; what is trained must not, and what is saved stays stock."""
+    recipe = Recipe(
+        data=str(faces),
+        model=Network("any"),
+        stages=[Stage(1, SIZE)],
+        optimization=Optimization(batch_size=8),
+        attributes=list(NAMES),
+    )
+    trunk = tiny_model()
+    features = L2Normalization(16.0, name="features").flat(trunk.output)
+    plain = keras.Model(trunk.input, keras.layers.Dense(len(NAMES), name="answers")(features))
+    plain.get_layer("logits").set_weights([np.zeros(shape) for shape in ((60, len(NAMES)), (len(NAMES),))])
+    training = session.prepare(recipe, CelebA(faces, attributes=NAMES), plain=plain)
+    training.fitted.compile(keras.optimizers.SGD(0.01), training.task.loss())
+    images, answers = next(iter(training.batches(recipe.stages[0], range(1))))[:2]
+    training.fitted.fit(images, answers, verbose=0)
+    assert np.abs(training.copy.get_layer("logits").bias.numpy()).max() < 1
+    assert all(type(layer).__module__.startswith("keras.") for layer in plain.layers)
 
 
 def test_a_run_killed_in_its_first_epoch_is_resumed_from_its_beginning(faces, tmp_path):

@@ -6,9 +6,9 @@ import keras
 
 from tfslim.distillation.distillation_loss import DistillationLoss, extents_fit
 from tfslim.distillation.resizing import resize
+from tfslim.unit_norm import unit_vectors
 
 DISTANCES = ("squared", "cosine")
-SHORTEST = 1e-6  # vectors up to this length have no direction that could be told from rounding
 
 
 @keras.saving.register_keras_serializable(package="tfslim")
@@ -74,7 +74,7 @@ class FeatureDistance(DistillationLoss):
                 f"FeatureDistance: {_layers(self)} are {student.shape[-1]} and {teacher.shape[-1]} wide, and there is "
                 "no adapter; a Distiller makes one where it knows the teacher (or its teacher_shapes)"
             )
-        student, teacher = _unit(student), _unit(teacher)
+        student, teacher = unit_vectors(student), unit_vectors(teacher)
         if self.distance == "squared":
             distances = keras.ops.sum(keras.ops.square(student - teacher), axis=-1)
         else:
@@ -127,21 +127,9 @@ class AttentionTransfer(DistillationLoss):
     def compare(self, student, teacher):
         attention = [keras.ops.sum(keras.ops.square(maps), axis=-1, keepdims=True) for maps in (student, teacher)]
         size = tuple(min(extents) for extents in zip(student.shape[1:3], teacher.shape[1:3], strict=True))
-        student, teacher = (_unit(keras.ops.reshape(resize(maps, size), (-1, size[0] * size[1]))) for maps in attention)
+        vectors = [keras.ops.reshape(resize(maps, size), (-1, size[0] * size[1])) for maps in attention]
+        student, teacher = (unit_vectors(each) for each in vectors)
         return keras.ops.sum(keras.ops.square(student - teacher), axis=-1)
-
-
-def _unit(values):
-    """Unit vectors along the last axis; those that are next to nothing stay as they are.
-
-    Their gradient is thus of the size of any other, and points where the teacher's does. That of a division by the
-    floor would be 1e6 long, and one dead place of a map would fling an adapter's bias away.
-    """
-    squares = keras.ops.sum(keras.ops.square(values), axis=-1, keepdims=True)
-    directed = squares > SHORTEST**2
-    # The inner choice keeps the root of 0 out of the gradient too, where 0 times infinity would be NaN.
-    scales = keras.ops.rsqrt(keras.ops.where(directed, squares, keras.ops.ones_like(squares)))
-    return values * scales
 
 
 def _layers(loss: DistillationLoss) -> str:

@@ -12,6 +12,10 @@ class L2Normalization(Composite):
     Takes (N, ..., C) and gives the same shape in float32, also under a mixed policy: the squares of a float16
     embedding add up to more than float16 holds. A vector of zeros stays zero.
 
+    The stock `keras.layers.UnitNormalization` that it is made of has a gradient of 1e12 at a vector of zeros, and no
+    stock layer has a smaller one and the same values. A training in which an embedding may die takes a copy of the
+    flat model with `tfslim.unit_norm.SteadyUnitNormalization` in its place, as the programs of `training/` do.
+
     Args:
         scale: length of the result; None and 1.0 both give unit length, None without a layer for it.
         learned: whether training may change the scale; for inputs (N, C) only.

@@ -4,6 +4,9 @@ import inspect
 
 import keras
 
+# Batch normalisation computed faster, and unit length with a bounded gradient.
+AS_STOCK = ("tfslim.fused_norm", "tfslim.unit_norm")
+
 
 def is_as_stock(layer: keras.layers.Layer) -> bool:
     """Whether a layer is one of `keras.layers`, or of a subclass that has another constructor at most.
@@ -11,7 +14,7 @@ def is_as_stock(layer: keras.layers.Layer) -> bool:
     A subclass may do something of its own in any method, not in `call` alone: `convolution_op`, say. And it must take
     the settings of the stock layer, so that these can be changed.
     """
-    if type(layer).__module__ == "tfslim.fused_norm":  # batch normalisation, computed faster
+    if type(layer).__module__ in AS_STOCK:
         return True
     kinds = type(layer).__mro__
     place = next(place for place, kind in enumerate(kinds) if getattr(keras.layers, kind.__name__, None) is kind)
