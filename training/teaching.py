@@ -25,6 +25,7 @@ from tfslim.distillation import (
     teacher_layers,
     write_teacher_outputs,
 )
+from tfslim.distillation.layer_outputs import check_logits
 from tfslim.model_files import load_keras_file, model_file
 from tfslim.recast import recast
 
@@ -135,7 +136,9 @@ def kept_shapes(teacher: keras.Model, asked: Distillation, recipe: Recipe) -> di
         raise ValueError("distillation.views: the kept outputs are those of one image size; give one stage, or views 0")
     if recipe.on_error == "skip":
         raise ValueError("distillation.views: needs every image in its place; use on_error raise, or views 0")
-    return FrozenTeacher(teacher, teacher_layers(losses(asked, recipe.task))).shapes
+    chosen = losses(asked, recipe.task)
+    check_logits(teacher, "teacher", chosen)  # which the Distiller that is given shapes alone can't do
+    return FrozenTeacher(teacher, teacher_layers(chosen)).shapes
 
 
 def keep_outputs(
@@ -156,15 +159,17 @@ def keep_outputs(
         "augmentation": dataclasses.asdict(recipe.augmentation),
         "seed": recipe.seed,
     }
+    chosen = losses(asked, recipe.task)
     with naming_broken_images(celeba), progress_bar("teacher's outputs") as move:
         return write_teacher_outputs(
             folder,
             teacher,
-            teacher_layers(losses(asked, recipe.task)),
+            teacher_layers(chosen),
             lambda epoch: stage_batches(recipe, celeba, targets, stage, range(epoch, epoch + 1)),
             stream=stream,
             steps=steps_per_epoch(recipe, celeba),
             batch_size=recipe.optimization.batch_size,
             views=min(asked.views, stage.epochs),
+            losses=chosen,
             progress=move,
         )

@@ -214,6 +214,19 @@ def test_values_beyond_float16(tmp_path):
     assert write(tmp_path / "single", loud, dtype="float32").epoch(0)["output"].max() > 9e5
 
 
+def test_a_teacher_of_probabilities_is_refused_for_a_loss_that_needs_logits(tmp_path):
+    master = teacher()
+    probable = keras.Model(master.input, keras.layers.Softmax()(master.output), name="probable")
+    with pytest.raises(ValueError, match="teacher probable: its output is a probability .* SoftTargets needs logits"):
+        write(tmp_path / "refused", probable, losses=[FeatureDistance("embedding", "embedding"), SoftTargets()])
+    assert not (tmp_path / "refused").exists()
+    layers, losses = ["embedding"], [FeatureDistance("embedding", "embedding")]
+    options = {"stream": STREAM, "steps": STEPS, "batch_size": BATCH, "losses": losses}
+    assert write_teacher_outputs(tmp_path / "features", probable, layers, images, **options).shapes == {
+        "embedding": (12,)
+    }
+
+
 def test_wrong_arguments(tmp_path):
     with pytest.raises(ValueError, match="views is 0"):
         write(tmp_path, views=0)

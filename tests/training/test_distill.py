@@ -115,6 +115,17 @@ def test_a_run_is_not_resumed_without_its_teacher_or_with_another(setting, whole
     check_mistake(swapped, "differs from what is asked for in teacher_weights")
 
 
+@pytest.mark.parametrize("views", ["0", "2"])
+def test_a_teacher_of_probabilities_is_refused_whether_its_outputs_are_kept_or_not(setting, views):
+    probable = setting / "probable"
+    if not probable.exists():
+        shutil.copytree(setting / "teacher", probable)
+        model = keras.models.load_model(probable / "model.keras")
+        keras.Model(model.input, keras.layers.Softmax()(model.output)).save(probable / "model.keras")
+    asked = command(setting, "refused", "--teacher", probable, "--distillation.views", views)
+    check_mistake(asked, "SoftTargets needs logits")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -272,9 +272,7 @@ def _check(student, teacher, losses, label_weight, teacher_shapes) -> None:
     roles = {"student": student} if teacher is None else {"student": student, "teacher": teacher}
     for role, model in roles.items():
         check_model(model, role)
-        for loss in losses:
-            if loss.needs_logits and getattr(loss, role) is None:
-                check_logits(model, role, type(loss).__name__)
+        check_logits(model, role, losses)
     if teacher is None:
         return
     images = [tuple(model.inputs[0].shape[1:]) for model in (student, teacher)]

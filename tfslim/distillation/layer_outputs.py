@@ -72,11 +72,24 @@ def _layer_output(model: keras.Model, name: str, role: str) -> keras.KerasTensor
     return outputs[0]
 
 
-def check_logits(model: keras.Model, role: str, loss: str) -> None:
-    """Raises a ValueError if the model's output is a probability where a loss needs logits."""
+def check_logits(model: keras.Model, role: str, losses: Iterable[DistillationLoss]) -> None:
+    """Raises a ValueError if the model's output is a probability, and a loss that looks at it needs logits.
+
+    Args:
+        model: the student or the teacher.
+        role: "student" or "teacher".
+        losses: what is to be copied.
+
+    Raises:
+        ValueError: names the model, what makes the probability, and the loss.
+
+    Example:
+        >>> check_logits(tfslim.models.VGG11(), "teacher", [SoftTargets()])
+    """
     found = probability_at_end(model)
-    if found:
-        raise ValueError(
-            f"{role} {model.name}: its output is a probability ({found}), and {loss} needs logits; give a model "
-            "without that activation (and from_logits=True to the label loss)"
-        )
+    for loss in losses:
+        if found and loss.needs_logits and getattr(loss, role) is None:
+            raise ValueError(
+                f"{role} {model.name}: its output is a probability ({found}), and {type(loss).__name__} needs logits; "
+                "give a model without that activation (and from_logits=True to the label loss)"
+            )

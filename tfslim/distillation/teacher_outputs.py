@@ -11,7 +11,9 @@ import keras
 import numpy as np
 
 from tfslim.atomic import replacing
+from tfslim.distillation.distillation_loss import DistillationLoss
 from tfslim.distillation.frozen_teacher import FrozenTeacher
+from tfslim.distillation.layer_outputs import check_logits
 from tfslim.distillation.manifest import (
     MANIFEST,
     VERSION,
@@ -102,6 +104,7 @@ def write_teacher_outputs(
     batch_size: int,
     views: int = 1,
     dtype: str = "float16",
+    losses: Sequence[DistillationLoss] = (),
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> TeacherOutputs:
     """Runs a teacher over the first epochs of a stream and keeps what it gives, an epoch and a layer a file.
@@ -125,11 +128,13 @@ def write_teacher_outputs(
         batch_size: images in a batch.
         views: epochs to keep.
         dtype: "float16", or "float32" at twice the size.
+        losses: what the outputs are to be compared by: those that need logits refuse a teacher that has none, which
+            a Distiller could no longer tell from its outputs.
         progress: called with the batches done and their total, after each batch.
 
     Raises:
         ValueError: if the folder holds outputs of another teacher or stream, an epoch does not have `steps` batches of
-            `batch_size`, or an output does not fit float16.
+            `batch_size`, an output does not fit float16, or a loss needs logits and the teacher gives probabilities.
 
     Example:
         >>> outputs = write_teacher_outputs(
@@ -150,6 +155,7 @@ def write_teacher_outputs(
         raise ValueError(f"dtype={dtype!r}; expected {' or '.join(DTYPES)}")
     folder = Path(folder)
     frozen = FrozenTeacher(teacher, layers)
+    check_logits(teacher, "teacher", losses)
     manifest = {
         "version": VERSION,
         "teacher": fingerprint(teacher),
