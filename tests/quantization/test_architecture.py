@@ -82,6 +82,21 @@ def test_what_does_more_than_compute_is_refused(change, config, expected):
         build_model(config, expected)
 
 
+@pytest.mark.parametrize("where", ["args", "kwargs"])
+def test_calls_on_constants_are_refused(where, config, expected):
+    """Keras would compute them at once, at whatever size they say."""
+    one = {"class_name": "__numpy__", "config": {"value": [[[1.0]]], "dtype": "float32"}}
+    padding = {"module": "keras.layers", "class_name": "ZeroPadding1D", "registered_name": None, "name": "zeros"}
+    padding["config"] = {"name": "zeros", "padding": [0, 200_000_000]}
+    call = {"args": [one], "kwargs": {}} if where == "args" else {"args": [], "kwargs": {"inputs": one}}
+    config["config"]["layers"].append(padding | {"inbound_nodes": [call]})
+    with pytest.raises(ValueError, match="'zeros': is called on something else than other layers' outputs"):
+        build_model(config, expected)
+    layer(config, "zeros")["inbound_nodes"] = [[["image", 0, 0]]]
+    with pytest.raises(ValueError, match="'zeros': is called on something else"):
+        build_model(config, expected)
+
+
 @pytest.mark.parametrize(
     "activation",
     [

@@ -91,6 +91,22 @@ def test_a_zip_bomb_costs_no_more_than_it_says(whole):
         join_sections(bytes((1 << 24) + 1), b"", b"")
 
 
+@pytest.mark.parametrize("value", [b"[],", b'{"a":[]},', b"1,", b'"a",'])
+def test_an_architecture_of_millions_of_values_is_refused_before_it_is_parsed(value):
+    text = b"[" + value * ((1 << 24) // len(value) - 10) + b"0]"
+    stored = zlib.compress(text)
+    whole = join_sections(b"{}", write_list([]), b"")
+    parts = split_sections(whole)
+    sections = [stored, zlib.compress(parts["tensor list"], 9), b""]
+    data = whole[:HEADER_BYTES] + b"".join(sections)
+    for which, (section, opened) in enumerate(zip(sections, (text, parts["tensor list"], b""), strict=True)):
+        data = with_header(data, 12 + 12 * which, struct.pack("<3I", len(section), len(opened), zlib.crc32(section)))
+    assert _peak(lambda: check_refused(data)) < 40 << 20
+    assert "values; the format has room" in check_refused(data)
+    with pytest.raises(ValueError, match="architecture: holds some"):
+        join_sections(text, b"", b"")
+
+
 def test_sections_with_something_after_their_end_are_refused(whole):
     parts = split_sections(whole)
     listed = zlib.compress(parts["tensor list"])

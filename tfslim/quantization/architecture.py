@@ -143,9 +143,31 @@ def _check(config: dict) -> None:
             continue
         if "compile_config" in part:
             raise ValueError("it says how the model was compiled, which has no place in a packed file")
+        if part.get("inbound_nodes"):
+            _check_calls(part)
         if "class_name" in part and part["class_name"] not in PLAIN:
             _check_class(part)
         waiting += part.values()
+
+
+def _check_calls(part: dict) -> None:
+    """Raises ValueError for a call on constants alone: Keras would compute it while it reads the configuration."""
+    calls = part["inbound_nodes"]
+    if not isinstance(calls, list) or not all(isinstance(each, dict) and _takes_a_tensor(each) for each in calls):
+        raise ValueError(f"{part.get('name')!r}: is called on something else than other layers' outputs")
+
+
+def _takes_a_tensor(call: dict) -> bool:
+    waiting = list(call.values())
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            if part.get("class_name") == "__keras_tensor__":
+                return True
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += part
+    return False
 
 
 def _check_class(part: dict) -> None:

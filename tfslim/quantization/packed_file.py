@@ -9,7 +9,7 @@ import numpy as np
 
 from tfslim.quantization.codecs import Codec
 from tfslim.quantization.encoded import Encoded
-from tfslim.quantization.packed_layout import HEADER_BYTES, check_header, split_sections
+from tfslim.quantization.packed_layout import HEADER_BYTES, check_header, check_json, split_sections
 from tfslim.quantization.packed_list import read_list
 from tfslim.quantization.packed_tensor import unpacked
 
@@ -91,6 +91,7 @@ def parse_packed(data: bytes, name: str) -> PackedFile:
 
 
 def _architecture(text: bytes) -> dict:
+    check_json(text)
     try:
         found = json.loads(text.decode("utf-8"))
     except (ValueError, RecursionError) as error:

@@ -9,7 +9,7 @@ All numbers are little-endian. The file is 52 bytes of header, then the sections
         12     36  for each section: stored bytes (u32), bytes when opened (u32), CRC-32 of the stored bytes (u32)
         48      4  CRC-32 of the 48 bytes before
 
-    section "architecture": zlib; the Keras configuration as JSON in UTF-8
+    section "architecture": zlib; the Keras configuration as JSON in UTF-8, with at most 2**19 of the signs , : [ {
     section "tensor list": zlib; see `tfslim.quantization.packed_list`
     section "tensor data": as it is; see `tfslim.quantization.packed_tensor`
 
@@ -24,6 +24,7 @@ VERSION = 1
 SECTIONS = ("architecture", "tensor list", "tensor data")
 COMPRESSED = SECTIONS[:2]
 MOST_OPENED = 1 << 24  # bytes of a compressed section when opened
+MOST_JSON_VALUES = 1 << 19  # each takes up to some hundred bytes of memory
 HEADER = struct.Struct("<8sHH9I")
 HEADER_BYTES = HEADER.size + 4
 
@@ -32,8 +33,9 @@ def join_sections(architecture: bytes, tensor_list: bytes, tensor_data: bytes) -
     """A whole file of its three sections, as they are when opened.
 
     Raises:
-        ValueError: a section is too large for the format.
+        ValueError: a section is too large for the format, or the architecture has too many values.
     """
+    check_json(architecture)
     stored, table = [], []
     for name, opened in zip(SECTIONS, (architecture, tensor_list, tensor_data), strict=True):
         most = MOST_OPENED if name in COMPRESSED else (1 << 32) - 1
@@ -44,6 +46,13 @@ def join_sections(architecture: bytes, tensor_list: bytes, tensor_data: bytes) -
         table += [len(section), len(opened), zlib.crc32(section)]
     header = HEADER.pack(MAGIC, VERSION, 0, *table)
     return b"".join([header, struct.pack("<I", zlib.crc32(header)), *stored])
+
+
+def check_json(text: bytes) -> None:
+    """Raises ValueError for a text that would become too many values; counts in no more memory than the text's."""
+    count = sum(text.count(sign) for sign in b",:[{")
+    if count > MOST_JSON_VALUES:
+        raise ValueError(f"architecture: holds some {count:,} values; the format has room for {MOST_JSON_VALUES:,}")
 
 
 def check_header(header: bytes, file_bytes: int) -> list[tuple[int, int, int]]:
