@@ -247,7 +247,7 @@ def test_a_teacher_in_the_targets_teaches_as_one_that_is_there():
         history = fit(distiller(taught, teacher(), losses, weighted_metrics=["accuracy"]), sample_weight=weights)
         keras.utils.set_random_seed(7)
         model = Distiller(pupil, None, losses, teacher_shapes=shapes)
-        model.compile(keras.optimizers.SGD(0.005), LOSS, ["accuracy"], weighted_metrics=["accuracy"])
+        model.compile(keras.optimizers.SGD(0.005), LOSS, metrics=["accuracy"], weighted_metrics=["accuracy"])
         targets = {"labels": CLASSES, "teacher": kept_outputs(teacher(), dtype)}
         found = fit(model, IMAGES, targets, sample_weight=weights, validation_data=(IMAGES, CLASSES))
         for name, values in history.items():

@@ -1,5 +1,7 @@
 """What a Distiller refuses, and what it says then."""
 
+import inspect
+
 import keras
 import numpy as np
 import pytest
@@ -77,6 +79,38 @@ def test_wrong_arguments():
         model.compile("sgd")
     with pytest.raises(TypeError, match="metric_s"):
         model.compile("sgd", LOSS, metric_s=["accuracy"])
+
+
+def test_a_metric_with_the_name_of_a_loss():
+    model = Distiller(student(), teacher(), [SoftTargets(), FeatureDistance("maps", "maps")])
+    for metrics in (
+        {"metrics": [keras.metrics.Mean(name="other"), keras.metrics.Accuracy(name="soft_targets")]},
+        {"weighted_metrics": [keras.metrics.Accuracy(name="maps_distance")]},
+        {"metrics": [keras.metrics.Accuracy(name="label_loss")]},
+    ):
+        with pytest.raises(ValueError, match="a metric called '(soft_targets|maps_distance|label_loss)'"):
+            model.compile("sgd", LOSS, **metrics)
+
+    def maps_distance(labels, outputs):
+        return keras.ops.mean(outputs)
+
+    with pytest.raises(ValueError, match="a metric called 'maps_distance'"):
+        model.compile("sgd", LOSS, metrics=[maps_distance])
+
+    class Loud(SoftTargets):
+        name = "label_loss"
+
+    with pytest.raises(ValueError, match="is called 'label_loss'"):
+        Distiller(student(), teacher(), [Loud()])
+
+
+def test_loss_weights_where_keras_has_them():
+    model = Distiller(student(), teacher(), [SoftTargets()])
+    with pytest.raises(ValueError, match=r"loss_weights=\[0.5\] are for several outputs.*label_weight"):
+        model.compile("sgd", LOSS, [0.5])
+    model.compile("sgd", LOSS, None, ["accuracy"])
+    ours, theirs = (list(inspect.signature(kind.compile).parameters) for kind in (Distiller, keras.Model))
+    assert ours == theirs
 
 
 def test_wrong_targets():

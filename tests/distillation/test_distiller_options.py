@@ -49,6 +49,22 @@ def test_mixed_precision(policy):
     assert all(layer.compute_dtype == "float32" for layer in model.adapters.values())
 
 
+def test_a_student_in_float16_is_trained_with_a_scaled_loss():
+    scaling, losses = keras.optimizers.LossScaleOptimizer, [SoftTargets(), FeatureDistance("embedding", "embedding")]
+    half = recast(student(), "mixed_float16")
+    model = distiller(half, teacher(), losses)
+    assert type(model.optimizer) is scaling
+    assert np.isfinite(list(fit(model, epochs=2).values())).all()
+    assert type(model.optimizer.inner_optimizer) is keras.optimizers.SGD
+    nested = keras.Sequential([keras.Input((12, 10, 3)), half])
+    assert type(distiller(nested, teacher(), losses[:1], "adam").optimizer) is scaling
+    scaled = scaling(keras.optimizers.SGD())
+    assert distiller(half, teacher(), losses, scaled).optimizer is scaled
+    assert type(distiller(half, teacher(), losses, auto_scale_loss=False).optimizer) is keras.optimizers.SGD
+    for policy in ("float32", "mixed_bfloat16"):
+        assert type(distiller(recast(student(), policy), teacher(), losses).optimizer) is keras.optimizers.SGD
+
+
 def test_a_global_mixed_policy_does_not_round_the_pixels():
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:

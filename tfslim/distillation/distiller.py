@@ -1,20 +1,14 @@
 """A student and its teacher as one model that is compiled and fitted like any other."""
 
-import math
 from collections.abc import Mapping, Sequence
 
 import keras
 
+from tfslim.calls import calls
 from tfslim.distillation.distillation_loss import DistillationLoss
+from tfslim.distillation.distiller_checks import check_metric_names, check_parts
 from tfslim.distillation.frozen_teacher import FrozenTeacher
-from tfslim.distillation.layer_outputs import (
-    OUTPUT,
-    check_logits,
-    check_model,
-    layer_outputs,
-    student_layers,
-    teacher_layers,
-)
+from tfslim.distillation.layer_outputs import OUTPUT, layer_outputs, student_layers, teacher_layers
 from tfslim.distillation.resizing import resize
 
 
@@ -56,7 +50,9 @@ class Distiller(keras.Model):
     Example:
         >>> losses = [SoftTargets(temperature=4.0), FeatureDistance("embedding", "embedding")]
         >>> distiller = tfslim.distillation.Distiller(student, teacher, losses)
-        >>> distiller.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), ["accuracy"])
+        >>> distiller.compile(
+        ...     "adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"]
+        ... )
         >>> distiller.fit(images, identities)
         >>> student.save("student.keras")
 
@@ -74,7 +70,7 @@ class Distiller(keras.Model):
     ):
         # In float32 whatever the global policy, or uint8-range pixels would be rounded on their way in.
         super().__init__(name=name, dtype="float32")
-        _check(student, teacher, losses, label_weight, teacher_shapes)
+        check_parts(student, teacher, losses, label_weight, teacher_shapes)
         self.label_weight = float(label_weight)
         self.distillation_losses = tuple(losses)
         self.student = student
@@ -113,6 +109,7 @@ class Distiller(keras.Model):
         self,
         optimizer="rmsprop",
         loss=None,
+        loss_weights=None,
         metrics=None,
         weighted_metrics=None,
         run_eagerly: bool = False,
@@ -122,15 +119,29 @@ class Distiller(keras.Model):
     ):
         """Configures the training as `keras.Model.compile` does; `loss` may be None where `label_weight` is 0.
 
+        The arguments are Keras' in Keras' order. `auto_scale_loss` goes by the student, as the Distiller itself is in
+        float32: an optimizer for a student that computes in float16 is put into a `LossScaleOptimizer`.
+
         Raises:
-            ValueError: if there is no loss for the labels.
+            ValueError: if there is no loss for the labels, `loss_weights` are given, or a metric has the name of what
+                the Distiller shows itself.
         """
+        if loss_weights is not None:
+            raise ValueError(
+                f"{self.name}: loss_weights={loss_weights!r} are for several outputs, and a student has one; "
+                "label_weight is the share of its loss"
+            )
         if loss is None and self.label_weight:
             raise ValueError(
                 f"{self.name}: label_weight is {self.label_weight}, and compile has no loss for the labels; give one, "
                 "or label_weight=0 to learn from the teacher alone"
             )
+        check_metric_names((metrics, weighted_metrics), self._loss_names, self.name)
         self._measures = bool(metrics or weighted_metrics)
+        optimizer = keras.optimizers.get(optimizer)
+        scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        if auto_scale_loss and not scaled and _computes_in_float16(self.student):
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         super().compile(
             optimizer,
             loss=loss,
@@ -259,26 +270,7 @@ def _distinct(names: list[str]) -> tuple[str, ...]:
     return tuple(f"{name}_{count + 1}" if count else name for name, count in zip(names, met, strict=True))
 
 
-def _check(student, teacher, losses, label_weight, teacher_shapes) -> None:
-    if not losses:
-        raise ValueError("losses is empty; give at least one, such as SoftTargets(temperature=4.0)")
-    for loss in losses:
-        if not isinstance(loss, DistillationLoss):
-            raise ValueError(f"losses: {loss!r} is no DistillationLoss, such as SoftTargets(temperature=4.0)")
-    if not (math.isfinite(label_weight) and label_weight >= 0):
-        raise ValueError(f"label_weight is {label_weight}, expected a number from 0 on")
-    if teacher is not None and teacher_shapes is not None:
-        raise ValueError("teacher_shapes is for teacher=None; a teacher's shapes are known")
-    roles = {"student": student} if teacher is None else {"student": student, "teacher": teacher}
-    for role, model in roles.items():
-        check_model(model, role)
-        check_logits(model, role, losses)
-    if teacher is None:
-        return
-    images = [tuple(model.inputs[0].shape[1:]) for model in (student, teacher)]
-    fits = len(images[0]) == len(images[1]) and (len(images[0]) != 3 or images[0][2] == images[1][2])
-    if not fits or (len(images[0]) != 3 and images[0] != images[1]):
-        raise ValueError(
-            f"student {student.name} takes {images[0]} and teacher {teacher.name} {images[1]}; expected the same, or "
-            "images (height, width, channels) that differ in height and width only"
-        )
+def _computes_in_float16(model: keras.Model) -> bool:
+    # Its own policy is the global one of when it was made, whatever its layers were given.
+    every = calls(model, model.inputs, opened=True)
+    return any(getattr(call.operation, "compute_dtype", None) == "float16" for call in every)
