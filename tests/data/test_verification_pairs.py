@@ -182,3 +182,15 @@ def test_files_and_pairs_without_some():
 def test_what_cannot_be_drawn_is_said(records, settings, message):
     with pytest.raises(ValueError, match=message):
         pairs(records, **settings)
+
+
+@pytest.mark.parametrize("template", [1, 2])
+def test_an_image_listed_twice_is_named(template):
+    records = records_of([0, 0, 0, 0, 1, 1, 1, 1])
+    twice = Records(
+        records.files[[0, 1, 2, 2, 4, 5, 6, 7]], None, records.identities, np.zeros(len(records.files), np.uint8)
+    )
+    with pytest.raises(ValueError, match="1 images are listed more than once, such as 0002.jpg"):
+        pairs(twice, template=template)
+    with pytest.raises(ValueError, match="such as 0002.jpg"):
+        pairs(records_of([0, 0, 1, 1], prefix="other"), twice, template=template)

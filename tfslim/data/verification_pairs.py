@@ -88,8 +88,8 @@ def pairs(
         Genuine pairs, then impostors, each in the order of people and templates.
 
     Raises:
-        ValueError: the records have no identities or no rows, two sets share an image, an argument is out of range, or
-            there are not so many pairs.
+        ValueError: the records have no identities or no rows, a set lists an image twice or shares one with the other,
+            an argument is out of range, or there are not so many pairs.
 
     Example:
         >>> drawn = pairs(CelebA("celeba", hold_out=40).part("held out"), impostor=100_000, template=5)
@@ -144,6 +144,12 @@ class _Side:
             raise ValueError("the records have no identities, so nobody knows which pairs are genuine")
         if not len(records):
             raise ValueError("the records have no rows: there is nothing to pair")
+        listed, times = np.unique(records.files, return_counts=True)
+        if (times > 1).any():
+            raise ValueError(
+                f"{int((times > 1).sum())} images are listed more than once, such as {listed[times > 1][0]}: an image "
+                "would be compared with itself"
+            )
         order = np.arange(len(records))
         if size > 1:
             order = np.random.default_rng([seed, 0]).permutation(order)
