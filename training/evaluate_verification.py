@@ -121,9 +121,9 @@ def _listed_pairs(folder: Path, pairs_file: str, on_error: str) -> "Pairs":
     from tfslim.data.pairs_file import read_pairs
     from tfslim.data.people_folders import people_folder
 
-    pairs = read_pairs(pairs_file)
-    there = set(people_folder(folder).files.tolist())
-    missing = [file for file in pairs.files() if file not in there]
+    there = people_folder(folder).files.tolist()
+    pairs = read_pairs(pairs_file, there)
+    missing = sorted(set(pairs.files()) - set(there))
     if missing and on_error == "raise":
         raise ValueError(f"{folder}: {len(missing)} images of {pairs_file} are not there, such as {missing[0]}")
     return pairs

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tfslim.data.pairs_file import read_pairs, write_pairs
+from tfslim.data.people_folders import people_folder
 from tfslim.data.records import Records
 from tfslim.data.verification_pairs import Pairs, pairs
 
@@ -42,6 +43,19 @@ def test_lfws_form_of_one_number_and_blanks_for_tabs(tmp_path):
     assert read.genuine.tolist() == [True, True, False, False]
     write_pairs(tmp_path / "again.txt", read)
     assert (tmp_path / "again.txt").read_text() == text
+
+
+def test_images_are_found_under_any_ending_that_is_read(tmp_path):
+    (tmp_path / "pairs.txt").write_text("1\nAnn\t1\t2\nAnn\t3\tBo\t1\n")
+    (tmp_path / "lfw/Ann").mkdir(parents=True)
+    (tmp_path / "lfw/Bo").mkdir()
+    for name in ("Ann/Ann_0001.png", "Ann/Ann_0001.jpg", "Ann/Ann_0002.webp", "Ann/Ann_0002.png", "Ann/Ann_0003.JPEG"):
+        (tmp_path / "lfw" / name).touch()
+    (tmp_path / "lfw/Bo/Bo_0011.png").touch()
+    assert named(read_pairs(tmp_path / "pairs.txt", people_folder(tmp_path / "lfw").files)) == [
+        ("Ann/Ann_0001.jpg", "Ann/Ann_0002.png"),
+        ("Ann/Ann_0003.JPEG", "Bo/Bo_0001.jpg"),  # the last is missing, and called as LFW calls it
+    ]
 
 
 def test_drawn_pairs_go_there_and_back(tmp_path):

@@ -2,7 +2,7 @@
 
 The first line is the number of folds and of pairs of each kind in a fold ("10 300"), or the number of pairs of each
 kind alone ("500"). Of each fold, the genuine pairs come first: a name and two image numbers; then the impostors: name,
-number, name, number. Image 3 of Ann_Lee is ``Ann_Lee/Ann_Lee_0003.jpg``.
+number, name, number. Image 3 of Ann_Lee is ``Ann_Lee/Ann_Lee_0003.jpg``, or has another ending where it was converted.
 
 Source: Huang, Ramesh, Berg, Learned-Miller, "Labeled Faces in the Wild", 2007, section 4, and its web page.
 """
@@ -10,10 +10,12 @@ Source: Huang, Ramesh, Berg, Learned-Miller, "Labeled Faces in the Wild", 2007, 
 import os
 import pathlib
 import re
+from collections.abc import Iterable
 
 import numpy as np
 
 from tfslim.atomic import replacing
+from tfslim.data.people_folders import ENDINGS
 from tfslim.data.verification_pairs import Pairs
 
 _FILE = re.compile(r"(?P<name>[^/]+)/(?P=name)_(?P<number>\d{4,})\.jpg")
@@ -21,22 +23,24 @@ _FORMS = {3: "a genuine pair (name, number, number)", 4: "an impostor pair (name
 _NAMED = "LFW names images Ann_Lee/Ann_Lee_0001.jpg, with four digits from 0001 to 9999 and no leading 0 from 10000 on"
 
 
-def read_pairs(path: str | os.PathLike) -> Pairs:
+def read_pairs(path: str | os.PathLike, files: Iterable[str] = ()) -> Pairs:
     """Reads pairs of images in the form of LFW's ``pairs.txt``.
 
     Args:
         path: the text file, with tabs or blanks between the words of a line.
+        files: the images that there are, such as `people_folder("lfw").files`: one that is there with another ending
+            (.jpeg, .png, .webp, .bmp) is named so, unless it is there as .jpg too.
 
     Returns:
-        The pairs in the file's order; templates of one image, named ``Name/Name_0001.jpg``. `folds` is None for a file
-        of the one-number form.
+        The pairs in the file's order; templates of one image, named ``Name/Name_0001.jpg`` where `files` know no
+        better. `folds` is None for a file of the one-number form.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: the file is wrong; names the line, what was found and what was expected.
 
     Example:
-        >>> pairs = read_pairs("pairs.txt")
+        >>> pairs = read_pairs("pairs.txt", people_folder("lfw").files)
         >>> len(pairs), int(pairs.genuine.sum()), int(pairs.folds.max())
         (6000, 3000, 9)
     """
@@ -60,10 +64,12 @@ def read_pairs(path: str | os.PathLike) -> Pairs:
         )
     # Within a fold, genuine pairs come before impostors.
     genuine = np.tile(np.repeat([True, False], each), folds)
+    there = _by_stem(files)
     number: dict[tuple[str, ...], int] = {}
     rows = np.empty((len(genuine), 2), np.int32)
     for row, line in enumerate(lines[1:]):
         for side, file in enumerate(_files(line, bool(genuine[row]), f"{path}:{row + 2}")):
+            file = there.get(file.removesuffix(".jpg"), file)
             rows[row, side] = number.setdefault((file,), len(number))
     of_fold = np.repeat(np.arange(folds, dtype=np.int32), 2 * each) if len(header) == 2 else None
     return Pairs(tuple(number), rows[:, 0], rows[:, 1], genuine, of_fold)
@@ -130,6 +136,16 @@ def _files(line: str, genuine: bool, where: str) -> tuple[str, str]:
     if not genuine and name == other:
         raise ValueError(f"{where}: both images of an impostor pair are of {name}")
     return _file(name, number), _file(other, other_number)
+
+
+def _by_stem(files: Iterable[str]) -> dict[str, str]:
+    """The files by their names without an ending; of several endings the one that comes first in `ENDINGS`."""
+    every, found = sorted(map(str, files), reverse=True), {}  # .jpg before .JPG
+    for ending in ENDINGS:
+        for file in every:
+            if file.lower().endswith(ending):
+                found.setdefault(file[: -len(ending)], file)
+    return found
 
 
 def _words(line: str) -> list[str]:
