@@ -31,6 +31,8 @@ static const uint8_t *take(Reader *r, uint64_t count) {
     return r->p - count;
 }
 
+static uint64_t data_bytes(const Reader *r) { return r->end - r->p; }
+
 static uint64_t integer(Reader *r) { /* seven bits a byte, the lowest first */
     uint64_t number = 0;
     for (int shift = 0; shift < 63; shift += 7) {
@@ -114,30 +116,41 @@ static uint64_t filter_of(uint64_t i, int axes, const uint64_t *shape, uint64_t 
     return filter;
 }
 
+/* Whether a kind has codes of so many bits. */
+static int has_bits(int kind, int bits) {
+    static const int raw[] = {8, 8, 16, 32, 64, 8, 16, 32, 64, 64};
+    if (kind < 2) return bits == (kind ? 16 : 32);
+    if (kind < 10) return bits > (kind == 3 || kind == 4) && bits <= 16 + (kind == 3 || kind == 4);
+    if (kind < 14) return bits == (kind < 12 ? 2 : 1);
+    return kind > 31 && kind < 42 && bits == raw[kind - 32];
+}
+
 static void read_tensor(Reader *list, Reader *data, char *name, FILE *out) {
     uint64_t shared = integer(list), added = integer(list), shape[16], count = 1, filters = 1, mask = 0, book = 0;
     if (shared > strlen(name) || shared > 1024 || added > 1024 - shared) fail("bad name");
     memcpy(name + shared, take(list, added), added);
     name[shared + added] = 0;
     int kind = *take(list, 1), bits = *take(list, 1), axes = (int)integer(list);
-    if (axes < 0 || axes > 16 || bits < 1 || bits > 64) fail("bad tensor");
+    if (axes < 0 || axes > 16 || !has_bits(kind, bits)) fail("bad tensor");
     for (int axis = 0; axis < axes; axis++) {
         shape[axis] = integer(list);
         if (shape[axis] && count > (1ull << 40) / shape[axis]) fail("too large");
-        count *= shape[axis];
+        count *= shape[axis] ? shape[axis] : 1; /* an axis of 0 must not hide the others */
     }
+    for (int axis = 0; axis < axes; axis++) count = shape[axis] ? count : 0;
     if (kind == 7 || kind == 8 || kind == 11 || kind == 13) mask = integer(list);
     for (int axis = 0; axis < axes; axis++) filters *= mask >> axis & 1 ? shape[axis] : 1;
-    if (kind == 9) book = integer(list);
+    if (mask >> axes || filters > data_bytes(data)) fail("bad filters");
+    if (kind == 9 && ((book = integer(list)) < 1 || book > 1ull << bits)) fail("bad codebook");
     uint64_t coded = kind > 1 && kind < 32 ? integer(list) : 0;
     uint64_t floats = kind < 2 || kind > 31 ? 0 : kind < 5 ? 3 : kind == 9 ? book : kind == 6 || kind == 8 ? 2 * filters : filters;
+    if (coded && (coded > data_bytes(data) || count < 1 || count > 64 * coded)) fail("bad codes");
     const uint8_t *parameters = take(data, 4 * floats), *second = parameters + 4 * filters;
     Reader codes_in = {data->p, data->p};
     codes_in.end += coded ? coded : (count * bits + 7) / 8;
     take(data, codes_in.end - codes_in.p);
     uint8_t *values = NULL;
     uint64_t bytes = kind < 32 ? 4 * count : count * bits / 8;
-    if (kind > 13 && kind < 32) fail("unknown kind");
     if (kind == 0 || kind > 31) values = memcpy(room(count, bits / 8), codes_in.p, bytes);
     else {
         float *decoded = room(count, 4);
@@ -165,9 +178,9 @@ static void read_tensor(Reader *list, Reader *data, char *name, FILE *out) {
 }
 
 int main(int argc, char **argv) {
-    FILE *file = argc > 1 ? fopen(argv[1], "rb") : NULL, *out = argc > 2 ? fopen(argv[2], "wb") : NULL;
+    FILE *file = argc > 1 ? fopen(argv[1], "rb") : NULL, *out = NULL;
     uint8_t header[52];
-    if (!file || (argc > 2 && !out)) fail("usage: read_packed FILE [VALUES]; a file can't be opened");
+    if (!file) fail("usage: read_packed FILE [VALUES]; the file can't be opened");
     if (fread(header, 1, 52, file) != 52 || memcmp(header, "\x89tfslim\n", 8)) fail("no .tfslim file");
     if (u32(header + 48) != crc32(0, header, 48)) fail("the header is damaged");
     if (u32(header + 8) != 1) fail("another schema version");
@@ -183,6 +196,7 @@ int main(int argc, char **argv) {
     uint8_t *list = room(opened, 1);
     if (uncompress(list, &opened, sections[1], u32(header + 24)) != Z_OK) fail("the tensor list can't be opened");
     Reader entries = {list, list + opened}, data = {sections[2], sections[2] + u32(header + 36)};
+    if (argc > 2 && !(out = fopen(argv[2], "wb"))) fail("the file for the values can't be opened");
     char name[1025] = "";
     for (uint64_t left = integer(&entries); left; left--) read_tensor(&entries, &data, name, out);
     return out && fclose(out) ? 1 : 0;

@@ -1,6 +1,7 @@
 """The reader in C gives the very values that Python gives."""
 
 import importlib.util
+import os
 import shutil
 import subprocess
 import zlib
@@ -12,7 +13,7 @@ import pytest
 from tests.quantization.packed_bytes import packed_bytes, packed_tensors
 from tfslim.quantization.log_min_max import LogMinMax
 from tfslim.quantization.packed_file import parse_packed
-from tfslim.quantization.packed_layout import join_sections
+from tfslim.quantization.packed_layout import join_sections, split_sections
 from tfslim.quantization.packed_list import write_list
 from tfslim.quantization.packed_tensor import packed_codes
 from tfslim.quantization.recognition import recognise
@@ -26,17 +27,29 @@ def reader(tmp_path_factory):
     if compiler is None:
         pytest.skip("there is no C compiler")
     program = tmp_path_factory.mktemp("reader") / "read_packed"
+    strict = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     flags = ["-std=c99", "-O2", "-Wall", "-Wextra", "-Werror", "-o", str(program)]
-    built = subprocess.run([compiler, *flags, str(SOURCE), "-lz", "-lm"], capture_output=True, text=True)
-    if "zlib.h" in built.stderr:
-        pytest.skip("zlib's header is not installed")
+    for more in (strict, []):  # not every compiler comes with the sanitisers' libraries
+        built = subprocess.run([compiler, *more, *flags, str(SOURCE), "-lz", "-lm"], capture_output=True, text=True)
+        if "zlib.h" in built.stderr:
+            pytest.skip("zlib's header is not installed")
+        if built.returncode == 0:
+            break
     assert built.returncode == 0, built.stderr
     return program
 
 
+def read(reader, *files):
+    # What the program still holds when it ends is no leak.
+    environment = os.environ | {"ASAN_OPTIONS": "detect_leaks=0"}
+    return subprocess.run(
+        [reader, *files], capture_output=True, text=True, errors="replace", timeout=60, env=environment
+    )
+
+
 def assert_reads_the_same(reader, data, tmp_path):
     (tmp_path / "file.tfslim").write_bytes(data)
-    done = subprocess.run([reader, tmp_path / "file.tfslim", tmp_path / "values"], capture_output=True, text=True)
+    done = read(reader, tmp_path / "file.tfslim", tmp_path / "values")
     assert done.returncode == 0, done.stderr
     expected = parse_packed(data, "file").tensors
     lines = done.stdout.splitlines()
@@ -89,6 +102,33 @@ def test_damage_is_refused(reader, tmp_path):
         files.append(whole[:position] + bytes([whole[position] ^ 1]) + whole[position + 1 :])
     for data in files:
         (tmp_path / "file.tfslim").write_bytes(data)
-        done = subprocess.run([reader, tmp_path / "file.tfslim"], capture_output=True, text=True)
+        done = read(reader, tmp_path / "file.tfslim")
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr.startswith("read_packed: ")
+
+
+def test_damage_by_somebody_who_sets_the_checksums_right(reader, tmp_path):
+    """The reader says what is wrong, or reads something; it never dies of it, nor takes memory without bounds."""
+    parts = split_sections(packed_bytes(False))
+    rng = np.random.default_rng(5)
+    refused = 0
+    for _ in range(300):
+        listed = bytearray(parts["tensor list"])
+        for position in rng.integers(len(listed), size=rng.integers(1, 4)):
+            listed[position] = rng.choice([0, 1, 2, 4, 8, 32, 64, 127, 128, 255, rng.integers(256)])
+        data = join_sections(parts["architecture"], bytes(listed), parts["tensor data"])
+        (tmp_path / "file.tfslim").write_bytes(data)
+        done = read(reader, tmp_path / "file.tfslim")
+        assert done.returncode in (0, 1), done.stderr[-2000:]
+        if done.returncode:
+            assert done.stderr.startswith("read_packed: "), done.stderr[-2000:]
+            refused += 1
+    assert refused > 150
+
+
+def test_a_refused_file_leaves_the_values_of_another_alone(reader, tmp_path):
+    (tmp_path / "values").write_bytes(b"precious")
+    (tmp_path / "file.tfslim").write_bytes(packed_bytes(False)[:-1])
+    done = read(reader, tmp_path / "file.tfslim", tmp_path / "values")
+    assert done.returncode == 1
+    assert (tmp_path / "values").read_bytes() == b"precious"
