@@ -1,5 +1,6 @@
 """The optimizer that a recipe asks for."""
 
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
@@ -8,7 +9,12 @@ from recipe import Optimization
 
 
 def make_optimizer(
-    asked: Optimization, steps: int, epochs: int, precision: str, optimizers: ModuleType = keras.optimizers
+    asked: Optimization,
+    steps: int,
+    epochs: int,
+    precision: str,
+    optimizers: ModuleType = keras.optimizers,
+    spared: Sequence[keras.Variable] = (),
 ) -> Any:
     """AdamW with a linear warm-up, then a cosine down to `final_rate`, over `epochs` of `steps`.
 
@@ -18,6 +24,7 @@ def make_optimizer(
         epochs: of the whole training.
         precision: the training step's.
         optimizers: whose to take: those of Keras 3, or of tf_keras.
+        spared: variables without weight decay beside biases and normalisations, such as `learned_scales(model)`.
     """
     warmup = round(asked.warmup_epochs * steps)
     schedule = optimizers.schedules.CosineDecay(
@@ -30,6 +37,8 @@ def make_optimizer(
     optimizer = optimizers.AdamW(
         schedule, weight_decay=asked.weight_decay, use_ema=asked.average > 0, ema_momentum=asked.average or 0.99
     )
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    # tf_keras names variables with their layer, by which its learned scales are known; Keras 3 calls them all "kernel".
+    names = ["bias", "gamma", "beta", "_factor/kernel"]
+    optimizer.exclude_from_weight_decay(var_list=list(spared), var_names=names)
     # Small gradients would vanish in float16; bfloat16 has float32's range.
     return optimizers.LossScaleOptimizer(optimizer) if precision == "mixed_float16" else optimizer

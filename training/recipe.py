@@ -72,7 +72,7 @@ class Optimization:
         learning_rate: the highest.
         final_rate: the last, as a share of the highest.
         warmup_epochs: epochs until the highest.
-        weight_decay: of kernels; biases and normalisation are spared.
+        weight_decay: of kernels; biases, normalisation and learned scales are spared.
         average: momentum of the moving average of the weights that is validated and saved; 0 for none.
         loss: of attributes: "bce", or "balanced" in which each one's positives and negatives weigh the same.
         label_smoothing: 0 to 1.

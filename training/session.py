@@ -17,6 +17,7 @@ from tfslim.checkpoint import Checkpoint
 from tfslim.data.celeba import CelebA
 from tfslim.data.images import ImageError
 from tfslim.data.pipeline import evaluation_batches, training_batches
+from tfslim.layers.l2_normalization import learned_scales
 from tfslim.recast import recast
 from tfslim.report import Report
 from tfslim.unit_norm import SteadyUnitNormalization
@@ -126,7 +127,8 @@ def prepare(
             replace=_training_layers(strategy),
         )
         training = Training(recipe, celeba, task, plain, copy, teach(copy))
-        optimizer = make_optimizer(optimization, training.steps, recipe.epochs, recipe.precision)
+        scales = learned_scales(copy)
+        optimizer = make_optimizer(optimization, training.steps, recipe.epochs, recipe.precision, spared=scales)
         if around:
             optimizer = around(optimizer, copy)
         training.fitted.compile(optimizer, task.loss(), metrics=[task.metric()])

@@ -31,6 +31,25 @@ def test_a_dead_embedding_does_not_end_a_training(faces):
     assert all(type(layer).__module__.startswith("keras.") for layer in plain.layers)
 
 
+def test_a_learned_scale_is_not_decayed(faces):
+    recipe = Recipe(
+        data=str(faces),
+        model=Network("any"),
+        stages=[Stage(1, SIZE)],
+        optimization=Optimization(batch_size=8, learning_rate=0.1, weight_decay=0.5),
+        attributes=list(NAMES),
+    )
+    trunk = tiny_model()
+    features = L2Normalization(16.0, learned=True, name="features").flat(trunk.output)
+    plain = keras.Model(trunk.input, keras.layers.Dense(len(NAMES), name="answers")(features))
+    training = session.prepare(recipe, CelebA(faces, attributes=NAMES), plain=plain)
+    before = {name: training.copy.get_layer(name).kernel.numpy() for name in ("answers", "features_scale_factor")}
+    variables = training.copy.trainable_variables
+    training.fitted.optimizer.apply([keras.ops.zeros(each.shape) for each in variables], variables)
+    assert training.copy.get_layer("features_scale_factor").kernel.numpy() == 16 == before["features_scale_factor"]
+    assert (np.abs(training.copy.get_layer("answers").kernel.numpy()) < np.abs(before["answers"])).all()
+
+
 def test_a_run_killed_in_its_first_epoch_is_resumed_from_its_beginning(faces, tmp_path):
     recipe = Recipe(
         data=str(faces),

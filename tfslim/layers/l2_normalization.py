@@ -73,3 +73,23 @@ def scaled(x: keras.KerasTensor, scale: float, learned: bool, name: str) -> kera
     start = keras.initializers.Constant(scale)
     x = keras.layers.Dense(1, use_bias=False, kernel_initializer=start, dtype="float32", name=f"{name}_factor")(x)
     return keras.layers.Reshape((x.shape[1],), dtype="float32", name=name)(x)
+
+
+def learned_scales(model: keras.Model) -> list[keras.Variable]:
+    """The factors that `scaled` made to be learned in a flat model, as weight decay must leave them out.
+
+    Args:
+        model: a functional model of stock layers.
+
+    Example:
+        >>> inputs = keras.Input((8,))
+        >>> model = keras.Model(inputs, scaled(inputs, 16.0, learned=True, name="scale"))
+        >>> [float(each.numpy()[0, 0]) for each in learned_scales(model)]
+        [16.0]
+    """
+    return [layer.kernel for layer in model.layers if isinstance(layer, keras.layers.Dense) and _is_factor(layer)]
+
+
+def _is_factor(layer: keras.layers.Dense) -> bool:
+    # From one value to one without a bias: whatever its name, it is a factor.
+    return layer.built and not layer.use_bias and tuple(layer.kernel.shape) == (1, 1)
