@@ -74,3 +74,10 @@ def test_a_model_whose_features_cannot_be_told_is_refused():
     model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D(name="mean")(inputs), name="mine")
     with pytest.raises(ValueError, match="mine: has no layer named 'embedding', and its last layer mean"):
         embedding_model(model)
+
+
+@pytest.mark.parametrize("unit_weights", [False, True])
+@pytest.mark.parametrize("scale", [-1.0, 0.0, float("nan")])
+def test_a_scale_that_is_not_above_0_is_refused(trunk, scale, unit_weights):
+    with pytest.raises(ValueError, match=f"{trunk.name}: scale={scale} would turn the logits round"):
+        normalised_classifier(trunk, 3, scale=scale, unit_weights=unit_weights)

@@ -36,6 +36,8 @@ def normalised_classifier(
     Source: Ranjan, Castillo, Chellappa, "L2-constrained Softmax Loss for Discriminative Face Verification", arXiv
         1703.09507, section 4; unit weights: Wang and others, "NormFace", arXiv 1704.06369, section 3.
     """
+    if not scale > 0:
+        raise ValueError(f"{model.name}: scale={scale} would turn the logits round; give a number above 0")
     features = _features(model)
     if "embedding" not in {layer.name for layer in model.layers}:
         features = keras.layers.Activation("linear", name="embedding")(features)
