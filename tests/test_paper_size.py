@@ -8,17 +8,25 @@ from tfslim.paper_size import paper_bytes
 
 
 @pytest.mark.parametrize(
-    ("arguments", "bits", "megabytes"),
+    ("arguments", "bits", "scope", "megabytes"),
     [
-        ({}, 32, 42.943),
-        ({"module": "fire"}, 8, 1.538),
-        ({"module": "separable"}, 9, 2.888),
-        ({"module": "flame"}, 32, 3.642),
-        ({"module": "flame"}, 10, 1.138),
+        ({}, 32, "all", 42.943),
+        ({}, 6, "all", 8.052),
+        ({}, 6, "convolutions", 9.152),
+        ({}, 2, "convolutions", 3.953),
+        ({"module": "fire"}, 8, "all", 1.538),
+        ({"module": "separable"}, 9, "all", 2.888),
+        ({"module": "flame"}, 32, "all", 3.642),
+        ({"module": "flame"}, 10, "all", 1.138),
     ],
 )
-def test_the_papers_networks(arguments, bits, megabytes):
-    assert paper_bytes(VGG11(**arguments), bits) / 1e6 == pytest.approx(megabytes, abs=5e-4)
+def test_the_papers_networks(arguments, bits, scope, megabytes):
+    assert paper_bytes(VGG11(**arguments), bits, scope) / 1e6 == pytest.approx(megabytes, abs=5e-4)
+
+
+def test_an_unknown_scope():
+    with pytest.raises(ValueError, match="scope='kernels'; expected 'all' or 'convolutions'"):
+        paper_bytes(VGG11((32, 32, 3)), 6, "kernels")
 
 
 def test_kernels_and_gammas_by_hand():

@@ -17,9 +17,9 @@ from runs import Run
 import tfslim
 from tfslim.data.celeba import CelebA
 from tfslim.model_files import load_keras_file
+from tfslim.paper_size import paper_bytes
 from tfslim.quantization import LogMinMax, Ternary, Uniform
 from tfslim.quantization.codecs import Codec
-from tfslim.quantization.tensors import tensors
 
 if TYPE_CHECKING:
     from stage2 import Row
@@ -79,7 +79,7 @@ def _line(row: "Row", model: keras.Model, run: Run, judge: Judge) -> dict:
     line = {
         "row": row.name,
         "bits": ours.code_bits,
-        "paper_rule_megabytes": paper_rule_bytes(model, row.bits or 2, row.scope) / 1e6,
+        "paper_rule_megabytes": paper_bytes(model, row.bits or 2, row.scope) / 1e6,
         "weight_bytes": report.figures["weight bytes"],
         "of_float": report.figures["weight bytes"] / (4 * model.count_params()),
         "float": judge(model),
@@ -96,15 +96,6 @@ def _line(row: "Row", model: keras.Model, run: Run, judge: Judge) -> dict:
         line["trained"] = judge(load_keras_file(run.folder / "model.keras"))
         line["packed_file_bytes"] = (run.folder / "model.tfslim").stat().st_size
     return line
-
-
-def paper_rule_bytes(model: keras.Model, bits: int, scope: str) -> float:
-    """The paper's size: kernels and gammas at `bits`, or with scope "convolutions" only these and the rest at 32."""
-    total = 0.0
-    for tensor in tensors(model).values():
-        if tensor.variable.name.endswith(("kernel", "gamma")):
-            total += tensor.size * (bits if scope == "all" or tensor.role == "convolution" else 32)
-    return total / 8
 
 
 def _curve(model: keras.Model, judge: Judge, bits: list[int]) -> dict[str, list[float]]:
