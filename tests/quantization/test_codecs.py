@@ -136,3 +136,12 @@ def test_floats_are_the_bits_of_the_values():
 def test_wrong_arguments_are_refused(make, message):
     with pytest.raises(ValueError, match=message if ".*" in message else re.escape(message)):
         make()
+
+
+@pytest.mark.parametrize(("bits", "start"), [(4, 0.15), (6, 0.05)])
+def test_one_far_value_does_not_take_most_of_a_codebook(bits, start):
+    values = np.append(np.random.default_rng(0).normal(0, 0.05, 60_000), 5).astype(np.float32)
+    encoded = KMeans(bits).encode(values)
+    error = np.sqrt(np.square(KMeans(bits).decode(encoded) - values).mean()) / 0.05
+    assert error < start
+    assert set(encoded.codes.tolist()) == set(range(len(encoded.parameters["codebook"]))), "each entry is in use"

@@ -219,3 +219,37 @@ def test_any_model_is_snapped_and_a_plan_serves_its_copies(make, tmp_path):
         expected = plan[path].decode(plan[path].encode(np.asarray(tensor.variable), tensor.filter_axes))
         for copy in (smaller, again):
             np.testing.assert_array_equal(np.asarray(model_variables(copy)[path]), expected, err_msg=path)
+
+
+def test_what_is_too_large_for_float16_stays_float32(tmp_path):
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, keras.layers.BatchNormalization(name="bn")(keras.layers.Dense(4, name="d")(inputs)))
+    variance = model.get_layer("bn").moving_variance
+    variance.assign(np.float32([1e5, 1, 2, 3]))
+    smaller, report = tfslim.quantize_weights(model, "uniform", 4, rest="float16")
+    assert report.skipped == {"bn/moving_variance": "stays float32"}
+    np.testing.assert_array_equal(smaller.get_layer("bn").moving_variance, variance)
+    # 12 codes of 4 bits and a peak; bias, gamma, beta, mean in float16; the variance.
+    assert report.figures["weight bytes"] == (12 * 4 + 32 + 4 * 4 * 16 + 4 * 32) // 8
+
+
+def test_a_layer_of_another_type_can_be_left_out():
+    inputs = keras.Input((3,))
+    hidden = keras.layers.Dense(4, name="hidden", dtype="bfloat16")(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(2, name="answers")(hidden))
+    before = np.asarray(keras.ops.cast(model.get_layer("hidden").kernel, "float32"))
+    smaller, report = tfslim.quantize_weights(model, "uniform", 4, skip=["hidden"])
+    assert "hidden/kernel" in report.skipped
+    assert smaller.get_layer("hidden").kernel.dtype == "bfloat16"
+    np.testing.assert_array_equal(np.asarray(keras.ops.cast(smaller.get_layer("hidden").kernel, "float32")), before)
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4, 8])
+def test_weights_a_rounding_off_their_codebook_come_back_to_it(bits):
+    """As after training, where the backend's exponential gave them."""
+    rng = np.random.default_rng(0)
+    for values in (rng.normal(size=(40, 30)), np.abs(rng.normal(size=(40, 30)))):
+        codec = LogMinMax(bits)
+        snapped = codec.decode(codec.encode(values))
+        near = snapped * (1 + rng.uniform(-3e-7, 3e-7, snapped.shape)).astype(np.float32)
+        np.testing.assert_allclose(codec.decode(codec.encode(near)), snapped, rtol=1e-6)

@@ -48,6 +48,22 @@ def test_in_a_step_the_codecs_do_what_they_do_in_numpy(kind):
         assert far.mean() < 0.004, (codec, values[far], expected[far], found[far])  # ties may fall either way
 
 
+@pytest.mark.parametrize("bits", [1, 2, 3, 5])
+def test_in_a_step_an_explicit_floor_is_kept_as_in_numpy(bits):
+    values = RNG.normal(size=(40, 30)).astype(np.float32)
+    for floor in (0.5, 0.25, 0.01):
+        for each in (values, np.abs(values)):
+            codec = LogMinMax(bits, floor=floor)
+            found = keras.ops.convert_to_numpy(snapping(codec, each)(keras.ops.convert_to_tensor(each)))
+            np.testing.assert_allclose(found, codec.decode(codec.encode(each)), rtol=1e-4)
+
+
+def test_levels_that_snapping_once_more_would_change_are_not_trained():
+    model = linear_model(np.float32([[0.9], [-0.2]]))
+    with pytest.raises(ValueError, match="dense/kernel: the levels of rule 'floor' stop short"):
+        QuantizingOptimizer(keras.optimizers.SGD(0.1), model, plan_codecs(model, LogMinMax(3, "floor")))
+
+
 def linear_model(kernel: np.ndarray) -> keras.Model:
     inputs = keras.Input((len(kernel),))
     model = keras.Model(inputs, keras.layers.Dense(kernel.shape[1], use_bias=False, name="dense")(inputs))

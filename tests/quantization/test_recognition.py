@@ -110,3 +110,14 @@ def test_the_order_in_memory_does_not_matter():
     codec, encoded = recognise(np.asfortranarray(values))
     assert codec == LogMinMax(6)
     assert same(codec.decode(encoded), values)
+
+
+def test_sixteen_bits_and_a_sign_are_found_though_they_are_more_than_a_palette_holds():
+    rng = np.random.default_rng(0)
+    values = np.exp(rng.uniform(-8, 0, 400_000)) * rng.choice([-1, 1], 400_000)
+    codec = LogMinMax(16, "nearest")
+    snapped = codec.decode(codec.encode(values.astype(np.float32)))
+    assert len(np.unique(snapped)) > 1 << 16
+    found, encoded = recognise(snapped)
+    assert found == codec
+    np.testing.assert_array_equal(found.decode(encoded), snapped)

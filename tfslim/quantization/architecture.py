@@ -193,7 +193,9 @@ def _check_class(part: dict) -> None:
         found = keras.saving.get_registered_object(registered)
         if found is not None and getattr(tfslim.layers, name, None) is found:
             return
-    raise ValueError(f"{shown}: a packed file holds layers of Keras and of tfslim only; use tfslim.flatten, or .keras")
+    raise ValueError(
+        f"{shown}: a packed file holds the layers of keras.layers and tfslim.layers only; use tfslim.flatten, or .keras"
+    )
 
 
 def _is_plain_class(found: type) -> bool:

@@ -12,7 +12,7 @@ from tfslim.derived_state import renew_derived_state
 from tfslim.quantization.byte_size import byte_size
 from tfslim.quantization.codecs import Codec
 from tfslim.quantization.plan import Layers, Scope, plan_codecs
-from tfslim.quantization.quantizing import encode, values_of
+from tfslim.quantization.quantizing import encode, values_of, within_float16
 from tfslim.quantization.tensors import tensors
 from tfslim.report import Report
 
@@ -72,8 +72,11 @@ def allocate_bits(
     bits = sorted(set(bits))
     if not bits:
         raise ValueError("bits: there are none to choose from")
-    plans = [plan_codecs(model, codec, width, scope=scope, layers=layers, skip=skip, rest=rest) for width in bits]
     found = tensors(model)
+    plans = [
+        within_float16(plan_codecs(model, codec, width, scope=scope, layers=layers, skip=skip, rest=rest), found)
+        for width in bits
+    ]
     chosen = [path for path in found if getattr(plans[0][path], "bits", None) is not None]
     if not chosen:
         raise ValueError(f"{model.name} has no tensor to choose bits for: scope={scope!r}, layers and skip leave none")

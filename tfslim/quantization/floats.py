@@ -8,6 +8,8 @@ import numpy as np
 from tfslim.quantization.checks import finite_floats
 from tfslim.quantization.encoded import Encoded
 
+LARGEST = 65_504  # of float16
+
 
 @dataclasses.dataclass(frozen=True)
 class Float16:
@@ -16,7 +18,7 @@ class Float16:
     Example:
         >>> codec = Float16()
         >>> codec.decode(codec.encode(np.array([0.1, 2.5], "float32")))
-        array([0.09998, 2.5    ], dtype=float32)
+        array([0.09997559, 2.5       ], dtype=float32)
 
     Source: IEEE 754, binary16.
     """

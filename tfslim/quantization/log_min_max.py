@@ -14,6 +14,7 @@ AUTHORS_LEAST = np.float32(1e-20)
 BLOCK = 1 << 15  # values a block: what one needs fits the cache
 SAMPLE = 1 << 14
 LEAST_FLOOR = 2.0**-20
+SAME = 1e-5  # relative: values snapped by another library's exponential are this codec's own
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +29,7 @@ class LogMinMax:
       whichever is nearer. With one bit there is no zero, and with one level a sign its magnitude is the geometric mean.
     - "nearest", the authors' code: 2**bits levels, and the sign is a bit more. The lowest level of the negative sign
       stands for zero where the tensor has zeros (flag 1). Zeros and what is below 1e-20 stretch the range to 1e-20.
+      With one bit there are the range's two ends, where the authors' program gives the sign alone.
     - "floor", the poster: the level below, of 2**bits levels that stop a step short of the largest.
 
     Args:
@@ -144,7 +146,7 @@ class LogMinMax:
             return np.zeros(3, np.float32)
         sign = 1 if least >= 0 else -1 if most <= 0 else 0
         if self._levels(sign) == 1:
-            low = high = _typical(flat, high)
+            low = high = _typical(flat, (self.floor or LEAST_FLOOR) * high)
             return np.array([low, high, sign], np.float32)
         found = np.array([_smallest(flat, (self.floor or LEAST_FLOOR) * high), high, sign], np.float32)
         if self.floor is not None or self._keeps(flat, found):
@@ -156,10 +158,13 @@ class LogMinMax:
         return found
 
     def _keeps(self, flat: np.ndarray, found: np.ndarray) -> bool:
-        """Whether a range keeps the tensor as it is, as it does if the tensor came out of this codec."""
+        """Whether a range keeps the tensor all but as it is, as it does if the tensor came out of this codec."""
         table = self.table(found)
-        blocks = (flat[start : start + BLOCK] for start in range(0, flat.size, BLOCK))
-        return all(np.array_equal(table[self._block(block, found)], block) for block in blocks)
+        for start in range(0, flat.size, BLOCK):
+            block = flat[start : start + BLOCK]
+            if not (np.abs(table[self._block(block, found)] - block) <= SAME * np.abs(block)).all():
+                return False
+        return True
 
     def _codes(self, flat: np.ndarray, found: np.ndarray) -> np.ndarray:
         codes = np.empty(flat.size, code_type(self.code_bits))
@@ -214,10 +219,10 @@ def _smallest(flat: np.ndarray, floor: float) -> np.float32:
     return smallest if np.isfinite(smallest) else least
 
 
-def _typical(flat: np.ndarray, high: np.float32) -> np.float32:
-    """The geometric mean of the magnitudes, leaving out those below a millionth of the largest."""
+def _typical(flat: np.ndarray, floor: np.float32) -> np.float32:
+    """The geometric mean of the magnitudes that are at least `floor`, and normal."""
     magnitudes = np.abs(flat)
-    magnitudes = magnitudes[magnitudes >= max(high * np.float32(LEAST_FLOOR), TINY)]
+    magnitudes = magnitudes[magnitudes >= max(floor, TINY)]
     if magnitudes.min() == magnitudes.max():
         return magnitudes[0]
     return np.float32(np.exp(np.log(magnitudes, dtype=np.float64).mean()))

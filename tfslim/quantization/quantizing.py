@@ -13,7 +13,7 @@ from tfslim.cost import Cost, measure
 from tfslim.derived_state import renew_derived_state
 from tfslim.quantization.codecs import Codec
 from tfslim.quantization.encoded import Encoded
-from tfslim.quantization.floats import Float32
+from tfslim.quantization.floats import LARGEST, Float16, Float32
 from tfslim.quantization.plan import Layers, Scope, plan_codecs
 from tfslim.quantization.tensors import Tensor, tensors
 from tfslim.report import Report
@@ -42,7 +42,7 @@ def quantize_weights(
         scope: "kernels", "convolutions" (the paper's "CNN only") or "all" (its "whole network").
         layers: only of these layers: names, types, or compiled regular expressions.
         skip: layers to leave out, said in the same way.
-        rest: how the other tensors are stored.
+        rest: how the other tensors are stored; of float16, what is too large for it stays float32.
 
     Returns:
         A new model, compiled if `model` is, and a report: each tensor's codec, bits and relative error; bytes of
@@ -67,10 +67,13 @@ def quantize_weights(
     else:
         plan = plan_codecs(model, codec, bits, scope=scope, layers=layers, skip=skip, rest=rest)
     found = tensors(model)
+    plan = within_float16(plan, found)
     encoded = encode(found, plan)
     snapped = copy_of(model)
     errors = {}
     for path, tensor in tensors(snapped).items():
+        if isinstance(plan[path], Float32):
+            continue
         before, after = values_of(path, tensor), plan[path].decode(encoded[path])
         errors[path] = _relative_error(before, after)
         tensor.variable.assign(after)
@@ -90,12 +93,26 @@ def encode(found: Mapping[str, Tensor], plan: Mapping[str, Codec]) -> dict[str, 
         raise ValueError(f"{astray[0]}: {where}")
     encoded = {}
     for path, tensor in found.items():
-        values = values_of(path, tensor)
+        values = as_float32(tensor) if isinstance(plan[path], Float32) else values_of(path, tensor)
         try:
             encoded[path] = plan[path].encode(values, tensor.filter_axes)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
     return encoded
+
+
+def within_float16(plan: Mapping[str, Codec], found: Mapping[str, Tensor]) -> dict[str, Codec]:
+    """The plan with float32 for tensors of float16 that hold more than it can, as moving variances may."""
+    fits = dict(plan)
+    for path in found.keys() & plan.keys():
+        if isinstance(plan[path], Float16) and np.abs(as_float32(found[path])).max(initial=0) > LARGEST:
+            fits[path] = Float32()
+    return fits
+
+
+def as_float32(tensor: Tensor) -> np.ndarray:
+    """A tensor's values as float32, to which bfloat16 and float16 lose nothing."""
+    return np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(tensor.variable.value, "float32")))
 
 
 def values_of(path: str, tensor: Tensor) -> np.ndarray:

@@ -7,6 +7,7 @@ import keras
 from tfslim.optimizer_around import OptimizerAround
 from tfslim.quantization.codecs import Codec
 from tfslim.quantization.floats import Float32
+from tfslim.quantization.log_min_max import LogMinMax
 from tfslim.quantization.quantizing import values_of
 from tfslim.quantization.snapping import fixed, snapping
 from tfslim.quantization.tensors import tensors
@@ -30,8 +31,8 @@ class QuantizingOptimizer(OptimizerAround):
             float32, or the model doesn't train, is trained, or left, as ever.
 
     Raises:
-        ValueError: `inner` is a LossScaleOptimizer or averages weights, the plan doesn't fit the model, or a
-            weight isn't float32.
+        ValueError: `inner` is a LossScaleOptimizer or averages weights, the plan doesn't fit the model or has log
+            min-max with rule "floor", or a weight isn't float32.
 
     Example:
         >>> plan = plan_codecs(model, "ternary", scope="convolutions")
@@ -52,6 +53,12 @@ class QuantizingOptimizer(OptimizerAround):
         astray = sorted(found.keys() ^ plan.keys())
         if astray:
             raise ValueError(f"{astray[0]}: is not in both {model.name} and the plan")
+        for path, codec in plan.items():
+            if isinstance(codec, LogMinMax) and codec.rule == "floor":
+                raise ValueError(
+                    f"{path}: the levels of rule 'floor' stop short of the largest magnitude, so that snapping "
+                    "what was trained once more would change it: take 'exact_zero' or 'nearest'"
+                )
         self.plan = {path: fixed(codec, values_of(path, found[path])) for path, codec in plan.items()}
         self._snaps, self._start, self._twins = {}, {}, {}
         for path, tensor in found.items():

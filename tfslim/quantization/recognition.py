@@ -55,11 +55,12 @@ def recognise(values: np.ndarray, filter_axes: tuple[int, ...] = (-1,)) -> tuple
 
 
 def _for_the_tensor(values: np.ndarray, distinct: np.ndarray) -> Iterator[tuple[Codec, Encoded]]:
-    if len(distinct) > 1 << MOST_BITS:
+    if len(distinct) > 1 << (MOST_BITS + 1):  # the sign may be a bit more
         return
     least = _bits_for(len(distinct))
-    palette = np.searchsorted(distinct, values.reshape(-1)).astype(np.uint16)
-    yield KMeans(least), Encoded(palette, least, values.shape, {"codebook": distinct})
+    if least <= MOST_BITS:
+        palette = np.searchsorted(distinct, values.reshape(-1)).astype(np.uint16)
+        yield KMeans(least), Encoded(palette, least, values.shape, {"codebook": distinct})
     for family in _families(False):
         for codec in family:
             if len(distinct) <= 1 << codec.code_bits and codec.code_bits < 32:
