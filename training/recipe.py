@@ -114,6 +114,7 @@ class Distillation:
         teacher_layer: the teacher's features.
         views: run the teacher once on so many epochs, keep its outputs on disk, and repeat these epochs; 0 runs it with
             every step.
+        kept_dtype: of the outputs kept with views; float32 takes twice the bytes, and holds values beyond 65,504.
     """
 
     labels: float = 1.0
@@ -124,6 +125,7 @@ class Distillation:
     student_layer: str = "embedding"
     teacher_layer: str = "embedding"
     views: int = 0
+    kept_dtype: Literal["float16", "float32"] = "float16"
 
     def __post_init__(self):
         if min(self.labels, self.answers, self.features, self.views) < 0 or self.temperature <= 0:

@@ -151,7 +151,8 @@ def keep_outputs(
     stream = {
         "images": len(records),
         "files": zlib.crc32("\n".join(records.files.tolist()).encode()),
-        # Other pictures of the same names, and other ways to decode or resize them, show here.
+        # Other pictures of the same names show here, and other ways to decode or resize them in the first batch.
+        "file_sizes": zlib.crc32(celeba.source.sizes(records.files.tolist()).astype("<i8").tobytes()),
         "first_batch": zlib.crc32(first.numpy().tobytes()),
         "precision": recipe.precision,
         "size": list(stage.size),
@@ -170,6 +171,7 @@ def keep_outputs(
             steps=steps_per_epoch(recipe, celeba),
             batch_size=recipe.optimization.batch_size,
             views=min(asked.views, stage.epochs),
+            dtype=asked.kept_dtype,
             losses=chosen,
             progress=move,
         )

@@ -16,6 +16,16 @@ def test_each_place_gives_the_same_bytes(celeba_folder, images):
     assert [source.read(file) for file in little.files] == [little.jpeg(row) for row in range(6)]
 
 
+@pytest.mark.parametrize("images", ["folder", "zip"])
+def test_each_place_gives_the_same_sizes(celeba_folder, images):
+    little = celeba_folder(6, images=images)
+    source, files = find_source(little.path), little.files[::-1]
+    assert source.sizes(files).tolist() == [len(little.jpeg(row)) for row in reversed(range(6))]
+    assert source.sizes([]).shape == (0,)
+    with pytest.raises(FileNotFoundError, match="zzz.jpg"):
+        source.sizes([*files, "zzz.jpg"])
+
+
 def test_the_download_layout_is_found(tmp_path):
     (tmp_path / "Img").mkdir()
     with zipfile.ZipFile(tmp_path / "Img/img_align_celeba.zip", "w") as archive:

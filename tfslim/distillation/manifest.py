@@ -2,12 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from tfslim.atomic import replacing
 
 VERSION = 2  # 1 told teachers apart by their weights alone
 MANIFEST = "manifest.json"
 KEYS = {"version", "teacher", "stream", "steps", "batch_size", "views", "dtype", "outputs", "files"}
+ABSENT = "nothing"  # said of a key of the stream that an older version did not write, or ours does not
 
 
 def file_name(epoch: int, name: str) -> str:
@@ -46,5 +48,14 @@ def check_same(folder: Path, found: dict, expected: dict) -> None:
             f"{folder}: holds the outputs of another teacher (its weights, layers or input size differ); name another "
             "folder"
         )
-    described = "; ".join(f"{key}: found {found[key]}, expected {expected[key]}" for key in wrong)
+    described = "; ".join(line for key in wrong for line in _differences(key, found[key], expected[key]))
     raise ValueError(f"{folder}: holds a teacher's outputs for something else ({described}); name another folder")
+
+
+def _differences(key: str, found: Any, expected: Any) -> list[str]:
+    """A line for each value in which two manifests differ, such as "stream.seed: found 1, expected 2"."""
+    if isinstance(found, dict) and isinstance(expected, dict):
+        keys = dict.fromkeys([*found, *expected])
+        pairs = [(f"{key}.{each}", found.get(each, ABSENT), expected.get(each, ABSENT)) for each in keys]
+        return [line for pair in pairs if pair[1] != pair[2] for line in _differences(*pair)]
+    return [f"{key}: found {found}, expected {expected}"]

@@ -134,7 +134,8 @@ def write_teacher_outputs(
 
     Raises:
         ValueError: if the folder holds outputs of another teacher or stream, an epoch does not have `steps` batches of
-            `batch_size`, an output does not fit float16, or a loss needs logits and the teacher gives probabilities.
+            `batch_size`, an output is not finite or does not fit float16, or a loss needs logits and the teacher gives
+            probabilities.
 
     Example:
         >>> outputs = write_teacher_outputs(
@@ -279,9 +280,15 @@ def _exactly(steps: int, batch_size: int, batches: Iterable, epoch: int) -> Iter
 
 def _stored(values: np.ndarray, dtype: str, name: str) -> np.ndarray:
     values = np.asarray(values, "float32")
+    broken = np.count_nonzero(~np.isfinite(values))
+    if broken:
+        raise ValueError(
+            f"the teacher's {name} is NaN or infinite in {broken} of the {values.size} values of a batch, from which "
+            "nothing can be learned: look at its weights and at the precision that it runs in"
+        )
     with np.errstate(over="ignore"):
         stored = values.astype(dtype)
     if not np.isfinite(stored).all():
         largest = np.abs(values).max()
-        raise ValueError(f"the teacher's {name} holds {largest}, which {dtype} can't hold; keep it as float32")
+        raise ValueError(f"the teacher's {name} holds {largest}, which {dtype} can't hold: keep it with dtype float32")
     return stored
