@@ -1,6 +1,6 @@
 """The optimizer that a recipe asks for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -15,6 +15,7 @@ def make_optimizer(
     precision: str,
     optimizers: ModuleType = keras.optimizers,
     spared: Sequence[keras.Variable] = (),
+    around: Callable[[keras.optimizers.Optimizer], keras.optimizers.Optimizer] = lambda optimizer: optimizer,
 ) -> Any:
     """AdamW with a linear warm-up, then a cosine down to `final_rate`, over `epochs` of `steps`.
 
@@ -25,6 +26,7 @@ def make_optimizer(
         precision: the training step's.
         optimizers: whose to take: those of Keras 3, or of tf_keras.
         spared: variables without weight decay beside biases and normalisations, such as `learned_scales(model)`.
+        around: puts an optimizer around AdamW; a loss is scaled around that.
     """
     warmup = round(asked.warmup_epochs * steps)
     schedule = optimizers.schedules.CosineDecay(
@@ -40,5 +42,6 @@ def make_optimizer(
     # tf_keras names variables with their layer, by which its learned scales are known; Keras 3 calls them all "kernel".
     names = ["bias", "gamma", "beta", "_factor/kernel"]
     optimizer.exclude_from_weight_decay(var_list=list(spared), var_names=names)
+    optimizer = around(optimizer)
     # Small gradients would vanish in float16; bfloat16 has float32's range.
     return optimizers.LossScaleOptimizer(optimizer) if precision == "mixed_float16" else optimizer

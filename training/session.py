@@ -128,9 +128,14 @@ def prepare(
         )
         training = Training(recipe, celeba, task, plain, copy, teach(copy))
         scales = learned_scales(copy)
-        optimizer = make_optimizer(optimization, training.steps, recipe.epochs, recipe.precision, spared=scales)
-        if around:
-            optimizer = around(optimizer, copy)
+        optimizer = make_optimizer(
+            optimization,
+            training.steps,
+            recipe.epochs,
+            recipe.precision,
+            spared=scales,
+            around=lambda inner: around(inner, copy) if around else inner,
+        )
         training.fitted.compile(optimizer, task.loss(), metrics=[task.metric()])
         plain.compile(loss=task.loss(), metrics=[task.metric()])
         optimizer.build(training.fitted.trainable_variables)

@@ -74,6 +74,14 @@ def test_the_packed_file_holds_the_trained_model_in_few_bits(whole):
     assert any(not np.array_equal(post[path], kept[path]) for path in post if path.endswith("kernel"))
 
 
+def test_in_float16_the_loss_is_scaled_around_the_few_bits(setting):
+    once = ("--precision", "mixed_float16", "--stages", "[{epochs: 1, size: [32, 32]}]")
+    done = run_here(command(setting, "half", *once))
+    assert done.returncode == 0, done.stderr
+    kernels = {path: values for path, values in weights(setting / "half" / "model.keras").items() if "kernel" in path}
+    assert kernels and all(len(np.unique(values)) <= 16 for values in kernels.values())
+
+
 def test_a_killed_run_resumed_ends_with_the_same_weights(setting, whole):
     kill_after_an_epoch(command(setting, "killed"), setting / "killed")
     done = run(command(setting, "killed", "--resume"))
