@@ -1,4 +1,7 @@
-"""The manifest of a folder of kept teacher's outputs: what they are of, and which files are whole."""
+"""The manifest of a folder of kept teacher's outputs: what they are of, and which files are whole.
+
+It loads no Keras, as training/runs.py looks at it too.
+"""
 
 import json
 from pathlib import Path
@@ -36,6 +39,20 @@ def read_manifest(folder: Path) -> dict:
     if manifest["version"] != VERSION:
         raise ValueError(f"{path}: version {manifest['version']}, expected {VERSION}; {remedy}")
     return manifest
+
+
+def missing_files(manifest: dict) -> list[str]:
+    """The files that an interrupted run has not made yet."""
+    every = [file_name(epoch, name) for epoch in range(manifest["views"]) for name in manifest["outputs"]]
+    return [file for file in every if file not in manifest["files"]]
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether all outputs are there, after which nobody writes into the folder any more; False if it is damaged."""
+    try:
+        return not missing_files(read_manifest(folder))
+    except (OSError, ValueError):
+        return False
 
 
 def check_same(folder: Path, found: dict, expected: dict) -> None:

@@ -12,6 +12,7 @@ import yaml
 from run_folder import differences
 
 from tfslim.atomic import replacing
+from tfslim.kept_manifest import is_whole
 
 HERE = Path(__file__).parent
 
@@ -56,7 +57,7 @@ class Run:
 
     @property
     def shared(self) -> str | None:
-        """The folder that it may write into beside its own."""
+        """The folder of a teacher's outputs that it may write into beside its own."""
         return self.options.get("teacher_outputs")
 
     def start(self) -> subprocess.Popen:
@@ -79,8 +80,8 @@ class Run:
 def run_all(runs: list[Run], jobs: int) -> int:
     """Does the runs that are not done, `jobs` at once; gives the number that failed.
 
-    A run whose need failed is not begun. Two that share a folder to write into are not begun together. Ctrl-C stops
-    all; the next call goes on.
+    A run whose need failed is not begun. Of those that share a teacher's outputs one makes them, and the others are
+    begun when these are whole. Ctrl-C stops all; the next call goes on.
     """
     if jobs < 1:
         raise ValueError(f"jobs must be 1 or more, found {jobs}")
@@ -127,7 +128,8 @@ def run_all(runs: list[Run], jobs: int) -> int:
 def _ready(run: Run, going: dict) -> bool:
     if run.needs is not None and not run.needs.done:
         return False
-    return run.shared is None or not any(other.shared == run.shared for other in going)
+    writing = run.shared is not None and any(other.shared == run.shared for other in going)
+    return not writing or is_whole(Path(run.shared))
 
 
 def _interrupt(number, frame):

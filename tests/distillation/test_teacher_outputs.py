@@ -18,6 +18,7 @@ from tfslim.distillation import (
     teacher_layers,
     write_teacher_outputs,
 )
+from tfslim.folder_lock import locked
 
 STEPS, BATCH, VIEWS = 3, 4, 2
 STREAM = {"data": "noise", "seed": 1, "size": (12, 10)}
@@ -94,6 +95,16 @@ def test_whole_outputs_are_not_made_again(own):
     seen = []
     outputs = write(own, batches=never, progress=lambda done, total: seen.append((done, total)))
     assert outputs.views == VIEWS and seen == [(3, 6), (6, 6)]
+
+
+def test_whole_outputs_are_opened_by_several_at_once_and_made_by_one(own):
+    with locked(own):
+        assert write(own).views == VIEWS
+    manifest = json.loads((own / "manifest.json").read_text())
+    del manifest["files"]["epoch001_output.npy"]
+    (own / "manifest.json").write_text(json.dumps(manifest))
+    with locked(own), pytest.raises(BlockingIOError, match="another process is writing into it"):
+        write(own)
 
 
 def test_an_interrupted_run_goes_on_where_it_was(tmp_path, whole):

@@ -44,6 +44,41 @@ def test_a_student_waits_for_its_teacher_and_those_who_share_outputs_for_one_ano
     assert runs.run_all(all_runs, jobs=1) == 0 and len(order(out)) == 4  # nothing is done twice
 
 
+KEEPING = """
+import json, pathlib, sys, time, yaml
+arguments = sys.argv[1:]
+options = yaml.safe_load(open(arguments[arguments.index("--config") + 1]))
+folder = pathlib.Path(arguments[arguments.index("--out") + 1])
+folder.mkdir(exist_ok=True)
+manifest = pathlib.Path(options["teacher_outputs"]) / "manifest.json"
+if not manifest.exists():
+    manifest.parent.mkdir()  # which fails where another student is at it
+    part = {key: None for key in ("teacher", "stream", "steps", "batch_size", "dtype")}
+    part |= {"version": 2, "views": 2, "outputs": {"output": [4]}, "files": {"epoch000_output.npy": 0}}
+    manifest.write_text(json.dumps(part))
+    time.sleep(0.5)
+    whole = part | {"files": {f"epoch00{view}_output.npy": 0 for view in (0, 1)}}
+    (manifest.parent / "beside").write_text(json.dumps(whole))
+    (manifest.parent / "beside").rename(manifest)
+assert len(json.loads(manifest.read_text())["files"]) == 2
+end = time.monotonic() + 20
+while not (folder.parent / options["beside"]).exists():
+    assert time.monotonic() < end, "the other student is not begun"
+    time.sleep(0.05)
+(folder / "report.json").write_text("{}")
+"""
+
+
+def test_students_of_whole_outputs_train_side_by_side(tmp_path, monkeypatch):
+    make(tmp_path, monkeypatch)
+    (tmp_path / "train.py").write_text(KEEPING)
+    students = []
+    for number, other in ((1, 2), (2, 1)):
+        options = {"teacher_outputs": str(tmp_path / "kept"), "beside": f"student-{other}"}
+        students.append(Run(tmp_path / "out" / f"student-{number}", "train.py", options, "student", number, True))
+    assert runs.run_all(students, jobs=2) == 0
+
+
 def test_a_run_that_was_begun_is_resumed(tmp_path, monkeypatch):
     out, all_runs = make(tmp_path, monkeypatch)
     (out / "teacher").mkdir()

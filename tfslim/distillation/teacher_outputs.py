@@ -14,16 +14,18 @@ from tfslim.atomic import replacing
 from tfslim.distillation.distillation_loss import DistillationLoss
 from tfslim.distillation.frozen_teacher import FrozenTeacher
 from tfslim.distillation.layer_outputs import check_logits
-from tfslim.distillation.manifest import (
+from tfslim.distillation.model_fingerprint import fingerprint
+from tfslim.folder_lock import locked
+from tfslim.kept_manifest import (
     MANIFEST,
     VERSION,
     check_same,
     file_name,
+    is_whole,
+    missing_files,
     read_manifest,
     write_manifest,
 )
-from tfslim.distillation.model_fingerprint import fingerprint
-from tfslim.folder_lock import locked
 
 DTYPES = ("float16", "float32")
 
@@ -133,6 +135,7 @@ def write_teacher_outputs(
         progress: called with the batches done and their total, after each batch.
 
     Raises:
+        BlockingIOError: another process is writing into the folder, which holds only a part yet.
         ValueError: if the folder holds outputs of another teacher or stream, an epoch does not have `steps` batches of
             `batch_size`, an output is not finite or does not fit float16, or a loss needs logits and the teacher gives
             probabilities.
@@ -169,7 +172,8 @@ def write_teacher_outputs(
         "files": {},
     }
     folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder):
+    # Nothing is written where all is there, so that students who begin at once don't keep one another out.
+    with contextlib.nullcontext() if is_whole(folder) else locked(folder):
         return _complete(folder, frozen, manifest, batches, progress)
 
 
@@ -180,7 +184,7 @@ def _complete(folder: Path, frozen: FrozenTeacher, manifest: dict, batches: Call
         check_same(folder, found, {key: value for key, value in manifest.items() if key != "files"})
         manifest = found
     for stale in (*folder.glob(".epoch*.npy"), *folder.glob(".manifest*.json")):  # of a run that was killed
-        stale.unlink()
+        stale.unlink(missing_ok=True)
     runner = _Runner(frozen)
     for epoch in range(views):
         files = {name: file_name(epoch, name) for name in frozen.shapes}
@@ -217,11 +221,11 @@ def read_teacher_outputs(
     manifest = read_manifest(folder)
     expected = {} if stream is None else {"stream": json.loads(json.dumps(stream))}
     check_same(folder, manifest, expected if teacher is None else {**expected, "teacher": fingerprint(teacher)})
-    files = [file_name(epoch, name) for epoch in range(manifest["views"]) for name in manifest["outputs"]]
-    missing = [file for file in files if file not in manifest["files"]]
+    missing = missing_files(manifest)
     if missing:
+        every = manifest["views"] * len(manifest["outputs"])
         raise ValueError(
-            f"{folder}: an interrupted run, {len(missing)} of {len(files)} files are missing; run the teacher again, "
+            f"{folder}: an interrupted run, {len(missing)} of {every} files are missing; run the teacher again, "
             "and it goes on where it was"
         )
     return TeacherOutputs(folder, manifest)
