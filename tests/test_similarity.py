@@ -8,6 +8,13 @@ from sklearn.metrics.pairwise import cosine_similarity as sklearn_cosine
 from tfslim.similarity import chi_squared, cosine_similarity, templates
 
 
+def test_in_a_template_each_image_counts_the_same_unless_asked_otherwise():
+    long_and_short = np.array([[30.0, 0.0], [0.0, 0.4]])
+    np.testing.assert_allclose(templates(long_and_short, [[0, 1]]), [[0.5**0.5, 0.5**0.5]], rtol=1e-6)
+    plain = templates(long_and_short, [[0, 1]], unit_length=False)
+    np.testing.assert_allclose(plain, [[15.0, 0.2]], rtol=1e-6)
+
+
 def test_templates_worked_by_hand():
     embeddings = np.array([[3.0, 4.0], [0.0, 2.0], [-1.0, 0.0], [0.0, 0.0]])
     made = templates(embeddings, [[0, 1], [2], [1, 1, 1], [3], [3, 2]])

@@ -15,8 +15,9 @@ def pair_scores(embedded: ImageOutputs, pairs: Pairs, distance: str = "cosine") 
     Args:
         embedded: the embedding of every image of the pairs, as `embed_files` gives them.
         pairs: what to compare.
-        distance: "cosine" (of templates that are the mean of unit-length embeddings) or "chi_squared" (of templates
-            that are the plain mean of embeddings, which must not be negative; the score is minus the distance).
+        distance: "cosine" (of templates that are the mean of embeddings each scaled to unit length, scaled to unit
+            length again) or "chi_squared" (of templates that are the plain mean of embeddings, which must not be
+            negative; the score is minus the distance).
 
     Returns:
         (P,) float32, higher for more alike.

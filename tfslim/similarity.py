@@ -10,11 +10,16 @@ _CHUNK = 4_000_000  # numbers gathered at once: 500,000 pairs of 1000 would be 4
 def templates(embeddings: np.ndarray, groups: Sequence[Sequence[int]], unit_length: bool = True) -> np.ndarray:
     """Joins the embeddings of several images of a person into one each.
 
+    With `unit_length` every embedding is scaled to unit length first, so that each image counts the same however long
+    its embedding is; then their mean is taken, and that is scaled to unit length. The mean of the embeddings as they
+    are, scaled to unit length at the end alone, is another thing, in which long embeddings count for more: it is
+    `templates(..., unit_length=False)` compared by `cosine_similarity`.
+
     Args:
         embeddings: (N, D) floats.
         groups: T groups of one or more rows of `embeddings`; they need not be of one size.
-        unit_length: whether each embedding is scaled to unit length, their mean taken, and that scaled to unit length
-            (for the cosine); otherwise the plain mean is given (for chi-squared). A row of zeros stays one.
+        unit_length: whether embeddings and their means are scaled to unit length (for the cosine); otherwise the plain
+            mean is given (for chi-squared). A row of zeros stays one.
 
     Returns:
         (T, D) float32.
@@ -27,6 +32,8 @@ def templates(embeddings: np.ndarray, groups: Sequence[Sequence[int]], unit_leng
         >>> templates(np.array([[3.0, 0.0], [0.0, 0.5]]), [[0, 1], [1]])
         array([[0.70710677, 0.70710677],
                [0.        , 1.        ]], dtype=float32)
+        >>> templates(np.array([[3.0, 0.0], [0.0, 0.5]]), [[0, 1]], unit_length=False)
+        array([[1.5 , 0.25]], dtype=float32)
 
     Source: Cao and others, "VGGFace2", arXiv 1710.08092, section V.
     """

@@ -58,7 +58,8 @@ def main(
             the validation part for the best balanced accuracy, or for the best accuracy
         save_thresholds: write the chosen thresholds into the labels.json beside each model.
         pairs: a file of pairs in the form of LFW's pairs.txt, in place of drawn ones
-        template: to verify, so many images of a person taken as one on each side of a pair
+        template: to verify, so many images of a person taken as one on each side of a pair: each embedding is scaled
+            to unit length, their mean is taken and scaled to unit length; for chi_squared it is the plain mean
         distance: to verify, how embeddings are compared; chi_squared takes embeddings that are never negative
         out: folder for the results; by default evaluation-PART or verification-... beside each model
         batch_size: images a model takes at once
