@@ -18,6 +18,7 @@ from compression_recipe import Clustering, Int8, Sparsity
 from compression_table import kernel_names
 from recipe import Distillation, Recipe, as_plain
 from run_folder import check_same
+from still_images import still_images
 from task import Task, make_task
 
 import tfslim
@@ -164,7 +165,8 @@ class CompressionRun:
     def _rounded(self, model: keras.Model, folder: pathlib.Path, verbose: int) -> Any:
         keep = [name for name, asked in (("zeros", self.sparsity), ("clusters", self.clustering)) if asked]
         training, _ = tfslim.tfmot.quantize_aware(model, self._images(), keep)
-        self._fit(training, folder, [], verbose)
+        # What came before counts: zeros and clusters are there from the start, and a network may lose by training on.
+        self._fit(training, folder, [], verbose, best=True)
         return training
 
     def _rounded_natively(self, model: keras.Model, folder: pathlib.Path, resume: bool, verbose: int) -> keras.Model:
@@ -174,21 +176,20 @@ class CompressionRun:
         session.fit(training, folder, resume, verbose, step="int8")
         return load_keras_file(folder / "model.keras")
 
-    def _fit(self, training: Any, folder: pathlib.Path, callbacks: list, verbose: int) -> None:
+    def _fit(self, training: Any, folder: pathlib.Path, callbacks: list, verbose: int, best: bool = False) -> None:
         print(f"{folder.name}: {self.recipe.epochs} epochs", flush=True)
         answers = None
         if self.teach.teacher is not None:
             frozen = FrozenTeacher(self.teach.teacher, ["output"])
             answers = tfmot_training.Answers(frozen, self.teach.losses, self.teach.labels)
-        tfmot_training.fit(training, self.recipe, self.celeba, self.task, answers, folder, callbacks, verbose)
+        tfmot_training.fit(training, self.recipe, self.celeba, self.task, answers, folder, callbacks, verbose, best)
 
     def _still_batches(self) -> tf.data.Dataset:
         return session.still_batches(self.recipe, self.celeba, self.task.targets, "train")
 
     def _images(self) -> np.ndarray:
         count = self.int8.representative if self.int8 else Int8().representative
-        batches = self._still_batches().take(-(-count // 100))
-        return np.concatenate([images for images, _ in batches.as_numpy_iterator()])[:count]
+        return still_images(self.celeba, "train", count, self.recipe.stages[-1].size, self.recipe.seed)
 
 
 def prepare(

@@ -1,12 +1,10 @@
 """A run that ends with a network in few bits: snapped, trained on, snapped exactly, packed and compared."""
 
-import contextlib
 import dataclasses
 import functools
 import pathlib
 
 import keras
-import numpy as np
 import rich
 import rich.table
 import session
@@ -16,13 +14,12 @@ from progress import progress_bar
 from recipe import Distillation, Quantization, Recipe
 from results import percent, read_json, write_json, write_rows
 from run_folder import check_same
+from still_images import still_images
 
 import tfslim
 from tfslim.atomic import replacing
 from tfslim.batch_statistics import reestimate_statistics
 from tfslim.data.celeba import CelebA
-from tfslim.data.images import ImageError
-from tfslim.data.loading import each_image
 from tfslim.distillation import fingerprint
 from tfslim.model_files import load_keras_file
 from tfslim.quantization import Codec, QuantizingOptimizer, allocate_bits, plan_codecs
@@ -133,18 +130,20 @@ def prepare(
     if begun:
         check_same(begun, written)
 
-    plan = _plan(model, quantization, celeba, begun)
+    plan = _plan(model, quantization, recipe, celeba, begun)
     snapped, report = tfslim.quantize_weights(model, plan)
     return QuantizationRun(recipe, celeba, quantization, model, file, teach, written, plan, snapped, report)
 
 
-def _plan(model: keras.Model, asked: Quantization, celeba: CelebA, begun: pathlib.Path | None) -> dict[str, Codec]:
+def _plan(
+    model: keras.Model, asked: Quantization, recipe: Recipe, celeba: CelebA, begun: pathlib.Path | None
+) -> dict[str, Codec]:
     common = {"scope": asked.scope, "skip": asked.skip, "rest": asked.rest}
     if asked.budget is None:
         return plan_codecs(model, asked.codec, asked.bits, **common)
     if begun and (begun / BITS).is_file():
         return _plan_of(begun / BITS, model, asked.codec, common)
-    images = _images(celeba, asked.images, tuple(model.inputs[0].shape[1:3]))
+    images = still_images(celeba, "validation", asked.images, tuple(model.inputs[0].shape[1:3]), recipe.seed)
     with progress_bar("bits by budget") as move:
         plan, report = allocate_bits(
             model, asked.budget, images, codec=asked.codec, bits=asked.choices, progress=move, **common
@@ -160,17 +159,6 @@ def _plan_of(path: pathlib.Path, model: keras.Model, codec: str, common: dict) -
         return plan_codecs(model, codec, bits, **common)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: damaged: {error}") from error
-
-
-def _images(celeba: CelebA, count: int, size: tuple[int, int]) -> np.ndarray:
-    """The first images of the validation part, (N, height, width, 3) uint8."""
-    files = celeba.part("validation").files[:count].tolist()
-    with contextlib.closing(each_image(celeba.source, files, lambda _, image: celeba.fit(image, size))) as results:
-        found = [image for _, image in results]
-    broken = next((image for image in found if isinstance(image, ImageError)), None)
-    if broken:
-        raise broken
-    return np.stack(found)
 
 
 def _save(model: keras.Model, path: pathlib.Path) -> None:

@@ -21,6 +21,8 @@ from tfslim.tfmot.legacy import tf_keras
 
 STATE = "state.npz"
 HISTORY = "history.json"
+BEST = "best.npz"
+CHOSEN = "best.json"  # whose epoch and accuracy
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,11 +49,24 @@ def fit(
     folder: pathlib.Path,
     callbacks: list,
     verbose: int,
+    best: bool = False,
 ) -> None:
     """Trains one of TF-MOT's models for the recipe's epochs, or goes on where `folder` was.
 
-    What dropout draws goes by the recipe's seed, the folder's name and the first epoch; so after going on it differs
-    from what an unbroken run would have drawn.
+    What dropout draws goes by the recipe's seed, the folder's name and the epoch, so that a training which was broken
+    off and gone on with ends with the weights of one that was not.
+
+    Args:
+        model: it is compiled here.
+        recipe: what is asked for.
+        celeba: its data.
+        task: what is learned.
+        answers: a teacher's, or None for labels alone.
+        folder: holds the state after every epoch, and the history.
+        callbacks: of tf_keras.
+        verbose: as for `fit`.
+        best: leave the model as it was at its best on the validation part, before the first epoch or after one of
+            those that are validated; otherwise as the last epoch leaves it.
     """
     steps, epochs = steps_per_epoch(recipe, celeba), recipe.epochs
     columns = task.outputs if task.targets == "attributes" else 1
@@ -66,10 +81,9 @@ def fit(
         restore_training(model, folder / STATE)
         done = int(model.optimizer.iterations) // steps
     if done == epochs:
+        _take_best(model, folder, best)
         return
     history = read_json(folder / HISTORY, list)[:done] if done and (folder / HISTORY).is_file() else []
-    # tf_keras' dropout is seeded when its first step is traced.
-    keras.utils.set_random_seed(zlib.crc32(f"{recipe.seed} {folder.name} {done}".encode()))
 
     def beside_labels(images: tf.Tensor, wanted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         wanted = _columns(wanted, columns)
@@ -78,20 +92,26 @@ def fit(
         return images, wanted
 
     stream = stage_batches(recipe, celeba, task.targets, recipe.stages[0], range(done, epochs))
-    validation = still_batches(recipe, celeba, task.targets, "validation")
+    validation = still_batches(recipe, celeba, task.targets, "validation").map(
+        lambda images, wanted: (images, _columns(wanted, columns))
+    )
+    if best and not done:
+        _, accuracy = model.evaluate(validation, verbose=0)
+        _keep_best(model, folder, 0, accuracy)
     model.fit(
         stream.map(beside_labels).prefetch(1),
         steps_per_epoch=steps,
         initial_epoch=done,
         epochs=epochs,
-        validation_data=validation.map(lambda images, wanted: (images, _columns(wanted, columns))),
+        validation_data=validation,
         validation_freq=[*range(recipe.validate_every, epochs, recipe.validate_every), epochs],
-        callbacks=[*callbacks, _saving(folder, history)],
+        callbacks=[_seeding(recipe.seed, folder), *callbacks, _saving(folder, history, best)],
         shuffle=False,  # the stream is shuffled already
         verbose=verbose,
     )
     if int(model.optimizer.iterations) < steps * epochs:
         raise ValueError(f"{folder}: the images ran out before epoch {epochs}")
+    _take_best(model, folder, best)
 
 
 def _columns(wanted: tf.Tensor, columns: int) -> tf.Tensor:
@@ -125,13 +145,42 @@ def make_accuracy(task: Task, columns: int) -> Callable[[tf.Tensor, tf.Tensor], 
     return accuracy
 
 
-def _saving(folder: pathlib.Path, history: list[dict]) -> Any:
+def _seeding(seed: int, folder: pathlib.Path) -> Any:
+    """The callback that makes what an epoch draws go by the epoch."""
+    randomness = tf_keras().__internal__.layers.BaseRandomLayer
+
+    class Seeding(tf_keras().callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            keras.utils.set_random_seed(zlib.crc32(f"{seed} {folder.name} {epoch}".encode()))
+            # Its random operations are seeded when a step is traced, and count on from there.
+            if any(isinstance(each, randomness) for each in self.model.submodules):
+                self.model.make_train_function(force=True)
+
+    return Seeding()
+
+
+def _saving(folder: pathlib.Path, history: list[dict], best: bool) -> Any:
     """The callback that adds an epoch's figures to the history, and then saves the training: the epoch is done."""
 
     class Saving(tf_keras().callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             history.append({"epoch": epoch + 1, **{name: float(value) for name, value in (logs or {}).items()}})
+            accuracy = (logs or {}).get("val_accuracy", 0.0)
+            if best and accuracy > read_json(folder / CHOSEN, dict)["accuracy"]:
+                _keep_best(self.model, folder, epoch + 1, accuracy)
             write_json(folder / HISTORY, history)
             save_training(self.model, folder / STATE)
 
     return Saving()
+
+
+def _keep_best(model: Any, folder: pathlib.Path, epoch: int, accuracy: float) -> None:
+    save_training(model, folder / BEST)
+    write_json(folder / CHOSEN, {"epoch": epoch, "accuracy": float(accuracy)})
+
+
+def _take_best(model: Any, folder: pathlib.Path, best: bool) -> None:
+    if best:
+        restore_training(model, folder / BEST)
+        chosen = read_json(folder / CHOSEN, dict)
+        print(f"{folder.name}: the best on the validation part is epoch {chosen['epoch']}: {chosen['accuracy']:.2%}")

@@ -78,29 +78,49 @@ def train(faces, monkeypatch):
     recipe = Recipe(str(faces), Network("any"), [Stage(1, SIZE)], optimization=asked, attributes=list(NAMES))
     monkeypatch.setattr(tfmot_training, "stage_batches", lambda _, *rest: stream(recipe, *rest))
 
-    def trained(folder, seed=0, epochs=1):
+    def trained(folder, seed=0, epochs=1, best=False, rate=0.1):
         layers = tf_keras().layers
         inputs = tf_keras().Input((*SIZE, 3))
         x = layers.Flatten()(layers.AveragePooling2D(8)(layers.Rescaling(1 / 127.5, -1.0)(inputs)))
         outputs = layers.Dense(len(NAMES), kernel_initializer="ones")(layers.Dropout(0.5)(x))
+        if not epochs:
+            return tf_keras().Model(inputs, outputs).get_weights()[0]
         model, seeded = tf_keras().Model(inputs, outputs), dataclasses.replace(recipe, seed=seed)
-        seeded = dataclasses.replace(seeded, stages=[Stage(epochs, SIZE)])
-        tfmot_training.fit(model, seeded, celeba, make_task(recipe, celeba), None, folder, [], verbose=0)
+        optimization = dataclasses.replace(asked, learning_rate=rate)
+        seeded = dataclasses.replace(seeded, stages=[Stage(epochs, SIZE)], optimization=optimization)
+        tfmot_training.fit(model, seeded, celeba, make_task(recipe, celeba), None, folder, [], verbose=0, best=best)
         return model.get_weights()[0]
 
     return trained
 
 
-def test_what_dropout_draws_goes_by_seed_step_and_first_epoch(train, tmp_path):
+def test_what_dropout_draws_goes_by_seed_step_and_epoch(train, tmp_path):
     first = train(tmp_path / "a" / "int8")
     tf.random.uniform(())  # what was drawn before does not matter
     np.testing.assert_array_equal(train(tmp_path / "b" / "int8"), first)
     assert not np.array_equal(train(tmp_path / "a" / "sparse"), first)
     assert not np.array_equal(train(tmp_path / "c" / "int8", seed=1), first)
-    gone_on_with = [train(tmp_path / name / "int8", epochs=2) for name in "ab"]
+    gone_on_with = [train(tmp_path / name / "int8", epochs=3) for name in "ab"]
     np.testing.assert_array_equal(*gone_on_with)
+    unbroken = train(tmp_path / "d" / "int8", epochs=3)
+    np.testing.assert_array_equal(unbroken, gone_on_with[0])
     history = json.loads((tmp_path / "a" / "int8" / "history.json").read_text())
-    assert [row["epoch"] for row in history] == [1, 2]
+    assert [row["epoch"] for row in history] == [1, 2, 3]
+
+
+def test_the_best_is_kept_and_the_start_may_be_it(train, tmp_path):
+    start = train(tmp_path / "none", epochs=0)
+    good = train(tmp_path / "good", epochs=3, best=True)
+    chosen = json.loads((tmp_path / "good" / "best.json").read_text())
+    rows = json.loads((tmp_path / "good" / "history.json").read_text())
+    found = {row["epoch"]: row["val_accuracy"] for row in rows if "val_accuracy" in row}
+    assert chosen["accuracy"] >= max(found.values())
+    assert chosen["epoch"] == 0 or chosen["accuracy"] == found[chosen["epoch"]]
+    np.testing.assert_array_equal(train(tmp_path / "good", epochs=3, best=True), good)  # gone on with at its end
+
+    no_better = train(tmp_path / "slow", epochs=2, best=True, rate=1e-12)
+    np.testing.assert_array_equal(no_better, start)
+    assert json.loads((tmp_path / "slow" / "best.json").read_text())["epoch"] == 0
 
 
 def test_a_damaged_history_is_named_before_an_epoch_is_trained(train, tmp_path):
