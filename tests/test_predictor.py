@@ -40,6 +40,17 @@ def test_it_knows_its_size_and_its_labels(folder):
     assert predictor.labels == Labels(NAMES, (0.0, 0.5, 0.0, -1.0, 0.0))
 
 
+def test_a_packed_file_answers_as_the_model_in_it(folder):
+    tfslim.save_packed(tiny_model(), folder / "model.tfslim")
+    images = np.random.default_rng(0).integers(0, 256, (5, *SIZE, 3), dtype=np.uint8)
+    packed = load_predictor(folder / "model.tfslim")
+    np.testing.assert_array_equal(packed.logits(images), load_predictor(folder).logits(images))
+    assert packed.labels.attributes == NAMES
+    (folder / "cut.tfslim").write_bytes((folder / "model.tfslim").read_bytes()[:-1])
+    with pytest.raises(ValueError, match="cut.tfslim: header: the file has .* cut short"):
+        load_predictor(folder / "cut.tfslim")
+
+
 def test_a_model_with_layers_of_ours_opens(tmp_path):
     inputs = keras.Input((16, 16, 3))
     x = keras.layers.GlobalAveragePooling2D()(tfslim.layers.SlimModule(4)(inputs))

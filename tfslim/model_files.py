@@ -1,4 +1,4 @@
-"""Model files opened safely: a `.keras` file as a Keras model, a `.tflite` file as its runner."""
+"""Model files opened safely: a `.keras` or `.tfslim` file as a Keras model, a `.tflite` file as its runner."""
 
 import dataclasses
 import os
@@ -12,7 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     import keras
 
-SUFFIXES = (".keras", ".tflite")
+SUFFIXES = (".keras", ".tflite", ".tfslim")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +36,7 @@ def model_file(path: str | os.PathLike) -> Path:
     """Finds the model file that a user means by a path; looks at names only, so it is quick.
 
     Args:
-        path: a `.keras` or `.tflite` file, or a run folder, which stands for its `model.keras`.
+        path: a `.keras`, `.tflite` or `.tfslim` file, or a run folder, which stands for its `model.keras`.
 
     Raises:
         FileNotFoundError: there is nothing of that name, or the folder holds no `model.keras`.
@@ -53,9 +53,9 @@ def model_file(path: str | os.PathLike) -> Path:
             raise FileNotFoundError(f"{path}: this folder holds no model.keras; give a run folder or a model file")
         return file
     if not path.exists():
-        raise FileNotFoundError(f"{path}: no such file; give a .keras or .tflite file, or a run folder")
+        raise FileNotFoundError(f"{path}: no such file; give a .keras, .tflite or .tfslim file, or a run folder")
     if path.suffix not in SUFFIXES:
-        raise ValueError(f"{path}: not a model by its name; expected {' or '.join(SUFFIXES)}")
+        raise ValueError(f"{path}: not a model by its name; expected {', '.join(SUFFIXES)}")
     return path
 
 
@@ -69,9 +69,9 @@ def open_model(
 
     Args:
         path: as for `model_file`.
-        batch_size: images a `.keras` model takes at once; a `.tflite` file takes one after another.
+        batch_size: images a Keras model takes at once; a `.tflite` file takes one after another.
         threads: CPU threads of a `.tflite` file; None for as many as the machine has cores.
-        prepare: gives what is to be run of a `.keras` model; its ValueErrors get the file's name.
+        prepare: gives what is to be run of a Keras model; its ValueErrors get the file's name.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -97,7 +97,7 @@ def open_model(
 def load_keras_file(
     file: Path, prepare: Callable[["keras.Model"], "keras.Model"] = lambda model: model
 ) -> "keras.Model":
-    """Loads a `.keras` file of one input and one output in Keras' safe mode, once its checksums are seen to fit.
+    """Loads a `.keras` or `.tfslim` file of one input and one output safely, once its checksums are seen to fit.
 
     Args:
         file: the file.
@@ -110,15 +110,20 @@ def load_keras_file(
         >>> load_keras_file(Path("runs/slimnet/model.keras")).output.shape
         (None, 40)
     """
-    _check_whole(file)
+    packed = file.suffix == ".tfslim"
+    if not packed:
+        _check_whole(file)
     import keras  # only now: it takes seconds, and its TensorFlow notes would bury the error
 
     import tfslim.layers  # noqa: F401  registers our layers, for a person's own model that uses them
 
-    try:
-        model = keras.models.load_model(file, compile=False, safe_mode=True)
-    except Exception as error:  # a damaged config ends in whatever exception the first layer to read it meets
-        raise ValueError(f"{file}: Keras can't load it: {type(error).__name__}: {error}") from error
+    if packed:
+        model = tfslim.load_packed(file)
+    else:
+        try:
+            model = keras.models.load_model(file, compile=False, safe_mode=True)
+        except Exception as error:  # a damaged config ends in whatever exception the first layer to read it meets
+            raise ValueError(f"{file}: Keras can't load it: {type(error).__name__}: {error}") from error
     for what, tensors in (("inputs", model.inputs), ("outputs", model.outputs)):
         if len(tensors) != 1:
             raise ValueError(f"{file}: has {len(tensors)} {what}; expected one")

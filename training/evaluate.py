@@ -47,7 +47,7 @@ def main(
     """Evaluates models.
 
     Args:
-        models: run folders, .keras or .tflite files.
+        models: run folders, .keras, .tflite or .tfslim files.
         data: folder with CelebA's label files and images, or, to verify, with a sub-folder of images for each person
         task: what the models do; auto is identity for models with a people.json beside them, else attributes
         split: how the images are parted: by CelebA's file, 7:2:1 in file order, or 7:2:1 at random; auto is as in the
@@ -144,6 +144,6 @@ if __name__ == "__main__":
     program.run(
         main,
         DESCRIPTION,
-        positional={"models": "run folders (their model.keras), .keras or .tflite files"},
+        positional={"models": "run folders (their model.keras), .keras, .tflite or .tfslim files"},
         flags={"save_thresholds": "write the chosen thresholds into the labels.json beside each model"},
     )

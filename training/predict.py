@@ -42,7 +42,7 @@ def main(
     """Says which attributes a model sees in photos.
 
     Args:
-        model: run folder, .keras or .tflite file.
+        model: run folder, .keras, .tflite or .tfslim file.
         photos: image files, or folders of them.
         out: folder for the cards and predictions.json
         top: only the so many likeliest attributes; by default all
@@ -219,7 +219,7 @@ if __name__ == "__main__":
         main,
         DESCRIPTION,
         positional={
-            "model": "run folder (its model.keras), .keras or .tflite file",
+            "model": "run folder (its model.keras), .keras, .tflite or .tfslim file",
             "photos": "photos, or folders of them",
         },
         flags={"json": "print JSON in place of tables"},

@@ -210,7 +210,7 @@ def test_a_cut_was_trained_with_the_split_of_its_run(run_folder, faces, capsys):
         ({"models": ["model.keras", "model.keras"]}, "given twice"),
         ({"models": ["model.keras", "tiny.tflite"], "thresholds": "balanced", "save_thresholds": True}, "labels.json"),
         ({"models": ["none.keras"]}, "none.keras: no such file"),
-        ({"models": ["labels.json"]}, r"labels.json: not a model by its name; expected .keras or .tflite"),
+        ({"models": ["labels.json"]}, r"labels.json: not a model by its name; expected .keras, .tflite, .tfslim"),
         ({"data": "nowhere"}, "nowhere is not a folder"),
         ({"out": "model.keras"}, "there is a file of this name"),
     ],

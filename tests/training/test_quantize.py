@@ -124,9 +124,10 @@ def test_a_killed_compression_resumed_ends_with_the_same_file(setting, compresse
     killed = command(setting, "killed-sparse", recipe="sparse")
     kill_when_there_is(setting / "killed-sparse" / "clustered" / "state.npz", killed)
     check_mistake(killed, "holds a run already (clustered/state.npz): go on")
+    kill_when_there_is(setting / "killed-sparse" / "int8" / "state.npz", [*killed, "--resume"])
     done = run([*killed, "--resume"])
     assert done.returncode == 0, done.stderr
-    assert "\nsparse: " not in done.stdout and "\nclustered: " in done.stdout
+    assert "\nclustered: " not in done.stdout and "\nint8: " in done.stdout
     kept = (compressed / "model-int8.tflite").read_bytes()
     made = setting / "killed-sparse" / "model-int8.tflite"
     assert made.read_bytes() == kept
