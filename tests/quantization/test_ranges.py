@@ -4,6 +4,8 @@ import keras
 import numpy as np
 import pytest
 
+import tfslim.quantization
+import tfslim.tfmot
 from tfslim.quantization.ranges import measure_ranges
 
 P = np.arange(40.0).reshape(40, 1)
@@ -39,6 +41,27 @@ def batches(kind):
 def test_several_inputs_come_as_the_model_takes_them(structure, given):
     found = measure_ranges(model(structure), ["p_out", "q_out"], given)
     assert found == {name: pytest.approx(ends) for name, ends in RANGES.items()}
+
+
+def test_what_is_not_finite_is_refused_by_the_batch_and_input():
+    odd = np.where(Q == -79, np.nan, Q)
+    with pytest.raises(ValueError, match="batch 1 holds NaN or infinity for the input 'q'"):
+        measure_ranges(model(list), ["p_out"], (P, odd))
+    with pytest.raises(ValueError, match="batch 0 holds NaN or infinity for the input 'p'"):
+        measure_ranges(model(dict), ["p_out"], {"p": np.where(P == 3, np.inf, P), "q": Q})
+
+
+@pytest.mark.parametrize("room", [tfslim.quantization, tfslim.tfmot])
+def test_pixels_on_another_scale_than_the_models_are_warned_of(room):
+    inputs = keras.Input((4, 4, 3), name="image")
+    x = keras.layers.Rescaling(1 / 255, name="rescaling")(inputs)
+    net = keras.Model(inputs, keras.layers.Conv2D(2, 1)(x))
+    images = np.random.default_rng(0).uniform(0, 1, (40, 4, 4, 3)).astype("float32")
+    with pytest.warns(UserWarning, match="from 0.* to 0.99.*, and layer 'rescaling' of the model divides pixels"):
+        room.quantize_aware(net, images)
+    room.quantize_aware(net, images * 255)
+    with pytest.raises(ValueError, match="batch 0 holds NaN or infinity for the input 'image'"):
+        room.quantize_aware(net, np.full((8, 4, 4, 3), np.nan))
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,10 @@ def quantize_aware(model: keras.Model, representative: Iterable | None = None) -
     Every kernel is rounded as it is used, and a layer `FakeQuantize` ("conv_int8" after "conv") rounds each output for
     which TFLite needs a range. What TFLite has no single int8 operator for is written in ones that it has.
 
+    `tfslim.tfmot.convert` needs TensorFlow. A model that was trained on JAX or PyTorch is saved there with
+    `training.save("trained.keras")`; a process with KERAS_BACKEND=tensorflow that imports `tfslim.quantization` before
+    `keras.models.load_model("trained.keras")` converts it.
+
     Args:
         model: a functional or a built Sequential model, trained; it is not changed.
         representative: (N, ...) array of inputs, or batches of inputs or (inputs, targets), that the ranges are first
@@ -34,8 +38,12 @@ def quantize_aware(model: keras.Model, representative: Iterable | None = None) -
 
     Raises:
         TypeError: the model is subclassed.
-        UnsupportedLayer: an operation of `keras.ops` in it can't be written as a layer.
-        ValueError: `representative` holds nothing, or other inputs than the model's.
+        UnsupportedLayer: an operation of `keras.ops` in it can't be written as a layer, or a layer makes the
+            converter refuse the model.
+        ValueError: `representative` holds nothing, NaN or infinity, or other inputs than the model's.
+
+    Warns:
+        UserWarning: `representative` seems to hold pixels on 0..1 where the model takes 0..255.
 
     Example:
         >>> training, report = tfslim.quantization.quantize_aware(model, images[:200])
@@ -75,6 +83,6 @@ def quantize_aware(model: keras.Model, representative: Iterable | None = None) -
     training = model_like(arranged, inputs, rebuild(arranged, inputs, place))
     copies.take_weights(training)
     if representative is not None:
-        for name, (least, largest) in measure_ranges(arranged, ranges, representative).items():
+        for name, (least, largest) in measure_ranges(arranged, ranges, representative, model).items():
             ranges[name].set_range(least, largest)
     return training, int8_report(model, len(wrapped), len(ranges), skipped)

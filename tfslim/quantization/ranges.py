@@ -1,5 +1,6 @@
 """The ranges of layers' outputs on representative inputs."""
 
+import warnings
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
@@ -7,13 +8,14 @@ import keras
 import numpy as np
 
 from tfslim.calls import calls
+from tfslim.litert.representative import scale_warning
 
 _BATCH = 32
 _MOST_BATCHES = 100
 
 
 def measure_ranges(
-    model: keras.Model, names: Collection[str], representative: Iterable
+    model: keras.Model, names: Collection[str], representative: Iterable, original: keras.Model | None = None
 ) -> dict[str, tuple[float, float]]:
     """Averages the batches' least and largest values of some layers' outputs.
 
@@ -22,15 +24,19 @@ def measure_ranges(
         names: names of its layers; one that is called several times gets the range of all its outputs.
         representative: (N, ...) array of inputs, or batches of inputs or (inputs, targets), of which 100 are used; of
             several inputs lists or dictionaries of arrays, as the model takes them.
+        original: the model that this one was laid out from, if it was; its rescalings tell what pixels it takes.
 
     Returns:
         Name -> least and largest, with 0 between them.
 
     Raises:
-        ValueError: there are no batches, or other inputs in them than the model's.
+        ValueError: there are no batches, or in them other inputs than the model's, or NaN or infinity.
+
+    Warns:
+        UserWarning: the inputs seem to be pixels on 0..1 where the model takes 0..255.
 
     Example:
-        >>> measure_ranges(model, ["image_quantized"], images)
+        >>> measure_ranges(int8_layout(model), ["image_quantized"], images, model)
         {'image_quantized': (0.0, 255.0)}
     """
     tensors = {
@@ -40,7 +46,12 @@ def measure_ranges(
     }
     inner = keras.Model(model.input, {key: tensor for key, (_, tensor) in tensors.items()})
     rows: list[dict[str, tuple[float, float]]] = []
-    for batch in _batches(representative, model):
+    ends: dict[str, list[float]] = {}
+    for number, batch in enumerate(_batches(representative, model)):
+        for name, values in _by_name(batch, model):
+            if not np.isfinite(values).all():
+                raise ValueError(f"representative: batch {number} holds NaN or infinity for the input {name!r}")
+            ends.setdefault(name, []).extend((values.min(), values.max()))
         found: dict[str, tuple[float, float]] = {}
         for key, output in inner(batch, training=False).items():
             name, values = tensors[key][0], keras.ops.convert_to_numpy(output)
@@ -49,6 +60,9 @@ def measure_ranges(
         rows.append(found)
     if not rows:
         raise ValueError("representative holds no batches, so that no range can be measured")
+    odd = scale_warning({name: np.array(values) for name, values in ends.items()}, original or model)
+    if odd:
+        warnings.warn(odd, stacklevel=3)
     return {name: tuple(np.mean([row[name] for row in rows], axis=0).tolist()) for name in names}
 
 
@@ -73,6 +87,13 @@ def _cut(arrays: Any) -> Iterator:
         raise ValueError(f"representative holds arrays of different lengths: {sorted(lengths)}")
     for at in range(0, max(lengths, default=0), _BATCH):
         yield keras.tree.map_structure(lambda array, at=at: array[at : at + _BATCH], arrays)
+
+
+def _by_name(batch: Any, model: keras.Model) -> Iterator:
+    if isinstance(batch, dict):
+        return iter(batch.items())
+    names = [tensor._keras_history.operation.name for tensor in model.inputs]
+    return zip(names, keras.tree.flatten(batch), strict=True)
 
 
 def _check_structure(inputs: Any, model: keras.Model) -> None:

@@ -42,10 +42,15 @@ def quantize_aware(
         zeros and clusters, what stays in float and why.
 
     Raises:
-        UnsupportedLayer: a layer can't be expressed in tf_keras, named with the reason.
+        UnsupportedLayer: a layer can't be expressed in tf_keras, or makes the converter refuse the model; it is named
+            with the reason.
         TypeError: the model is subclassed.
-        ValueError: `keep` has another name, or `representative` holds nothing or other inputs than the model's.
+        ValueError: `keep` has another name, or `representative` holds nothing, NaN or infinity, or other inputs than
+            the model's.
         ImportError: TF-MOT is not installed, saying what to install.
+
+    Warns:
+        UserWarning: `representative` seems to hold pixels on 0..1 where the model takes 0..255.
 
     Example:
         >>> training, report = tfslim.tfmot.quantize_aware(model, images[:200])
@@ -56,6 +61,8 @@ def quantize_aware(
     Source: Jacob and others, "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
         Inference", CVPR 2018.
     """
+    if isinstance(keep, str):
+        raise ValueError(f"keep={keep!r} is a string; give a list of names: keep=[{keep!r}]")
     unknown = sorted(set(keep) - {"zeros", "clusters"})
     if unknown:
         raise ValueError(f"keep={tuple(keep)}: {unknown[0]!r} is unknown; expected 'zeros' and 'clusters'")
@@ -63,7 +70,9 @@ def quantize_aware(
     plan, skipped = int8_plan(arranged)
     legacy = to_tf_keras(arranged)
     configs = {layer.name: _config(layer, plan[layer.name], keep) for layer in legacy.layers if layer.name in plan}
-    ranges = None if representative is None else measure_ranges(arranged, _with_outputs(configs), representative)
+    ranges = None
+    if representative is not None:
+        ranges = measure_ranges(arranged, _with_outputs(configs), representative, model)
 
     def wrapped(layer: Any) -> Any:
         config = configs.get(layer.name)
