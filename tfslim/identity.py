@@ -13,6 +13,7 @@ def normalised_classifier(
 
     The features are the layer "embedding" where the model has one, else what its last dense layer takes. With
     `unit_weights` the logits are `scale` times the cosines of features and class weights, as margin losses need them.
+    Features that are all 0 have a gradient of 1e12, of which `tfslim.layers.L2Normalization` says more.
 
     Args:
         model: a functional model whose last layer is dense, or which has a layer "embedding".
