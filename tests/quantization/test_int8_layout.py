@@ -8,6 +8,12 @@ from keras import layers
 from tests.layer_checks import randomize
 from tfslim.quantization.int8_layout import int8_layout
 from tfslim.quantization.int8_plan import Quantised, int8_plan
+from tfslim.spelled_out import UnsupportedLayer
+
+
+def silu(x):
+    """Somebody's own, of a name that Keras has too."""
+    return x * keras.ops.exp(-keras.ops.square(x))
 
 
 def kinds(model) -> list[str]:
@@ -133,6 +139,79 @@ def test_shared_layers_stay_shared_and_the_model_unchanged():
     assert arranged.count_params() == model.count_params()
 
 
+def siamese(x, trunk):
+    return layers.Concatenate()([trunk(x), trunk(layers.MaxPooling2D(3, 1, "same")(x))])
+
+
+@pytest.mark.parametrize(
+    ("layer", "steps"),
+    [
+        (layers.Rescaling(0.5, -1.0), ["DepthwiseConv2D"]),
+        (layers.Normalization(mean=[1.0] * 4, variance=[4.0, 9, 1, 2]), ["DepthwiseConv2D"]),
+        (layers.Rescaling(np.arange(6.0).reshape(6, 1, 1), 1.0), ["Rescaling", "Rescaling"]),
+        (layers.BatchNormalization(), ["DepthwiseConv2D", "BatchNormalization"]),
+        (layers.SeparableConv2D(4, 3, padding="same"), ["DepthwiseConv2D", "Conv2D"]),
+    ],
+)
+def test_a_layer_that_is_called_again_has_one_step_for_both_calls(layer, steps):
+    arranged = laid_out(lambda x: siamese(x, layer))
+    assert sorted(kinds(arranged)[2:]) == sorted(["MaxPooling2D", "Concatenate", *steps])
+
+
+def test_an_average_that_is_called_again_has_one_step_for_each_number_of_tensors():
+    average = layers.Average(name="average")
+    arranged = laid_out(lambda x: average([average([x, layers.ReLU()(x)]), x, average([x, x])]))
+    assert not set(kinds(arranged)) & {"Average", "Rescaling"}
+    names = {layer.name for layer in arranged.layers if layer.name.startswith("average")}
+    assert names == {"average_sum", "average_sum_2", "average", "average_2"}
+
+
+def test_an_average_of_vectors_is_by_the_number_of_vectors():
+    average = layers.Average(name="average")
+    arranged = laid_out(lambda x: average([average([x, layers.ReLU()(x)]), x, average([x, x])]), shape=(5,))
+    assert kinds(arranged).count("Rescaling") == 2
+
+
+def test_a_trunk_that_is_called_again_folds_its_normalisation():
+    conv, norm = layers.Conv2D(4, 3, padding="same"), layers.BatchNormalization()
+    arranged = laid_out(lambda x: siamese(x, lambda each: norm(conv(each))))
+    assert "DepthwiseConv2D" not in kinds(arranged)
+    arranged = laid_out(lambda x: layers.Add()([norm(conv(x)), conv(x)]))
+    assert "DepthwiseConv2D" in kinds(arranged)
+
+
+def test_a_normalisation_along_another_axis_is_not_folded_and_said():
+    plan, skipped = planned(lambda x: layers.BatchNormalization(1, name="odd")(layers.Conv2D(4, 1, name="conv")(x)))
+    assert "last axis alone" in skipped["odd"] and plan["conv"].output and plan["odd"].output
+
+
+@pytest.mark.parametrize("layer", [layers.Conv2D, layers.SeparableConv2D])
+@pytest.mark.parametrize("activation", [layers.LeakyReLU(0.3), layers.PReLU(shared_axes=[1, 2])])
+def test_a_layer_for_an_activation_is_one_of_its_own(layer, activation):
+    def build(x):
+        return siamese(x, layer(4, 3, padding="same", activation=activation, name="conv"))
+
+    arranged = laid_out(build)
+    kind = type(activation).__name__
+    assert kinds(arranged).count(kind) == 1
+    assert arranged.get_layer(f"conv_{kind.lower()}").count_params() == (4 if kind == "PReLU" else 0)
+    assert kinds(laid_out(lambda x: layers.Activation(layers.ReLU(3.0), name="end")(x)))[2:] == ["ReLU"]
+
+
+@pytest.mark.parametrize(
+    ("layer", "reason"),
+    [
+        (lambda: layers.Resizing(3, 3, "bicubic", name="odd"), r"'odd' \(Resizing\): .*, not 'bicubic'"),
+        (lambda: layers.Resizing(3, 3, antialias=True, name="odd"), "not 'bilinear' and with antialias"),
+        (lambda: layers.UpSampling2D(interpolation="lanczos3", name="odd"), r"\(UpSampling2D\): .*, not 'lanczos3'"),
+    ],
+)
+def test_what_would_make_the_converter_refuse_the_model_is_refused_by_name(layer, reason):
+    inputs = keras.Input((6, 6, 4))
+    with pytest.raises(UnsupportedLayer, match=reason):
+        int8_layout(keras.Model(inputs, layer()(inputs)))
+
+
 def planned(build):
     plan, skipped = int8_plan(laid_out(build))
     return plan, skipped
@@ -179,6 +258,13 @@ def test_layers_that_hand_on_values_or_have_a_fixed_range_get_none():
         (lambda: layers.Conv2D(4, 1, name="odd", data_format="channels_last"), None),
         (lambda: layers.Softmax(name="odd"), None),
         (lambda: layers.UnitNormalization(axis=1, name="odd"), "along the last axis alone"),
+        (lambda: layers.BatchNormalization(axis=1, name="odd"), "along the last axis alone"),
+        (lambda: layers.ReLU(1.0, name="odd"), "an end that is not 6"),
+        (lambda: layers.ReLU(6.0, negative_slope=0.1, name="odd"), "an end and a slope"),
+        (lambda: layers.ReLU(threshold=1.0, name="odd"), "has a threshold"),
+        (lambda: layers.ReLU(negative_slope=0.1, name="odd"), None),
+        (lambda: layers.ReLU(6.0, name="odd"), None),
+        (lambda: layers.Activation(silu, name="odd"), "leaves silu in float"),
     ],
 )
 def test_what_stays_in_float_has_a_reason_and_a_range(layer, reason):

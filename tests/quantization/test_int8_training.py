@@ -144,11 +144,13 @@ def test_it_trains_on_jax_without_tensorflow():
     assert done.stdout.split() == ["jax"]
 
 
-@pytest.mark.parametrize("activation", ["linear", "relu", "tanh"])
+@pytest.mark.parametrize("activation", ["linear", "relu", "tanh", "hard_swish", "hard_sigmoid", "relu6", "layer"])
 def test_what_is_asked_of_outputs_is_asked_still(activation, tmp_path):
     keras.utils.set_random_seed(0)
+    activation = layers.LeakyReLU(0.3) if activation == "layer" else activation
     inputs = keras.Input((6, 6, 2))
-    x = layers.Conv2D(3, 1, activation=activation, activity_regularizer="l2")(inputs)
+    x = layers.Rescaling(2.0, 1.0, activity_regularizer="l2")(inputs)
+    x = layers.Conv2D(3, 1, activation=activation, activity_regularizer="l2")(x)
     model = keras.Model(inputs, layers.SeparableConv2D(3, 3, activation=activation, activity_regularizer="l1")(x))
     images = np.random.default_rng(0).normal(size=(8, 6, 6, 2)).astype("float32")
     training, _ = quantize_aware(model, images)

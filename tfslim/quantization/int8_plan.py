@@ -9,7 +9,7 @@ import keras
 from tfslim.calls import Call, calls
 from tfslim.pruning.stock import is_as_stock
 from tfslim.pruning.tracing import channel_axis, tensors_of
-from tfslim.quantization.int8_layout import FOLDING, INPUT_SUFFIX
+from tfslim.quantization.int8_layout import FOLDING, INPUT_SUFFIX, activation_name, normalises_last_axis
 
 # What of a kernel has a scale: each index of its last axis, each pair of its last two axes, or all of it. The converter
 # takes a scale a filter for transposed convolutions not at all, and for dense layers old interpreters don't.
@@ -110,7 +110,9 @@ def _role(layer: keras.layers.Layer) -> str:
     if layer.name.endswith(INPUT_SUFFIX) or _kind(layer) in _COMPUTING or _kind(layer) in _KERNELS:
         return "computing"
     if isinstance(layer, keras.layers.Activation):
-        return _ACTIVATIONS.get(layer.activation.__name__, "unknown")
+        name = activation_name(layer)
+        own = layer.activation is not getattr(keras.activations, name, None)  # somebody's, maybe of a known name
+        return "unknown" if own else _ACTIVATIONS.get(name, "unknown")
     return "passing" if _kind(layer) in _PASSING else "fixed" if _kind(layer) in _FIXED else "unknown"
 
 
@@ -125,12 +127,16 @@ def _reason_to_skip(call: Call) -> str | None:
         return "TFLite has the channels last"
     if kind == "BatchNormalization" and rank not in (2, 4):
         return f"it normalises a tensor of {rank} axes"
+    if kind == "BatchNormalization" and not normalises_last_axis(layer, rank):
+        return "TFLite normalises along the last axis alone"
+    if kind == "ReLU" and not _is_int8_relu(layer):
+        return "the converter leaves a ReLU in float that has a threshold, an end that is not 6, or an end and a slope"
     if kind == "UnitNormalization" and layer.axis not in (-1, (-1,), [-1], rank - 1):
         return "TFLite normalises along the last axis alone"
     if _role(layer) != "unknown":
         return None
     if isinstance(layer, keras.layers.Activation):
-        return f"the converter leaves {layer.activation.__name__} in float"
+        return f"the converter leaves {activation_name(layer)} in float"
     return _REASONS.get(kind, f"no int8 rule is known for {kind}")
 
 
@@ -142,10 +148,15 @@ def _ranged_later(call: Call, readers: list[Call]) -> bool:
     if _kind(reader) == "Concatenate":
         return True
     if isinstance(layer, FOLDING) and isinstance(reader, keras.layers.BatchNormalization):
-        return True
+        return normalises_last_axis(reader, len(call.outputs[0].shape))
     return _is_relu(reader) and isinstance(
         layer, (*FOLDING, keras.layers.Dense, keras.layers.Add, keras.layers.BatchNormalization)
     )
+
+
+def _is_int8_relu(layer: keras.layers.ReLU) -> bool:
+    """Whether this is one operator; a threshold is a comparison and more, of which tf_keras' are in float."""
+    return not layer.threshold and (layer.max_value is None or (layer.max_value == 6.0 and not layer.negative_slope))
 
 
 def _is_relu(layer: keras.layers.Layer) -> bool:
