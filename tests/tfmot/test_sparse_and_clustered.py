@@ -51,7 +51,9 @@ def test_a_kernel_of_hardly_any_values_keeps_its_zeros_too():
     assert ((found == 0) == (kernel == 0)).all() and (found[kernel != 0] != kernel[kernel != 0]).all()
 
     model.set_weights([np.where(kernel == 1, kernel, 0), np.zeros(4, "float32")])
-    with pytest.raises(ValueError, match="'few': 'it has 1 weights other than 0'"):
+    with pytest.raises(
+        ValueError, match="'few': 'it has 1 weights other than 0, which train freely, so that its zeros"
+    ):
         tfslim.tfmot.cluster(model, 16, keep_zeros=True)
 
 
@@ -83,6 +85,54 @@ def test_zeros_alone_are_kept_while_the_others_move(sparse, patterns):
         before = sparse[0].get_layer(name).get_weights()[0]
         after = training.get_layer(name).trainable_weights[0].numpy()
         assert (after[before == 0] == 0).all() and (after[before != 0] != before[before != 0]).mean() > 0.9
+
+
+@pytest.mark.parametrize(("keep_zeros", "why"), [(True, ", so that its zeros may be lost'"), (False, "'")])
+def test_a_kernel_of_no_more_weights_than_clusters_is_said_to_train_freely(keep_zeros, why):
+    inputs = keras.Input((2,))
+    model = keras.Model(inputs, keras.layers.Dense(2, name="tiny")(inputs))
+    model.set_weights([np.float32([[0, 1], [2, 3]]), np.zeros(2, "float32")])
+    with pytest.raises(ValueError, match=f"'tiny': 'it has 4 weights, which train freely{why}"):
+        tfslim.tfmot.cluster(model, 4, keep_zeros=keep_zeros)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "end", "every", "trained_for", "zeros"),
+    [
+        ("polynomial", 5, 100, 5, 56),  # 70 % of 8 * 10
+        ("polynomial", 7, 3, 7, 56),
+        ("polynomial", 15, 4, 9, 50),  # at step 8 it is 0.7 * (1 - (7 / 15) ** 3) of them
+        ("polynomial", 50, 100, 3, 0),
+        ("constant", 50, 100, 1, 56),
+    ],
+)
+def test_zeros_counted_by_hand_where_rounds_do_not_divide_the_steps(schedule, end, every, trained_for, zeros):
+    inputs = keras.Input((8,))
+    model = keras.Model(inputs, keras.layers.Dense(10, name="dense")(inputs))
+    training, _ = tfslim.tfmot.sparsify(model, 0.7, schedule, end_step=end, every=every)
+    training.compile("sgd", "mse")
+    images = np.random.default_rng(0).normal(size=(trained_for, 8)).astype("float32")
+    callbacks = tfslim.tfmot.pruning_callbacks()
+    training.fit(images, np.ones((trained_for, 10)), batch_size=1, verbose=0, callbacks=callbacks)
+    stripped, report = tfslim.tfmot.strip(training)
+    assert (stripped.get_layer("dense").get_weights()[0] == 0).sum() == zeros
+    said = f"has {zeros / 80:.1%} zeros, 70.0% were asked for: its training must have {end} steps, with pruning_call"
+    assert report.skipped == ({} if zeros == 56 else {"dense": f"{said}backs()"})
+
+
+def test_two_of_four_of_channels_that_fours_do_not_divide_are_not_missed():
+    inputs = keras.Input((6, 6, 7))
+    model = keras.Model(inputs, keras.layers.Conv2D(3, 3, name="conv")(inputs))
+    for steps, skipped in ((1, set()), (0, {"conv"})):
+        training, _ = tfslim.tfmot.sparsify(model, pattern="2:4", schedule="constant", every=1)
+        training.compile("sgd", "mse")
+        if steps:
+            images, callbacks = np.zeros((1, 6, 6, 7), "float32"), tfslim.tfmot.pruning_callbacks()
+            training.fit(images, np.ones((1, 4, 4, 3)), verbose=0, callbacks=callbacks)
+        stripped, report = tfslim.tfmot.strip(training)
+        assert report.skipped.keys() == skipped
+        kernel = stripped.get_layer("conv").get_weights()[0]
+        assert two_of_four(kernel) == (not skipped)
 
 
 @pytest.mark.parametrize("step", ["sparsify", "cluster"])
@@ -150,6 +200,8 @@ def test_blocks_of_dense_layers(trained, patterns, tmp_path):
             lambda m: tfslim.tfmot.sparsify(m, 0.5, skip=["logit"]),
             "no layer 'logit' with a kernel; did you mean logits",
         ),
+        (lambda m: tfslim.tfmot.sparsify(m, 0.5, skip="logits"), r"skip='logits' is a string; .*: skip=\['logits'\]"),
+        (lambda m: tfslim.tfmot.cluster(m, skip="logits"), "skip='logits' is a string"),
         (lambda m: tfslim.tfmot.cluster(m, 1), "clusters=1 must be 2 or more"),
         (lambda m: tfslim.tfmot.cluster(m, 2, keep_zeros=True), "clusters=2 must be 3 or more"),
         (lambda m: tfslim.tfmot.cluster(m, 8, "kmeans"), "start='kmeans'"),

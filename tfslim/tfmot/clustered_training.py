@@ -32,12 +32,13 @@ def cluster(
         clusters: values a kernel, 2 or more; 3 or more with `keep_zeros`, where 0 is one of them.
         start: the values to start from: drawn by k-means++, evenly spaced, at equal shares of the weights, or random
             (by the seed of `keras.utils.set_random_seed`).
-        keep_zeros: whether weights that are 0 stay 0.
+        keep_zeros: whether weights that are 0 stay 0, in the kernels that are clustered.
         depthwise: whether depthwise kernels are clustered as well.
         skip: names of layers that stay as they are.
 
     Returns:
-        A `tf_keras.Model` to compile and fit, and a report: which kernels, and which not and why.
+        A `tf_keras.Model` to compile and fit, and a report: which kernels, and which not and why; kernels with hardly
+        any weights, or weights other than 0, are not.
 
     Raises:
         ValueError: an argument is out of range, or `skip` names no layer with a kernel.
@@ -70,9 +71,10 @@ def cluster(
             return "depthwise kernels were not asked for"
         number, zeros = choice(layer)
         size = min(int(getattr(layer, name).shape.num_elements()) for name in names)
+        freely = "which train freely, so that its zeros may be lost" if zeros else "which train freely"
         if size <= number:
-            return f"it has {size} weights"
-        return f"it has {number - 1} weights other than 0" if zeros and number < 3 else None
+            return f"it has {size} weights, {freely}"
+        return f"it has {number - 1} weights other than 0, {freely}" if zeros and number < 3 else None
 
     def wrapped(layer: Any) -> Any:
         number, zeros = choice(layer)

@@ -34,8 +34,9 @@ def sparsify(
         sparsity: share of each kernel's weights that are 0 in the end, above 0 and below 1; "2:4" makes it a half.
         schedule: all at once at `begin_step`, or from nothing at `begin_step` to all at `end_step`, ever more slowly.
         begin_step: training steps before the first zeros.
-        end_step: the last step that makes new zeros.
-        every: steps between two rounds.
+        end_step: the last step that makes new zeros, after so many steps of training.
+        every: steps between two rounds; there is one at the end of a polynomial schedule and at the beginning of a
+            constant one whatever this is.
         pattern: "unstructured"; "2:4", two zeros in each four neighbouring input channels; or (height, width) of blocks
             that go together, in dense layers.
         depthwise: whether depthwise kernels lose weights as well.
@@ -58,10 +59,12 @@ def sparsify(
     """
     _check(sparsity, schedule, begin_step, end_step, every, pattern)
     pruning = tfmot().sparsity.keras
+    from tfslim.tfmot.pruning_schedule import ConstantFromTheStart, DecayToTheEnd
+
     if schedule == "constant":
-        plan = pruning.ConstantSparsity(sparsity, begin_step, end_step, every)
+        plan = ConstantFromTheStart(sparsity, begin_step, end_step, every)
     else:
-        plan = pruning.PolynomialDecay(0.0, sparsity, begin_step, end_step, frequency=every)
+        plan = DecayToTheEnd(0.0, sparsity, begin_step, end_step, frequency=every)
     structure = {"sparsity_m_by_n": (2, 4)} if pattern == "2:4" else {}
     if isinstance(pattern, tuple):
         structure["block_size"] = pattern
@@ -118,6 +121,8 @@ def wrap_kernels(
         reason_to_skip: says why a layer is not wrapped, or None.
         skip: names of layers that are not.
     """
+    if isinstance(skip, str):
+        raise ValueError(f"skip={skip!r} is a string; give a list of names: skip=[{skip!r}]")
     legacy = to_tf_keras(model)
     with_kernels = [layer for layer in legacy.layers if type(layer).__name__ in KERNELS]
     skip = set(skip)

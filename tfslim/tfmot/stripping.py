@@ -18,7 +18,8 @@ def strip(training: Any) -> tuple[keras.Model, Report]:
         training: what `sparsify` or `cluster` made and `fit` trained.
 
     Returns:
-        A functional Keras 3 model, not compiled, and a report: each kernel's share of zeros and number of values.
+        A functional Keras 3 model, not compiled, and a report: each kernel's share of zeros and number of values; in
+        `skipped` each layer with fewer zeros than `sparsify` was asked for.
 
     Raises:
         TypeError: the model is quantised, or has none of the wrappers.
@@ -33,11 +34,16 @@ def strip(training: Any) -> tuple[keras.Model, Report]:
         raise TypeError(f"{training.name} is quantised; tfslim.tfmot.convert makes its .tflite file")
     if not kinds & {"PruneLowMagnitude", "ClusterWeights"}:
         raise TypeError(f"{training.name}: nothing to strip; give the model that sparsify or cluster made")
+    from tfslim.tfmot.pruning_schedule import missing_zeros  # which loads TF-MOT
+
+    short: dict[str, str] = {}
     for layer in training.layers:
         if type(layer).__name__ == "PruneLowMagnitude":
             # The last step moved zeros as well, where the callback did not run after it.
             for weight, mask, _ in layer.pruning_vars:
                 weight.assign(weight * mask)
+            if missing := missing_zeros(layer):
+                short[layer.layer.name] = missing
     plain = tfmot().clustering.keras.strip_clustering(tfmot().sparsity.keras.strip_pruning(training))
     model = from_tf_keras(plain)
     kernels = model_kernels(model)
@@ -50,6 +56,7 @@ def strip(training: Any) -> tuple[keras.Model, Report]:
         "sparsify" if "PruneLowMagnitude" in kinds else "cluster",
         after=after,
         done=[str(kernel) for kernel in kernels],
+        skipped=short,
         figures={
             "zeros": sum(kernel.zeros * kernel.size for kernel in kernels) / size,
             "most values a kernel": max(kernel.values for kernel in kernels),
