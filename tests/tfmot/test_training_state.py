@@ -57,6 +57,46 @@ def test_damaged_and_hostile_files_are_refused(trained, tmp_path):
         tfslim.tfmot.load_quantize_aware(path)
 
 
+@pytest.mark.parametrize("step", STEPS)
+def test_the_state_of_another_architecture_is_refused_though_its_shapes_agree(step, tmp_path):
+    def net(activation, dropout=0.1):
+        layers, inputs = keras.layers, keras.Input((6,))
+        x = layers.Dropout(dropout)(activation(layers.Dense(12)(inputs)))
+        model = keras.Model(inputs, layers.Dense(12)(x))
+        for layer in model.layers:
+            if layer.weights:
+                layer.set_weights([np.arange(v.size, dtype="float32").reshape(v.shape) for v in layer.get_weights()])
+        return model
+
+    path = tmp_path / "state.npz"
+    saved = compiled(STEPS[step](net(keras.layers.ReLU(6.0))))
+    tfslim.tfmot.save_training(saved, path)
+    same = compiled(STEPS[step](net(keras.layers.ReLU(6.0))))  # its layers have got other names
+    tfslim.tfmot.restore_training(same, path)
+    for other, message in (
+        # The int8 range before a LeakyReLU, which no layer before it takes into itself, is the first that differs.
+        (
+            net(keras.layers.LeakyReLU()),
+            r"('\w+' is a ReLU there, here a LeakyReLU|'\w+' \(Dense\) has other settings)",
+        ),
+        (net(keras.layers.ReLU(7.0)), r"'\w+' \(\w+\) has other settings or inputs there"),
+        (net(keras.layers.ReLU(6.0), 0.2), r"'\w+' \(Dropout\) has other settings"),
+    ):
+        training = compiled(STEPS[step](other))
+        before = [variable.numpy() for variable in training.variables]
+        with pytest.raises(ValueError, match=f"state.npz: is the state of another model .layer {message}"):
+            tfslim.tfmot.restore_training(training, path)
+        for variable, value in zip(training.variables, before, strict=True):
+            np.testing.assert_array_equal(variable.numpy(), value)
+
+
+def test_a_training_goes_on_with_zeros_made_at_other_steps(tmp_path):
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, keras.layers.Dense(5)(inputs))
+    tfslim.tfmot.save_training(tfslim.tfmot.sparsify(model, 0.5, end_step=10)[0], tmp_path / "state.npz")
+    tfslim.tfmot.restore_training(tfslim.tfmot.sparsify(model, 0.5, end_step=20)[0], tmp_path / "state.npz")
+
+
 def stored(path, architecture, **values):
     with open(path, "wb") as file:
         np.savez(file, architecture=architecture, **values)

@@ -48,6 +48,70 @@ def stored_model(architecture: str) -> Any:
         raise ValueError(f"its architecture is damaged ({type(error).__name__}: {last})") from error
 
 
+def difference(architecture: str, model: Any) -> str | None:
+    """Says where a model first differs from an architecture, if it does.
+
+    Names may differ, as those that layers get by themselves do; and when zeros are made, and how weights begin.
+
+    Args:
+        architecture: what `to_json` of the model that was saved gave.
+        model: a functional `tf_keras.Model`.
+
+    Raises:
+        ValueError: the architecture is damaged.
+
+    Example:
+        >>> difference(training.to_json(), training) is None
+        True
+    """
+    here = _compared(json.loads(model.to_json())["config"])
+    try:
+        there = _compared(json.loads(architecture)["config"])
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"its architecture is damaged ({type(error).__name__}: {error})") from error
+    if len(there) != len(here):
+        return f"of {len(there) - 1} layers, this one has {len(here) - 1}"
+    for (name, kind, saved), (_, own_kind, own) in zip(there, here, strict=True):
+        if kind != own_kind:
+            return f"{name} is a {kind} there, here a {own_kind}"
+        if saved != own:
+            return f"{name} ({kind}) has other settings or inputs there"
+    return None
+
+
+def _compared(config: dict) -> list[tuple[str, str, Any]]:
+    """Name, class and settings of each layer, in which other layers are called by their numbers; then the ends."""
+    numbers = {layer["config"]["name"]: number for number, layer in enumerate(config["layers"])}
+
+    def numbered(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: numbered(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [numbered(each) for each in value]
+        return numbers.get(value, value) if isinstance(value, str) else value
+
+    layers = []
+    for layer in config["layers"]:
+        inner = layer["config"].get("layer") or layer
+        settings = _lasting(layer["config"]), layer["class_name"], numbered(layer["inbound_nodes"])
+        layers.append((f"layer {inner['config']['name']!r}", inner["class_name"], settings))
+    return [*layers, ("the model", "model", numbered([config["input_layers"], config["output_layers"]]))]
+
+
+def _lasting(settings: Any) -> Any:
+    """A layer's settings without names, and without what may be another when a training goes on."""
+    if isinstance(settings, list):
+        return [_lasting(each) for each in settings]
+    if not isinstance(settings, dict):
+        return settings
+    passing = ("name", "pruning_schedule", "build_config")
+    return {
+        key: _lasting(value)
+        for key, value in settings.items()
+        if key not in passing and not key.endswith("_initializer")
+    }
+
+
 def _classes(config: Any) -> Iterator[dict]:
     """All parts of a configuration from which tf_keras would make an object."""
     if isinstance(config, dict):

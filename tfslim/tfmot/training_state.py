@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tfslim.atomic import replacing
-from tfslim.tfmot.stored_architecture import stored_model
+from tfslim.tfmot.stored_architecture import difference, stored_model
 
 
 def save_training(model: Any, path: str | os.PathLike) -> None:
@@ -47,8 +47,9 @@ def restore_training(model: Any, path: str | os.PathLike) -> None:
         >>> training.compile("adam", loss)
         >>> tfslim.tfmot.restore_training(training, "runs/sparse/state.npz")
     """
-    _, values, optimizer_values = _read(path)
+    architecture, values, optimizer_values = _read(path)
     variables, optimizer_variables = _unique(model.variables), []
+    _check_architecture(model, architecture, path)
     _check_fit(variables, values, path, "model")
     if optimizer_values and getattr(model, "optimizer", None) is not None:
         optimizer_variables = _optimizer_variables(model)
@@ -109,6 +110,15 @@ def _check_fit(variables: list, values: list[np.ndarray], path: str | os.PathLik
             f"{path}: is the state of another {what} ({len(found)} variables, this one has {len(expected)}"
             f"{f', and the first that differs is {odd[0]}' if odd else ''}); make it by the call that it began with"
         )
+
+
+def _check_architecture(model: Any, architecture: str, path: str | os.PathLike) -> None:
+    try:
+        found = difference(architecture, model)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    if found:
+        raise ValueError(f"{path}: is the state of another model ({found}); make it by the call that it began with")
 
 
 def _assign(variables: list, values: list[np.ndarray]) -> None:
