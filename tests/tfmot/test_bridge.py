@@ -182,6 +182,63 @@ def test_names_that_keras_3_has_not_are_refused():
         from_tf_keras(tf_keras().Model(inputs, tf_keras().layers.Dense(2)(inputs)))
 
 
+def test_a_model_whose_name_the_other_side_has_not_is_refused():
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, layers.Dense(2)(inputs), name="my net")
+    with pytest.raises(ValueError, match="model 'my net': tf_keras takes names of letters.*; rename it"):
+        to_tf_keras(model)
+
+
+def test_what_training_is_asked_to_do_goes_there_and_back():
+    inputs = keras.Input((8, 8, 3), name="image")
+    x = layers.Conv2D(
+        4,
+        3,
+        strides=2,
+        dilation_rate=1,
+        padding="same",
+        kernel_regularizer=keras.regularizers.L1L2(0.25, 0.5),
+        bias_regularizer=keras.regularizers.L2(0.125),
+        kernel_constraint=keras.constraints.MaxNorm(1.5, axis=[0, 1, 2]),
+        bias_constraint="non_neg",
+        name="conv",
+    )(inputs)
+    x = layers.BatchNormalization(
+        momentum=0.75,
+        epsilon=0.02,
+        beta_regularizer=keras.regularizers.L1(0.5),
+        gamma_constraint=keras.constraints.MinMaxNorm(0.25, 0.75, rate=0.5),
+        name="norm",
+    )(x)
+    x = layers.SpatialDropout2D(0.25, name="maps")(layers.GaussianNoise(0.5, name="noise")(x))
+    x = layers.SeparableConv2D(
+        5,
+        3,
+        depthwise_regularizer=keras.regularizers.L2(0.25),
+        pointwise_constraint=keras.constraints.UnitNorm(axis=2),
+        name="separable",
+    )(x)
+    x = layers.Dropout(0.375, name="dropout")(layers.Flatten(name="flat")(x))
+    x = layers.ActivityRegularization(0.5, 0.25, name="activity")(x)
+    x = layers.Dense(2, kernel_regularizer=keras.regularizers.OrthogonalRegularizer(0.5), name="logits")(x)
+    model = keras.Model(inputs, x)
+    legacy = to_tf_keras(model)
+    again = from_tf_keras(legacy)
+    assert legacy.get_layer("norm").momentum == 0.75 and legacy.get_layer("norm").epsilon == 0.02
+    assert legacy.get_layer("dropout").rate == 0.375 and legacy.get_layer("conv").kernel_constraint.max_value == 1.5
+    assert legacy.get_layer("conv").kernel_regularizer.get_config() == {"l1": 0.25, "l2": 0.5}
+    for layer in model.layers:
+        there = again.get_layer(layer.name).get_config()
+        for key, value in layer.get_config().items():
+            if not key.endswith("_initializer") and key != "dtype":
+                # tf_keras counts a normalisation's axis from the front.
+                assert there[key] == (3 if key == "axis" else value), (layer.name, key)
+    images = pixels(model)
+    for other in (legacy, again):
+        model(images), other(images)
+        np.testing.assert_allclose(sum(map(float, other.losses)), sum(map(float, model.losses)), rtol=1e-4)
+
+
 @keras.saving.register_keras_serializable("tests")
 class Doubled(layers.Layer):
     """A layer of somebody's own."""
@@ -196,12 +253,46 @@ REFUSED_GRAPHS = {
     "constant divided": (lambda x: 1.0 / x, "divides a constant"),
     "array": (lambda x: x * np.ones((4, 4, 3), "float32"), r"its constant has shape \(4, 4, 3\)"),
     "ranks": (lambda x: x + layers.GlobalAveragePooling2D()(x), "different numbers of axes"),
+    "initial": (lambda x: keras.ops.max(x, axis=(1, 2), initial=9.0), r"keras.ops Max\): .* no initial value"),
     "reduction": (lambda x: keras.ops.mean(x, axis=3), "not over height and width"),
     "activation": (lambda x: layers.Activation("celu", name="celu")(x), r"'celu' \(Activation\)"),
     "no such layer": (lambda x: layers.RMSNormalization(name="rms")(x), "'rms'.*tf_keras has no layer of this name"),
     "wrapper": (lambda x: layers.TimeDistributed(layers.Dense(2), name="each")(x), "it wraps another layer"),
     "setting": (lambda x: layers.Resizing(2, 2, pad_to_aspect_ratio=True, name="fit")(x), "'fit'.*pad_to_aspect_ratio"),
 }
+
+
+@pytest.mark.parametrize("operation", [lambda x: x * 3, lambda x: x + 3, lambda x: 3 - x, lambda x: -x])
+def test_arithmetic_of_whole_numbers_is_refused(operation):
+    x = keras.Input((4, 4, 3), name="image", dtype="uint8")
+    with pytest.raises(UnsupportedLayer, match=r"\(keras.ops \w+\): it computes in u?int\d+, a layer would in floats"):
+        to_tf_keras(keras.Model(x, operation(x)))
+    assert to_tf_keras(keras.Model(x, operation(keras.ops.cast(x, "float32")))).layers
+
+
+@pytest.mark.parametrize("maker", ["words", "masking"])
+def test_the_layer_that_makes_a_mask_is_named(maker):
+    if maker == "words":
+        inputs = keras.Input((5,), dtype="int32", name="ids")
+        x = layers.Dense(4)(layers.Embedding(9, 4, mask_zero=True, name="words")(inputs))
+    else:
+        inputs = keras.Input((5, 4), name="rows")
+        x = layers.Masking(name="masking")(inputs)
+    with pytest.raises(
+        UnsupportedLayer, match=f"layer '{maker}' .*it makes a mask, which 'memory' reads, and masks are"
+    ):
+        to_tf_keras(keras.Model(inputs, layers.LSTM(3, name="memory")(x)))
+
+
+def test_a_layer_for_an_activation_comes_over_and_that_of_a_recurrence_stays_inside():
+    inputs = keras.Input((6, 6, 3), name="image")
+    x = layers.Conv2D(4, 3, activation=layers.LeakyReLU(0.3), name="conv")(inputs)
+    x = layers.SeparableConv2D(4, 3, activation=layers.ELU(0.5), name="separable")(x)
+    x = layers.SimpleRNN(3, activation="relu6", name="memory")(layers.Reshape((4, 4))(x))
+    model = keras.Model(inputs, x)
+    again = there_and_back(model, pixels(model))
+    kinds = [type(layer).__name__ for layer in again.layers]
+    assert kinds[1:] == ["Conv2D", "LeakyReLU", "SeparableConv2D", "ELU", "Reshape", "SimpleRNN"]
 
 
 @pytest.mark.parametrize("case", REFUSED_GRAPHS)

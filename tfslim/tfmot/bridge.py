@@ -9,7 +9,13 @@ from tfslim.derived_state import renew_derived_state
 from tfslim.flattening import flatten
 from tfslim.rebuilding import rebuild
 from tfslim.spelled_out import UnsupportedLayer, spelled_out
-from tfslim.tfmot.layer_config import from_legacy_layer, legacy_name, modern_name, to_legacy_layer
+from tfslim.tfmot.layer_config import (
+    from_legacy_layer,
+    legacy_model_name,
+    legacy_name,
+    modern_name,
+    to_legacy_layer,
+)
 from tfslim.tfmot.legacy import tf_keras
 from tfslim.tfmot.same_outputs import check_same_outputs, in_float32
 
@@ -32,7 +38,8 @@ def to_tf_keras(model: keras.Model) -> Any:
     Raises:
         UnsupportedLayer: a layer can't be expressed, named with the reason.
         TypeError: the model is subclassed, so it has no graph.
-        ValueError: the two models differ by more than 1e-4 of the largest output, naming the first layer that does.
+        ValueError: the two models differ by more than 1e-4 of the largest output, naming the first layer that does; or
+            tf_keras can't have the model's name.
         ImportError: tf_keras or TF-MOT is not installed, saying what to install.
 
     Warns:
@@ -42,7 +49,7 @@ def to_tf_keras(model: keras.Model) -> Any:
         >>> legacy = tfslim.tfmot.to_tf_keras(tfslim.models.SlimNet((64, 64, 3)))
         >>> tfmot.quantization.keras.quantize_annotate_model(legacy)
     """
-    tk = tf_keras()
+    tk, name = tf_keras(), legacy_model_name(model)
     plain = spelled_out(flatten(model))
     inputs = [
         tk.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=legacy_name(tensor._keras_history.operation))
@@ -61,7 +68,7 @@ def to_tf_keras(model: keras.Model) -> Any:
     legacy = tk.Model(
         keras.tree.pack_sequence_as(plain.input, inputs),
         keras.tree.pack_sequence_as(plain.output, outputs),
-        name=model.name,
+        name=name,
     )
     for key, original in originals.items():
         _copy_weights(original, layers[key])

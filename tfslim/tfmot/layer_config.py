@@ -25,10 +25,21 @@ _LEGACY_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.>-]*")  # what TensorFlow ta
 
 def legacy_name(layer: keras.layers.Layer) -> str:
     """The name of a Keras 3 layer, if tf_keras can have it; raises UnsupportedLayer."""
-    if not _LEGACY_NAME.fullmatch(layer.name):
-        reason = "tf_keras takes names of letters, digits and '_', '.', '-', '>' that begin with a letter or digit"
-        raise UnsupportedLayer(layer.name, type(layer).__name__, f"{reason}; rename it")
+    reason = _reason_against(layer.name)
+    if reason:
+        raise UnsupportedLayer(layer.name, type(layer).__name__, reason)
     return layer.name
+
+
+def legacy_model_name(model: keras.Model) -> str:
+    """The name of a Keras 3 model, if tf_keras can have it; raises ValueError.
+
+    tf_keras makes a model of any name, and ends in an error of TensorFlow's when that is first run in a graph.
+    """
+    reason = _reason_against(model.name)
+    if reason:
+        raise ValueError(f"model {model.name!r}: {reason}")
+    return model.name
 
 
 def modern_name(layer: Any) -> str:
@@ -87,6 +98,12 @@ def check_activity(layer: Any) -> None:
         raise UnsupportedLayer(layer.name, type(layer).__name__, advice)
 
 
+def _reason_against(name: str) -> str | None:
+    if _LEGACY_NAME.fullmatch(name):
+        return None
+    return "tf_keras takes names of letters, digits and '_', '.', '-', '>' that begin with a letter or digit; rename it"
+
+
 def _made(kind: type, config: dict, layer: Any, package: str) -> Any:
     try:
         return kind.from_config(config)
@@ -126,9 +143,10 @@ def _unwrapped(key: str, value: Any, layer: Any, source: type) -> Any:
 
 def _parameters(kind: type) -> set[str]:
     """Names that the constructors of a layer take, those of the classes that it extends included."""
-    names = set(_OF_EVERY_LAYER)
+    names: set[str] = set()
     for base in kind.__mro__:
         if base.__name__ == "Layer":
+            names |= _OF_EVERY_LAYER
             break
         names |= set(inspect.signature(base.__init__).parameters)
         if not _passes_on(base.__init__):
