@@ -96,6 +96,22 @@ def test_without_tf_mot_the_room_says_what_to_install():
     assert all("tensorflow_model_optimization is not installed" in line for line in lines)
 
 
+NATIVE_ON_JAX = """
+import sys, keras, tfslim, tfslim.tfmot
+inputs = keras.Input((8, 8, 3), name="image")
+training, _ = tfslim.quantization.quantize_aware(keras.Model(inputs, keras.layers.Conv2D(2, 3)(inputs)))
+try:
+    tfslim.tfmot.convert(training, sys.argv[1])
+except ValueError as error:
+    print(error)
+"""
+
+
+def test_converting_what_was_trained_on_another_backend_says_where_to(tmp_path):
+    said = run(NATIVE_ON_JAX, str(tmp_path / "x.tflite"), KERAS_BACKEND="jax")
+    assert "convert needs Keras on the TensorFlow backend, this process runs 'jax': save the model to .keras" in said
+
+
 def test_on_another_backend_it_says_so():
     lines = run(BLOCKED, "nothing_of_this_name", KERAS_BACKEND="jax").splitlines()
     assert len(lines) == 3 and all("this process runs 'jax'" in line for line in lines)

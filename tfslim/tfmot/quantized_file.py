@@ -34,7 +34,8 @@ def convert(model: Any, path: str | Path, io: Literal["int8", "uint8", "float32"
         float.
 
     Raises:
-        ValueError: the ranges were never measured, a size is open, or `io` is unknown.
+        ValueError: the ranges were never measured, a size is open, `io` is unknown, or Keras runs on another backend
+            than TensorFlow.
         TypeError: the model has no quantisation wrappers.
         FileNotFoundError: the folder does not exist.
         ConversionError: the converter refuses the model or crashes.
@@ -49,6 +50,12 @@ def convert(model: Any, path: str | Path, io: Literal["int8", "uint8", "float32"
         raise ValueError(f"io={io!r}; expected 'int8', 'uint8' or 'float32'")
     if not path.absolute().parent.is_dir():
         raise FileNotFoundError(f"{path}: its folder does not exist; make it first")
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError(
+            f"convert needs Keras on the TensorFlow backend, this process runs {keras.backend.backend()!r}: save the "
+            "model to .keras and convert it in a process with KERAS_BACKEND=tensorflow that has imported "
+            "tfslim.quantization"
+        )
     trained = native_trained(model) if isinstance(model, keras.Model) else legacy_trained(model)
     _check(model, trained)
     with tempfile.TemporaryDirectory(prefix="tfslim-tfmot-") as folder:
