@@ -6,13 +6,11 @@ from unittest import mock
 
 import numpy as np
 import pytest
-import quantization_run
 import yaml
 
 import tfslim
 from tests.tiny_model import NAMES, SIZE
 from tests.training.programs import check_mistake, program_command, run_here
-from tfslim.data import CelebA
 from tfslim.model_files import load_keras_file
 
 RECIPE = {
@@ -78,14 +76,3 @@ def test_who_teaches_is_said(command, trained):
     assert "then 1 epochs, no teacher\n" in run_here(command("--dry-run")).stdout
     taught = run_here(command("--dry-run", "--teacher", trained))
     assert "then 1 epochs, taught by tiny of 305 parameters\n" in taught.stdout
-
-
-def test_the_images_that_bits_are_chosen_by_are_the_first_and_no_more_are_decoded(own_faces):
-    expected = CelebA(own_faces).arrays("validation", SIZE)[0]
-    celeba = CelebA(own_faces)
-    last = celeba.part("validation").files[-1]
-    (own_faces / "img_align_celeba" / last).write_bytes(b"broken")
-    few = len(expected) - 1
-    np.testing.assert_array_equal(quantization_run._images(celeba, few, SIZE), expected[:few])
-    with pytest.raises(ValueError, match=last):
-        quantization_run._images(celeba, len(expected), SIZE)
