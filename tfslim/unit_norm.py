@@ -5,7 +5,7 @@ import keras
 SHORTEST = 1e-6  # vectors up to this length have no direction that could be told from rounding
 
 
-def unit_vectors(values, axis=-1):
+def unit_vectors(values: keras.KerasTensor, axis: int | tuple[int, ...] = -1) -> keras.KerasTensor:
     """Scales vectors to unit length; those that are next to nothing stay as they are.
 
     Their gradient is thus of the size of any other. That of a division by a floor would be as long as the floor is

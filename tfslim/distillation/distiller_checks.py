@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import keras
 
@@ -45,7 +46,7 @@ def check_parts(
         )
 
 
-def check_metric_names(metrics, shown: Iterable[str], owner: str) -> None:
+def check_metric_names(metrics: Any, shown: Iterable[str], owner: str) -> None:
     """Raises a ValueError if one of the metrics that `compile` takes would be lost behind what is shown already.
 
     Args:

@@ -14,8 +14,9 @@ from tfslim.litert.flatfile import float_islands
 from tfslim.litert.metadata import Metadata, with_metadata
 from tfslim.litert.output_names import output_names
 from tfslim.litert.preparing import prepare_for_edgetpu
-from tfslim.litert.representative import Given, representative_samples, scale_warning
+from tfslim.litert.representative import Given, representative_samples
 from tfslim.litert.static import input_structure, static_float32
+from tfslim.pixel_scale import scale_warning
 from tfslim.report import Report
 
 __all__ = ["ConversionError", "convert"]

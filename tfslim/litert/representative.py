@@ -10,7 +10,6 @@ from tfslim.litert.calibration import MAXIMUM, MINIMUM, gather
 from tfslim.litert.image_folder import read_image_folder
 
 Given = np.ndarray | Iterable | Mapping[str, np.ndarray] | str | Path | None
-_PIXELS = (keras.layers.Rescaling, keras.layers.Normalization)
 
 
 def representative_samples(given: Given, model: keras.Model) -> dict[str, np.ndarray]:
@@ -43,31 +42,6 @@ def representative_samples(given: Given, model: keras.Model) -> dict[str, np.nda
             raise ValueError(f"representative values are named {', '.join(given)}; model '{model.name}' takes {name}")
         given = given[name]
     return {name: gather(given, shape).astype(_dtype(tensor))}
-
-
-def scale_warning(samples: Mapping[str, np.ndarray], model: keras.Model) -> str | None:
-    """Says that pixels seem to be on 0..1 while the model divides them once more; None where nothing is odd.
-
-    Args:
-        samples: What `representative_samples` gives.
-        model: The model that they are for.
-    """
-    divides = [layer.name for layer in model.layers if isinstance(layer, _PIXELS) and _divides_pixels(layer)]
-    if not divides or len(samples) > 1:
-        return None
-    (values,) = samples.values()
-    if values.min() < -1.001 or values.max() > 1.001:
-        return None
-    return (
-        f"representative images run from {values.min():g} to {values.max():g}, and layer '{divides[0]}' of the model "
-        "divides pixels of 0..255: give pixels as they are, else all ranges are wrong"
-    )
-
-
-def _divides_pixels(layer: keras.layers.Layer) -> bool:
-    if isinstance(layer, keras.layers.Rescaling):
-        return 0 < float(np.max(np.abs(layer.scale))) <= 0.02
-    return layer.input_mean is not None and float(np.max(layer.input_variance)) > 100
 
 
 def _of_several(given: Given, inputs: Mapping[str, keras.KerasTensor], model: str) -> dict[str, np.ndarray]:

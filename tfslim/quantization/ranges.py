@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from tfslim.calls import calls
-from tfslim.litert.representative import scale_warning
+from tfslim.pixel_scale import scale_warning
 
 _BATCH = 32
 _MOST_BATCHES = 100
