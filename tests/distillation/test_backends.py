@@ -1,20 +1,9 @@
 """Distillation on another backend, in a fresh process; on jax without TensorFlow."""
 
-import importlib.util
-import os
-import subprocess
-import sys
-
 import pytest
 
-BLOCKED = """
-import sys
-class Blocked:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("tensorflow", "tf_keras"):
-            raise ImportError(name + " is not to be had here")
-sys.meta_path.insert(0, Blocked())
-"""
+from tests.other_backend import run_on_backend
+
 CODE = """
 import tempfile
 import keras, numpy as np
@@ -65,11 +54,4 @@ print(keras.backend.backend())
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_a_distiller_fits(backend):
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
-    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    environment = {**os.environ, "KERAS_BACKEND": backend}
-    code = CODE if backend == "torch" else BLOCKED + CODE  # torch itself looks whether TensorFlow is there
-    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == [backend]
+    run_on_backend(backend, CODE)

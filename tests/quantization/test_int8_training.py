@@ -1,10 +1,5 @@
 """Quantisation-aware training on Keras 3 alone: rounding, ranges, training, saving, and the int8 file."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
@@ -13,8 +8,8 @@ from keras import layers
 import tfslim
 import tfslim.litert
 import tfslim.tfmot
+from tests.other_backend import run_on_backend
 from tests.quantization.int8_net import int8_net
-from tests.test_imports import BLOCKED
 from tfslim.quantization.fake_quantize import FakeQuantize, QuantizedKernel, round_kernel
 from tfslim.quantization.int8_layout import int8_layout
 from tfslim.quantization.int8_training import quantize_aware
@@ -116,7 +111,6 @@ def test_shared_layers_share_their_rounded_kernel():
 ON_JAX = """
 import keras, numpy as np
 from tests.quantization.int8_net import int8_net
-from tests.test_imports import BLOCKED
 from tfslim.quantization.int8_layout import int8_layout
 from tfslim.quantization.int8_training import quantize_aware
 keras.utils.set_random_seed(0)
@@ -133,15 +127,7 @@ print(keras.backend.backend())
 
 @pytest.mark.slow
 def test_it_trains_on_jax_without_tensorflow():
-    done = subprocess.run(
-        [sys.executable, "-c", BLOCKED + ON_JAX],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "KERAS_BACKEND": "jax"},
-        cwd=Path(__file__).parents[2],
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["jax"]
+    run_on_backend("jax", ON_JAX)
 
 
 @pytest.mark.parametrize("activation", ["linear", "relu", "tanh", "hard_swish", "hard_sigmoid", "relu6", "layer"])

@@ -1,13 +1,8 @@
 """Training at few bits on another backend, in a fresh process; on jax without TensorFlow."""
 
-import importlib.util
-import os
-import subprocess
-import sys
-
 import pytest
 
-from tests.distillation.test_backends import BLOCKED
+from tests.other_backend import run_on_backend
 
 CODE = """
 import keras, numpy as np
@@ -45,15 +40,4 @@ print(keras.backend.backend())
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_few_bits_are_trained_on_other_backends(backend):
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
-    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    done = subprocess.run(
-        [sys.executable, "-c", (BLOCKED if backend == "jax" else "") + CODE],
-        env={**os.environ, "KERAS_BACKEND": backend},
-        cwd=root,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == [backend]
+    run_on_backend(backend, CODE)

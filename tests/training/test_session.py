@@ -3,22 +3,16 @@
 import keras
 import numpy as np
 import session
-from recipe import Network, Optimization, Recipe, Stage
 
-from tests.tiny_model import NAMES, SIZE, tiny_model
+from tests.tiny_model import NAMES, tiny_model
+from tests.training.tiny_recipe import tiny_recipe
 from tfslim.data import CelebA
 from tfslim.layers import L2Normalization
 
 
 def test_a_dead_embedding_does_not_end_a_training(faces):
     """Keras' unit length has a gradient of 1e12 there; what is trained must not, and what is saved stays stock."""
-    recipe = Recipe(
-        data=str(faces),
-        model=Network("any"),
-        stages=[Stage(1, SIZE)],
-        optimization=Optimization(batch_size=8),
-        attributes=list(NAMES),
-    )
+    recipe = tiny_recipe(faces)
     trunk = tiny_model()
     features = L2Normalization(16.0, name="features").flat(trunk.output)
     plain = keras.Model(trunk.input, keras.layers.Dense(len(NAMES), name="answers")(features))
@@ -32,13 +26,7 @@ def test_a_dead_embedding_does_not_end_a_training(faces):
 
 
 def test_a_learned_scale_is_not_decayed(faces):
-    recipe = Recipe(
-        data=str(faces),
-        model=Network("any"),
-        stages=[Stage(1, SIZE)],
-        optimization=Optimization(batch_size=8, learning_rate=0.1, weight_decay=0.5),
-        attributes=list(NAMES),
-    )
+    recipe = tiny_recipe(faces, learning_rate=0.1, weight_decay=0.5)
     trunk = tiny_model()
     features = L2Normalization(16.0, learned=True, name="features").flat(trunk.output)
     plain = keras.Model(trunk.input, keras.layers.Dense(len(NAMES), name="answers")(features))
@@ -51,13 +39,7 @@ def test_a_learned_scale_is_not_decayed(faces):
 
 
 def test_a_run_killed_in_its_first_epoch_is_resumed_from_its_beginning(faces, tmp_path):
-    recipe = Recipe(
-        data=str(faces),
-        model=Network("any"),
-        stages=[Stage(1, SIZE)],
-        optimization=Optimization(batch_size=8),
-        attributes=list(NAMES),
-    )
+    recipe = tiny_recipe(faces)
     celeba = CelebA(faces, attributes=NAMES)
     states = []
     for name, resume in (("whole", False), ("resumed", True)):

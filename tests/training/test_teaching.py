@@ -6,21 +6,15 @@ import numpy as np
 import pytest
 import teaching
 from PIL import Image
-from recipe import Distillation, Network, Optimization, Recipe, Stage
+from recipe import Distillation
 
-from tests.tiny_model import NAMES, SIZE, tiny_model
+from tests.tiny_model import NAMES, tiny_model
+from tests.training.tiny_recipe import tiny_recipe
 from tfslim.data import CelebA
 
 
 def keep(faces, folder, teacher=None, **asked):
-    recipe = Recipe(
-        data=str(faces),
-        model=Network("any"),
-        stages=[Stage(1, SIZE)],
-        optimization=Optimization(batch_size=8),
-        attributes=list(NAMES),
-    )
-    celeba = CelebA(faces, attributes=NAMES)
+    recipe, celeba = tiny_recipe(faces), CelebA(faces, attributes=NAMES)
     teacher = teacher or tiny_model()
     return teaching.keep_outputs(folder, teacher, Distillation(views=1, **asked), recipe, celeba, "attributes")
 

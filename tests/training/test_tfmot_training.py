@@ -9,11 +9,12 @@ import pytest
 import tensorflow as tf
 import tfmot_training
 from optimization import make_optimizer
-from recipe import Network, Optimization, Recipe, Stage
+from recipe import Optimization, Stage
 from task import Task, make_task
 
 import tfslim.distillation
 from tests.tiny_model import NAMES, SIZE
+from tests.training.tiny_recipe import tiny_recipe
 from tfslim.data import CelebA
 from tfslim.losses import MarginCrossentropy
 from tfslim.tfmot.legacy import tf_keras
@@ -74,8 +75,7 @@ def test_the_rate_goes_as_keras_3s_does():
 def train(faces, monkeypatch):
     """Trains a model that forgets half of what it sees, and gives its weights; the seed is of dropout alone."""
     celeba, stream = CelebA(faces, attributes=NAMES), tfmot_training.stage_batches
-    asked = Optimization(batch_size=8, learning_rate=0.1, warmup_epochs=0.0, final_rate=1.0)
-    recipe = Recipe(str(faces), Network("any"), [Stage(1, SIZE)], optimization=asked, attributes=list(NAMES))
+    recipe = tiny_recipe(faces, learning_rate=0.1, warmup_epochs=0.0, final_rate=1.0)
     monkeypatch.setattr(tfmot_training, "stage_batches", lambda _, *rest: stream(recipe, *rest))
 
     def trained(folder, seed=0, epochs=1, best=False, rate=0.1):
@@ -86,7 +86,7 @@ def train(faces, monkeypatch):
         if not epochs:
             return tf_keras().Model(inputs, outputs).get_weights()[0]
         model, seeded = tf_keras().Model(inputs, outputs), dataclasses.replace(recipe, seed=seed)
-        optimization = dataclasses.replace(asked, learning_rate=rate)
+        optimization = dataclasses.replace(recipe.optimization, learning_rate=rate)
         seeded = dataclasses.replace(seeded, stages=[Stage(epochs, SIZE)], optimization=optimization)
         tfmot_training.fit(model, seeded, celeba, make_task(recipe, celeba), None, folder, [], verbose=0, best=best)
         return model.get_weights()[0]

@@ -1,0 +1,13 @@
+"""What the programs' parts are tested with: one epoch of the tiny model's attributes."""
+
+from pathlib import Path
+
+from recipe import Network, Optimization, Recipe, Stage
+
+from tests.tiny_model import NAMES, SIZE
+
+
+def tiny_recipe(faces: Path, **optimization: float) -> Recipe:
+    """One epoch in batches of 8."""
+    asked = Optimization(**{"batch_size": 8} | optimization)
+    return Recipe(str(faces), Network("any"), [Stage(1, SIZE)], optimization=asked, attributes=list(NAMES))
