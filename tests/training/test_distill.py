@@ -140,3 +140,31 @@ def test_a_teacher_of_probabilities_is_refused_whether_its_outputs_are_kept_or_n
 def test_mistakes_are_said_in_one_line_before_training(setting, change, message):
     check_mistake(command(setting, "refused", *change), message)
     assert not (setting / "refused" / "model.keras").exists()
+
+
+def test_attributes_are_learned_from_a_teacher_of_another_size_alone(setting):
+    """Of every face it says the same, which no label does, so what the student says of faces is the teacher's."""
+    said = np.where(np.arange(40) % 2, 4.0, -4.0)
+    inputs = keras.Input((40, 40, 3))
+    pixels = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(inputs))
+    teacher = keras.Model(inputs, keras.layers.Dense(40, name="logits")(pixels))
+    teacher.get_layer("logits").set_weights([np.zeros((3, 40)), said])
+    teacher.save(setting / "constant.keras")
+    attributes = {
+        "model": {"name": "MobileNet", "arguments": {"alpha": 0.25}},
+        "stages": [{"epochs": 6, "size": [32, 32]}],
+        "optimization": {"batch_size": 8, "learning_rate": 0.05, "average": 0.0},
+        "distillation": {"labels": 0.0, "temperature": 1.0},
+        "split": "random",
+    }
+    (setting / "attributes.yaml").write_text(yaml.safe_dump(attributes))
+    words = program_command(setting, "distill.py", "attributes", "taught", "--teacher", setting / "constant.keras")
+    done = run_here(words)
+    assert done.returncode == 0, done.stderr
+    head, *rows = [line.split(",") for line in (setting / "taught" / "history.csv").read_text().splitlines()]
+    divergence = [float(row[head.index("bernoulli_targets")]) for row in rows]
+    assert "label_loss" not in head and divergence[-1] < 0.5 * divergence[0]
+    student = keras.models.load_model(setting / "taught" / "model.keras")
+    answers = student.predict(np.random.default_rng(0).uniform(0, 255, (8, 32, 32, 3)), verbose=0)
+    assert np.corrcoef(answers.mean(axis=0), said)[0, 1] > 0.9
+    assert (setting / "taught" / "labels.json").exists()
