@@ -14,9 +14,10 @@ Evaluates models. Prints tables and writes them as JSON and CSV, with charts; se
 
 attributes: accuracy, balanced accuracy, F1, positive rate and majority floor by attribute, on a part of CelebA.
 identity: top-1, top-5 and balanced accuracy of a classifier of people, beside the majority floor, on a part of CelebA.
-verification: whether two images show one person, by a model's embeddings: EER, TAR at FAR 10 %, 1 % and 0.1 %, AUC,
-10-fold accuracy, DET and ROC curves. The pairs are drawn from people held out of training (by people.json), from a
-part of CelebA, or from a folder with a sub-folder of images for each person; or they are listed in a file like LFW's.
+verification: whether two images show one person, by a model's embeddings: EER, TAR at FAR 10 %, 1 % and 0.1 % or
+others, AUC, 10-fold accuracy, DET and ROC curves. The pairs are drawn from people held out of training (by
+people.json), within a part of CelebA or across two, or from a folder with a sub-folder of images for each person; or
+they are listed in a file like LFW's.
 
 Examples:
   python training/evaluate.py runs/slimnet --data celeba
@@ -24,7 +25,8 @@ Examples:
   python training/evaluate.py runs/slimnet --data celeba --thresholds balanced --save_thresholds
   python training/evaluate.py runs/vgg11 runs/flame --data celeba
   python training/evaluate.py runs/vgg11 runs/flame --task verification --data celeba --template 5
-  python training/evaluate.py runs/flame --task verification --pairs pairs.txt --data lfw
+  python training/evaluate.py runs/flame --task verification --data celeba --part test --against validation
+  python training/evaluate.py runs/flame --task verification --pairs pairs.txt --data lfw --fars '[0.01, 0.001]'
 """
 
 
@@ -38,8 +40,10 @@ def main(
     thresholds: Literal["labels", "zero", "balanced", "accuracy"] = "labels",
     save_thresholds: bool = False,
     pairs: str | None = None,
+    against: Literal["train", "validation", "test"] | None = None,
     template: int = 1,
     distance: Literal["cosine", "chi_squared"] = "cosine",
+    fars: list[float] | None = None,
     out: str | None = None,
     batch_size: int = 64,
     on_error: Literal["raise", "skip"] = "raise",
@@ -58,9 +62,11 @@ def main(
             the validation part for the best balanced accuracy, or for the best accuracy
         save_thresholds: write the chosen thresholds into the labels.json beside each model.
         pairs: a file of pairs in the form of LFW's pairs.txt, in place of drawn ones
+        against: to verify, another part, whose images those of `part` are compared with, in place of one another
         template: to verify, so many images of a person taken as one on each side of a pair: each embedding is scaled
             to unit length, their mean is taken and scaled to unit length; for chi_squared it is the plain mean
         distance: to verify, how embeddings are compared; chi_squared takes embeddings that are never negative
+        fars: to verify, the FARs in 0..1 to give the TAR at; by default 0.1, 0.01 and 0.001
         out: folder for the results; by default evaluation-PART or verification-... beside each model
         batch_size: images a model takes at once
         on_error: whether a wrong label row or an image that can't be decoded stops the evaluation or is left out
@@ -78,14 +84,20 @@ def main(
         ("thresholds", thresholds != "labels", "attributes"),
         ("save_thresholds", save_thresholds, "attributes"),
         ("pairs", pairs is not None, "verification"),
+        ("against", against is not None, "verification"),
         ("template", template != 1, "verification"),
         ("distance", distance != "cosine", "verification"),
+        ("fars", fars is not None, "verification"),
         ("part 'held out'", part == "held out", "verification"),
     ):
         if given and task != meant_for:
             raise ValueError(f"--{option} is for --task {meant_for}; the task is {task}")
-    if pairs and (template != 1 or part != "auto"):
-        raise ValueError("--pairs lists its own pairs of single images: leave out --template and --part")
+    if pairs and (template != 1 or part != "auto" or against):
+        raise ValueError("--pairs lists its own pairs of single images: leave out --template, --part and --against")
+    if against and part in ("auto", "held out", against):
+        raise ValueError(f"--against {against}: give --part another part, whose images are compared with these")
+    if fars is not None and not (fars and all(0 <= far <= 1 for far in fars)):
+        raise ValueError(f"--fars {fars}: give one or more shares in 0..1, such as '[0.01, 0.001]'")
 
     if part == "auto" and task != "verification":
         part = "test"
@@ -104,8 +116,8 @@ def main(
     else:
         from evaluate_verification import evaluate_verification
 
-        drawing = {"seed": seed, "pairs_file": pairs, "template": template}
-        evaluate_verification(**where, part=part, **drawing, distance=distance, **how)
+        drawing = {"seed": seed, "pairs_file": pairs, "against": against, "template": template}
+        evaluate_verification(**where, part=part, **drawing, distance=distance, fars=fars, **how)
 
 
 def _split(files: list[Path], asked: str, seed: int) -> tuple["Split", str]:

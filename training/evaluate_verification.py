@@ -31,8 +31,10 @@ def evaluate_verification(
     part: str,
     seed: int,
     pairs_file: str | None,
+    against: str | None,
     template: int,
     distance: str,
+    fars: list[float] | None,
     out: str | None,
     batch_size: int,
     on_error: str,
@@ -47,7 +49,7 @@ def evaluate_verification(
     from tfslim.verification_plots import det_plot, roc_plot
 
     whom = [read_people(file) for file in files]
-    pairs, source, what, of = _pairs(files, whom, data, split, why, part, seed, pairs_file, template, on_error)
+    pairs, source, what, of = _pairs(files, whom, data, split, why, part, seed, pairs_file, against, template, on_error)
     embedders = [load_embedder(file, batch_size) for file in files]
     side = "single images" if template == 1 else f"templates of {template} images"
     folder_name = "-".join(["verification", *what.split(), *(["templates-of", str(template)] if template > 1 else [])])
@@ -56,7 +58,9 @@ def evaluate_verification(
     settings = {"data": data, "pairs": what, "template": template, "distance": distance, "seed": seed}
     rows, curves, tables, skipped = [], {}, {}, {}
     for name, folder, embedder in zip(names, folders, embedders, strict=True):
-        table, curve, judged, left_out = judge(name, embedder, source, pairs, distance, seed, batch_size, on_error)
+        table, curve, judged, left_out = judge(
+            name, embedder, source, pairs, distance, fars, seed, batch_size, on_error
+        )
         tables[name], curves[name], skipped = table, curve, skipped | left_out
         file_bytes = embedder.path.stat().st_size
         result = {"model": name, "file_bytes": file_bytes, **settings, "crop": embedder.crop, **table.to_dict()}
@@ -84,6 +88,7 @@ def _pairs(
     part: str,
     seed: int,
     pairs_file: str | None,
+    against: str | None,
     template: int,
     on_error: str,
 ) -> tuple["Pairs", "ImageFolder | ImageArchive", str, str]:
@@ -97,7 +102,7 @@ def _pairs(
     if pairs_file:
         return _listed_pairs(folder, pairs_file, on_error), PeopleFolder(folder), Path(pairs_file).stem, ""
     if folder.is_dir() and not any(find_label_file(folder, stem) for stem in ("identity_CelebA", "list_attr_celeba")):
-        if part != "auto":
+        if part != "auto":  # as it must be where there is an --against
             raise ValueError(f"--part {part}: {folder} is a folder of people without label files, so it has no parts")
         drawn = pairs(people_folder(folder), template=template, seed=seed)
         return drawn, PeopleFolder(folder), folder.resolve().name, ""
@@ -110,11 +115,14 @@ def _pairs(
         return pairs(records, template=template, seed=seed), celeba.source, HELD_OUT_PEOPLE, ""
     celeba = CelebA(folder, split=split.kind, seed=split.seed, on_error=on_error)
     records = celeba.part(part)
-    trained_on = set().union(*(people.identities for people in whom if people)) & set(records.identities.tolist())
+    other = celeba.part(against) if against else None
+    there = {number for each in (records, other) if each is not None for number in each.identities.tolist()}
+    trained_on = set().union(*(people.identities for people in whom if people)) & there
     if trained_on:
         print(f"note: {len(trained_on)} people of this part were trained on, so these figures flatter the models")
     print(f"{split}: {why}")
-    return pairs(records, template=template, seed=seed), celeba.source, f"{part} part", f" ({split})"
+    what = f"{part} part against {against} part" if against else f"{part} part"
+    return pairs(records, other, template=template, seed=seed), celeba.source, what, f" ({split})"
 
 
 def _listed_pairs(folder: Path, pairs_file: str, on_error: str) -> "Pairs":
@@ -165,6 +173,7 @@ def judge(
     source: "ImageFolder | ImageArchive",
     pairs: "Pairs",
     distance: str,
+    fars: list[float] | None,
     seed: int,
     batch_size: int,
     on_error: str,
@@ -172,13 +181,13 @@ def judge(
     """A model's figures and curve, the pairs they are of, and the images left out."""
     from tfslim.embedder import embed_files
     from tfslim.pair_scores import pair_scores
-    from tfslim.verification import error_curve, verification_table
+    from tfslim.verification import FARS, error_curve, verification_table
 
     with progress_bar(name) as move:
         embedded = embed_files(embedder, source, pairs.files(), batch_size, on_error, move)
     judged = pairs.without(embedded.skipped)
     scores: np.ndarray = pair_scores(embedded, judged, distance)
-    table = verification_table(scores, judged.genuine, folds=judged.folds, seed=seed)
+    table = verification_table(scores, judged.genuine, fars or FARS, judged.folds, seed)
     return table, error_curve(scores, judged.genuine), judged, embedded.skipped
 
 

@@ -161,6 +161,19 @@ def test_a_part_to_verify_on_is_that_of_the_training_whatever_the_pairs_seed(run
     assert result["auc"] == pytest.approx(roc_auc_score(genuine, scores), abs=1e-4)
 
 
+def test_a_part_is_verified_against_another_at_the_rates_asked_for(run, people_faces):
+    asked = {"task": "verification", "part": "test", "against": "validation", "fars": [0.3, 0.1]}
+    evaluate.main([str(run)], str(people_faces), **asked)
+    rows = labelled(people_faces)
+    sides = [[(file, person) for file, person, part in rows if part == code] for code in (2, 1)]
+    vectors = unit_embeddings(people_faces, [file for file, *_ in rows])
+    compared = list(itertools.product(*sides))
+    scores = [vectors[one[0]] @ vectors[two[0]] for one, two in compared]
+    result = load(run / "verification-test-part-against-validation-part" / "tiny.json")
+    assert_rates(result, scores, [one[1] == two[1] for one, two in compared])
+    assert [point["far"] for point in result["tar"]] == asked["fars"]
+
+
 @pytest.fixture
 def lfw(people_faces, tmp_path):
     """The faces of two people as LFW lays them out, and a list of pairs of two folds."""
@@ -244,7 +257,12 @@ def test_a_face_that_cannot_be_decoded_stops_it_or_is_left_out(run, people_faces
         ({"distance": "chi_squared"}, "--distance is for --task verification"),
         ({"part": "held out"}, "--part 'held out' is for --task verification"),
         ({"task": "verification", "thresholds": "zero"}, "the task is verification"),
-        ({"task": "verification", "pairs": "pairs.txt", "template": 5}, "leave out --template and --part"),
+        ({"task": "verification", "pairs": "pairs.txt", "template": 5}, "leave out --template, --part"),
+        ({"against": "test"}, "--against is for --task verification; the task is identity"),
+        ({"fars": [0.1]}, "--fars is for --task verification"),
+        ({"task": "verification", "against": "test"}, "--against test: give --part another part"),
+        ({"task": "verification", "against": "test", "part": "test"}, "give --part another part"),
+        ({"task": "verification", "fars": [2.0]}, "give one or more shares in 0..1"),
         ({"task": "verification", "pairs": "pairs.txt"}, "pairs.txt"),
         ({"task": "verification", "template": 0}, "template must be 1 or more, found 0"),
         ({"task": "verification", "template": 9}, "there are 0 genuine pairs of templates of 9 images to draw"),
