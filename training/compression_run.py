@@ -18,6 +18,7 @@ from compression_recipe import Clustering, Int8, Sparsity
 from compression_table import kernel_names
 from recipe import Distillation, Recipe, as_plain
 from run_folder import check_same
+from same_data import written_with_data
 from still_images import still_images
 from task import Task, make_task
 
@@ -229,7 +230,7 @@ def prepare(
         raise ValueError("distillation.features: TF-MOT's trainings copy answers alone: set features to 0")
     file, model = teaching.open_to_train_on(trained, recipe, celeba)
     asked = {"sparsity": sparsity, "clustering": clustering, "int8": int8}
-    written = recipe.written() | {"trained": fingerprint(model)}
+    written = written_with_data(recipe, celeba) | {"trained": fingerprint(model)}
     written |= {name: as_plain(dataclasses.asdict(each)) for name, each in asked.items() if each}
     teach = teaching.teach_with(teacher, recipe, celeba, distillation)
     written |= teach.written

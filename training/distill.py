@@ -53,6 +53,7 @@ def main(
         run_folder.check_folder(folder, resume)
     celeba = run_folder.open_data(recipe, check_images)
 
+    import same_data
     import session
     import task
     import teaching
@@ -61,7 +62,7 @@ def main(
 
     targets = task.make_task(recipe, celeba).targets
     taught = teaching.taught_by(teacher, recipe, celeba, distillation)
-    model, written = taught.teacher, recipe.written() | taught.written
+    model, written = taught.teacher, same_data.written_with_data(recipe, celeba) | taught.written
     if resume:
         run_folder.check_same(folder, written)
 

@@ -12,6 +12,7 @@ import teaching
 from recipe import Distillation, Pruning, Recipe, as_plain
 from results import write_json, write_rows
 from run_folder import check_same
+from same_data import written_with_data
 
 import tfslim
 from tfslim.atomic import replacing
@@ -196,7 +197,10 @@ def prepare(
     else:
         weight_importance(graph, pruning.importance)
     teach = teaching.teach_with(teacher, recipe, celeba, distillation)
-    written = recipe.written() | {"trained": fingerprint(model), "pruning": as_plain(dataclasses.asdict(pruning))}
+    written = written_with_data(recipe, celeba) | {
+        "trained": fingerprint(model),
+        "pruning": as_plain(dataclasses.asdict(pruning)),
+    }
     written |= teach.written
     if begun:
         check_same(begun, written)

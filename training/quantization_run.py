@@ -14,6 +14,7 @@ from progress import progress_bar
 from recipe import Distillation, Quantization, Recipe
 from results import percent, read_json, write_json, write_rows
 from run_folder import check_same
+from same_data import written_with_data
 from still_images import still_images
 
 import tfslim
@@ -124,7 +125,10 @@ def prepare(
     if recipe.optimization.average:
         raise ValueError("optimization.average: averages of weights have no few bits: set it to 0")
     file, model = teaching.open_to_train_on(trained, recipe, celeba)
-    written = recipe.written() | {"trained": fingerprint(model), "quantization": dataclasses.asdict(quantization)}
+    written = written_with_data(recipe, celeba) | {
+        "trained": fingerprint(model),
+        "quantization": dataclasses.asdict(quantization),
+    }
     teach = teaching.teach_with(teacher, recipe, celeba, distillation)
     written |= teach.written
     if begun:

@@ -74,10 +74,13 @@ def differences(folder: pathlib.Path, recipe: dict) -> list[str]:
     """Names what a run was begun with that `recipe` has otherwise; options that one of them leaves out are at defaults.
 
     Steps such as pruning, of which a recipe says all or nothing, have defaults only where it has the step. Where data
-    and teacher lie does not count: they may have been moved. A teacher's weights count.
+    and teacher lie does not count: they may have been moved. A teacher's weights count, and what the data are where
+    both say it ("images").
     """
     before, now = (_whole(said) for said in (read_recipe(folder / "recipe.yaml"), recipe))
     keys = {*before, *now} - {"data", "teacher"}
+    if not ("images" in before and "images" in now):
+        keys.discard("images")
     return sorted(key for key in keys if before.get(key) != now.get(key))
 
 

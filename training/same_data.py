@@ -1,13 +1,27 @@
-"""Whether a trained network was trained on a recipe's data: the same outputs and crop, and none of the test part."""
+"""Whether it is the same data: a trained network's and a recipe's, or those a run was begun and is gone on with."""
 
+import zlib
 from pathlib import Path
 
+import numpy as np
 from recipe import Recipe
 from trained_split import split_of, trained_split
 
 from tfslim.data.celeba import CelebA
 from tfslim.data.names import read_labels
 from tfslim.data.people import read_people
+
+
+def written_with_data(recipe: Recipe, celeba: CelebA) -> dict:
+    """What a run folder says of its recipe, and of what is learned from by a checksum: names and labels, no pixels."""
+    checksum = 0
+    for part in ("train", "validation"):
+        records = celeba.part(part)
+        checksum = zlib.crc32("\n".join([part, *records.files.tolist()]).encode(), checksum)
+        for labels in (records.attributes, records.identities):
+            if labels is not None:
+                checksum = zlib.crc32(np.ascontiguousarray(labels), checksum)
+    return recipe.written() | {"images": checksum}
 
 
 def check_same_data(file: Path, recipe: Recipe, celeba: CelebA, outputs: int | None = None) -> None:

@@ -44,13 +44,14 @@ def main(
         run_folder.check_same(folder, recipe.written())
     celeba = run_folder.open_data(recipe, check_images)
 
+    import same_data
     import session
 
     training = session.prepare(recipe, celeba)
     print(training.summary())
     if dry_run:
         return
-    with run_folder.working(folder, recipe.written(), resume):
+    with run_folder.working(folder, same_data.written_with_data(recipe, celeba), resume):
         session.fit(training, folder, resume, verbose=1 if sys.stdout.isatty() else 2)
 
 

@@ -31,6 +31,7 @@ def begun(tmp_path):
         ({"teacher": "runs/teacher", "teacher_weights": "abc"}, ["teacher_weights"]),
         ({"seed": 1, "crop": [8, 8]}, ["crop", "seed"]),
         ({"stages": [{"epochs": 3, "size": [64, 64]}]}, ["stages"]),
+        ({"images": 7}, []),  # a run of before these were noted
     ],
 )
 def test_differences(begun, change, expected):

@@ -6,11 +6,12 @@ import pytest
 import teaching
 import yaml
 from recipe import Head, Network, Optimization, Recipe, Stage
-from run_folder import open_data
+from run_folder import begin, differences, open_data
+from same_data import written_with_data
 
 from tests.identity_faces import identity_model
 from tests.tiny_model import NAMES, SIZE
-from tfslim.data import draw_faces
+from tfslim.data import CelebA, draw_faces
 from tfslim.data.people import People, write_people
 
 
@@ -109,3 +110,26 @@ def test_a_test_part_without_images_is_told_before_anything_is_trained(run_folde
     with pytest.raises(ValueError, match="the test part of .* has no image"):
         opened(teaching.open_to_train_on, run_folder, recipe(own_faces))
     opened(teaching.load_teacher, run_folder, recipe(own_faces))  # which takes no part in the table
+
+
+def test_a_run_is_not_gone_on_with_on_other_images_or_labels(own_faces, tmp_path):
+    def written(**asked):
+        return written_with_data(asked := recipe(own_faces, **asked), open_data(asked, check_images=False))
+
+    begin(tmp_path, written())
+    assert differences(tmp_path, written()) == []
+    assert differences(tmp_path, written(attributes=list(NAMES[:4]))) == ["attributes", "images"]
+    learned = CelebA(own_faces).part("train").files[0]
+    labels, partition = (own_faces / f"list_{name}.txt" for name in ("attr_celeba", "eval_partition"))
+    before = labels.read_text()
+    _, names, *rows = before.splitlines()
+    row = next(row for row in rows if row.startswith(learned))
+    values = row.split()
+    place = 1 + names.split().index(NAMES[0])
+    values[place] = str(-int(values[place]))
+    labels.write_text(before.replace(row, " ".join(values)))
+    assert differences(tmp_path, written()) == ["images"]
+    labels.write_text(before)
+    assert differences(tmp_path, written()) == []
+    partition.write_text(partition.read_text().replace(f"{learned} 0", f"{learned} 2"))
+    assert differences(tmp_path, written()) == ["images"]
