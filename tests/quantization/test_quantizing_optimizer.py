@@ -133,6 +133,23 @@ def test_a_model_learns_with_few_bits_and_comes_out_snapped(codec):
         np.testing.assert_allclose(trained, exact, rtol=1e-5, atol=1e-6)
 
 
+def test_the_weights_of_frozen_layers_are_snapped_from_the_start_and_stay():
+    model = networks.student()
+    images = networks.IMAGES
+    for name in ("conv", "norm"):
+        model.get_layer(name).trainable = False
+    frozen = [*model.get_layer("conv").weights, *model.get_layer("norm").weights]
+    plan = plan_codecs(model, "log_min_max", 4, rest="float16", scope="all")
+    exact = tfslim.quantize_weights(model, plan)[0]
+    optimizer = QuantizingOptimizer(keras.optimizers.Adam(1e-2), model, plan)
+    model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(images, networks.CLASSES, epochs=2, verbose=0)
+    expected = [*exact.get_layer("conv").weights, *exact.get_layer("norm").weights]
+    for variable, snapped in zip(frozen, expected, strict=True):
+        np.testing.assert_array_equal(variable, snapped)
+    assert len(np.unique(np.abs(frozen[0]))) <= 8
+
+
 def test_a_distilled_student_learns_with_few_bits():
     keras.utils.set_random_seed(0)
     teacher, student = networks.teacher(), networks.student()

@@ -26,9 +26,10 @@ class QuantizingOptimizer(OptimizerAround):
 
     Args:
         inner: the optimizer that trains. A LossScaleOptimizer goes around this one, not into it.
-        model: the model that is trained, with the float weights to start from. Its weights are snapped at once.
+        model: the model that is trained, with the float weights to start from. Its weights are snapped at once, those
+            of frozen layers too, which then stay as they are.
         plan: each tensor's codec by its path, as `plan_codecs` and `allocate_bits` give it. What the plan leaves
-            float32, or the model doesn't train, is trained, or left, as ever.
+            float32 is trained as ever, and statistics move as ever.
 
     Raises:
         ValueError: `inner` is a LossScaleOptimizer or averages weights, the plan doesn't fit the model or has log
@@ -63,11 +64,13 @@ class QuantizingOptimizer(OptimizerAround):
         self._snaps, self._start, self._twins = {}, {}, {}
         for path, tensor in found.items():
             codec, variable = self.plan[path], tensor.variable
-            if not variable.trainable or isinstance(codec, Float32):
+            moves = not variable.trainable and tensor.owner.trainable
+            if moves or isinstance(codec, Float32):
                 continue
             values = values_of(path, tensor)
-            self._snaps[id(variable)] = snapping(codec, values, tensor.filter_axes)
-            self._start[id(variable)] = values
+            if variable.trainable:
+                self._snaps[id(variable)] = snapping(codec, values, tensor.filter_axes)
+                self._start[id(variable)] = values
             variable.assign(codec.decode(codec.encode(values, tensor.filter_axes)))
 
     def build(self, variables: list[keras.Variable]) -> None:
