@@ -212,12 +212,16 @@ def prepare(
         ImportError: TF-MOT is not installed, saying what to install.
     """
     for option, given, plain in (
-        ("optimization.average", recipe.optimization.average, 0.0),
         ("precision", recipe.precision, "float32"),
         ("strategy", recipe.strategy, "none"),
     ):
         if given != plain:
             raise ValueError(f"{option}={given}: int8, zeros and clusters are trained with {plain}")
+    if recipe.optimization.average and not int8:
+        raise ValueError(
+            f"optimization.average={recipe.optimization.average}: only the int8 step averages weights, as averages "
+            "have neither zeros nor clusters: set it to 0"
+        )
     if int8 and int8.by == "native" and (sparsity or clustering):
         raise ValueError("int8.by=native keeps neither zeros nor clusters: take tfmot")
     session.check_amounts(recipe, celeba)

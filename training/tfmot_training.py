@@ -1,9 +1,10 @@
 """The training loop of TF-MOT's models: the recipe's stream, loss and schedule, saved after every epoch."""
 
+import contextlib
 import dataclasses
 import pathlib
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -66,12 +67,14 @@ def fit(
         callbacks: of tf_keras.
         verbose: as for `fit`.
         best: leave the model as it was at its best on the validation part, before the first epoch or after one of
-            those that are validated; otherwise as the last epoch leaves it.
+            those that are validated, with its weights averaged as the recipe asks; otherwise as the last epoch leaves
+            it, not averaged, as the average of masked and clustered weights is neither.
     """
+    optimization = recipe.optimization if best else dataclasses.replace(recipe.optimization, average=0.0)
     steps, epochs = steps_per_epoch(recipe, celeba), recipe.epochs
     columns = task.outputs if task.targets == "attributes" else 1
     model.compile(
-        make_optimizer(recipe.optimization, steps, epochs, recipe.precision, tf_keras().optimizers),
+        make_optimizer(optimization, steps, epochs, recipe.precision, tf_keras().optimizers),
         make_loss(task, columns, answers),
         metrics=[make_accuracy(task, columns)],
     )
@@ -105,7 +108,7 @@ def fit(
         epochs=epochs,
         validation_data=validation,
         validation_freq=[*range(recipe.validate_every, epochs, recipe.validate_every), epochs],
-        callbacks=[_seeding(recipe.seed, folder), *callbacks, _saving(folder, history, best)],
+        callbacks=[_seeding(recipe.seed, folder), _averaging(), *callbacks, _saving(folder, history, best)],
         shuffle=False,  # the stream is shuffled already
         verbose=verbose,
     )
@@ -159,6 +162,32 @@ def _seeding(seed: int, folder: pathlib.Path) -> Any:
     return Seeding()
 
 
+@contextlib.contextmanager
+def _averaged(model: Any) -> Iterator[None]:
+    """Gives a model the averages of its weights for a while, where its optimizer keeps any."""
+    variables = model.trainable_variables
+    model.optimizer.build(variables)  # which is of no effect where it is built
+    own = [variable.numpy() for variable in variables]
+    model.optimizer.finalize_variable_values(variables)
+    yield
+    for variable, value in zip(variables, own, strict=True):
+        variable.assign(value)
+
+
+def _averaging() -> Any:
+    """The callback that has the averages validated."""
+
+    class Averaging(tf_keras().callbacks.Callback):
+        def on_test_begin(self, logs=None):
+            self.averages = contextlib.ExitStack()
+            self.averages.enter_context(_averaged(self.model))
+
+        def on_test_end(self, logs=None):
+            self.averages.close()
+
+    return Averaging()
+
+
 def _saving(folder: pathlib.Path, history: list[dict], best: bool) -> Any:
     """The callback that adds an epoch's figures to the history, and then saves the training: the epoch is done."""
 
@@ -175,7 +204,8 @@ def _saving(folder: pathlib.Path, history: list[dict], best: bool) -> Any:
 
 
 def _keep_best(model: Any, folder: pathlib.Path, epoch: int, accuracy: float) -> None:
-    save_training(model, folder / BEST)
+    with _averaged(model):
+        save_training(model, folder / BEST)
     write_json(folder / CHOSEN, {"epoch": epoch, "accuracy": float(accuracy)})
 
 

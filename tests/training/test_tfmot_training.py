@@ -72,26 +72,32 @@ def test_the_rate_goes_as_keras_3s_does():
 
 
 @pytest.fixture
-def train(faces, monkeypatch):
-    """Trains a model that forgets half of what it sees, and gives its weights; the seed is of dropout alone."""
+def fit(faces, monkeypatch):
+    """Trains a model that forgets half of what it sees; the seed is of dropout alone."""
     celeba, stream = CelebA(faces, attributes=NAMES), tfmot_training.stage_batches
     recipe = tiny_recipe(faces, learning_rate=0.1, warmup_epochs=0.0, final_rate=1.0)
     monkeypatch.setattr(tfmot_training, "stage_batches", lambda _, *rest: stream(recipe, *rest))
 
-    def trained(folder, seed=0, epochs=1, best=False, rate=0.1):
+    def fitted(folder, seed=0, epochs=1, best=False, rate=0.1, average=0.0, callbacks=()):
         layers = tf_keras().layers
         inputs = tf_keras().Input((*SIZE, 3))
         x = layers.Flatten()(layers.AveragePooling2D(8)(layers.Rescaling(1 / 127.5, -1.0)(inputs)))
         outputs = layers.Dense(len(NAMES), kernel_initializer="ones")(layers.Dropout(0.5)(x))
         if not epochs:
-            return tf_keras().Model(inputs, outputs).get_weights()[0]
+            return tf_keras().Model(inputs, outputs)
         model, seeded = tf_keras().Model(inputs, outputs), dataclasses.replace(recipe, seed=seed)
-        optimization = dataclasses.replace(recipe.optimization, learning_rate=rate)
+        optimization = dataclasses.replace(recipe.optimization, learning_rate=rate, average=average)
         seeded = dataclasses.replace(seeded, stages=[Stage(epochs, SIZE)], optimization=optimization)
-        tfmot_training.fit(model, seeded, celeba, make_task(recipe, celeba), None, folder, [], verbose=0, best=best)
-        return model.get_weights()[0]
+        task = make_task(recipe, celeba)
+        tfmot_training.fit(model, seeded, celeba, task, None, folder, list(callbacks), verbose=0, best=best)
+        return model
 
-    return trained
+    return fitted
+
+
+@pytest.fixture
+def train(fit):
+    return lambda *given, **asked: fit(*given, **asked).get_weights()[0]
 
 
 def test_what_dropout_draws_goes_by_seed_step_and_epoch(train, tmp_path):
@@ -121,6 +127,38 @@ def test_the_best_is_kept_and_the_start_may_be_it(train, tmp_path):
     no_better = train(tmp_path / "slow", epochs=2, best=True, rate=1e-12)
     np.testing.assert_array_equal(no_better, start)
     assert json.loads((tmp_path / "slow" / "best.json").read_text())["epoch"] == 0
+
+
+def test_what_is_validated_and_kept_is_the_average_of_the_weights(fit, faces, tmp_path):
+    average = [weights.astype("float64") for weights in fit(tmp_path, epochs=0).get_weights()]
+    at_ends = []
+
+    class Recording(tf_keras().callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            for kept, weights in zip(average, self.model.get_weights(), strict=True):
+                kept += (weights - kept) * 0.1
+
+        def on_epoch_end(self, epoch, logs=None):
+            at_ends.append([kept.copy() for kept in average])
+
+    model = fit(tmp_path, epochs=4, best=True, average=0.9, callbacks=[Recording()])
+    chosen = json.loads((tmp_path / "best.json").read_text())
+    assert chosen["epoch"] > 0
+    for kept, expected in zip(model.get_weights(), at_ends[chosen["epoch"] - 1], strict=True):
+        np.testing.assert_allclose(kept, expected, rtol=1e-4, atol=1e-5)
+    images, attributes, _ = CelebA(faces, attributes=NAMES).arrays("validation", SIZE)
+    accuracy = ((model.predict(images, verbose=0) > 0) == attributes).mean()
+    assert chosen["accuracy"] == pytest.approx(accuracy, abs=1e-5)
+
+
+def test_an_averaged_training_that_is_gone_on_with_ends_as_an_unbroken_one(train, tmp_path):
+    asked = {"best": True, "average": 0.9}
+    train(tmp_path / "a" / "int8", **asked)
+    gone_on_with = train(tmp_path / "a" / "int8", epochs=3, **asked)
+    np.testing.assert_array_equal(gone_on_with, train(tmp_path / "b" / "int8", epochs=3, **asked))
+    raw = [np.load(tmp_path / name / "int8" / "state.npz")["v0"] for name in "ab"]
+    np.testing.assert_array_equal(*raw)
+    assert not np.array_equal(raw[0], gone_on_with)
 
 
 def test_a_damaged_history_is_named_before_an_epoch_is_trained(train, tmp_path):
