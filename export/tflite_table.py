@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping
 
-import rich
 import rich.box
 import rich.table
 from results import percent
 from rich.markup import escape
+from show_table import print_table
 
 Figures = Mapping[str, float]
 Columns = dict[str, tuple[str, Callable[[float | None], str]]]
@@ -54,7 +54,7 @@ def show(results: Mapping[str, Figures], task: str, title: str) -> None:
     for kind, row in results.items():
         cells = ["not made"] if "error" in row else [shown(row.get(key)) for key, shown in columns.values()]
         table.add_row(kind, *cells)
-    rich.print(table)
+    print_table(table)
     for kind, row in results.items():
         for tensor, why in row.get("in_float", {}).items():
             print(f"{kind}: {tensor}: {why}")

@@ -5,12 +5,12 @@ import gzip
 from pathlib import Path
 
 import keras
-import rich
 import rich.table
 from judging import judge_of
 from progress import progress_bar
 from recipe import Recipe
 from results import percent, write_json, write_rows
+from show_table import print_table
 
 import tfslim
 from tfslim.model_files import load_keras_file
@@ -111,7 +111,7 @@ def _print(lines: list[dict]) -> None:
         sizes = (f"{line['bytes'] / 1e3:,.1f}", f"{line['gzipped bytes'] / 1e3:,.1f}")
         inside = (percent(line[name]) if name == "least zeros" else str(line[name] or "-") for name in contents)
         shown.add_row(line["model"], *sizes, *inside, *(percent(line[name]) for name in shares))
-    rich.print(shown)
+    print_table(shown)
 
 
 def _draw(lines: list[dict], path: Path) -> None:

@@ -99,7 +99,7 @@ def _chosen_thresholds(rule: str, answers: "Answers") -> list[float]:
 
 def _report(name: str, file: Path, answers: "Answers", limits, folder: Path, settings: dict, split: "Split") -> dict:
     """Prints a model's tables, writes its files and gives what the comparison needs."""
-    import rich
+    from show_table import print_table
 
     from tfslim.metrics import attribute_table
     from tfslim.plots import attribute_bars
@@ -113,9 +113,9 @@ def _report(name: str, file: Path, answers: "Answers", limits, folder: Path, set
     result |= {"means_by_thresholds": means, "skipped": answers.skipped}
 
     title = f"{name}: {table.images:,} images of the {settings['part']} part ({split}), %"
-    rich.print(_attribute_table(title, table))
+    print_table(_attribute_table(title, table))
     if len(means) > 1:
-        rich.print(_means_table(f"{name}: means, %", means))
+        print_table(_means_table(f"{name}: means, %", means))
     print_skipped(answers.skipped)
     write_json(folder / f"{name}.json", result)
     table.to_csv(folder / f"{name}.csv")
@@ -157,10 +157,10 @@ def _save_thresholds(file: Path, answers: "Answers", limits: list[float]) -> Non
 
 def _compare(results: list[dict], folder: Path) -> None:
     """Prints and writes the models' means side by side."""
-    import rich
+    from show_table import print_table
 
     means = {result["model"]: result["means"] for result in results}
-    rich.print(_means_table("means over the attributes, %", means, "model"))
+    print_table(_means_table("means over the attributes, %", means, "model"))
     rows = [{key: result[key] for key in ("model", "file_bytes", "images")} | result["means"] for result in results]
     write_json(folder / "comparison.json", rows)
     write_rows(folder / "comparison.csv", rows)

@@ -30,9 +30,9 @@ def evaluate_identity(
 
     Arguments as evaluate.py; `why` says why the images are parted by `split`.
     """
-    import rich
     import rich.table
     from rich.markup import escape
+    from show_table import print_table
 
     from tfslim.data import CelebA
     from tfslim.identifier import load_identifier
@@ -58,7 +58,7 @@ def evaluate_identity(
         rows.append({key: result[key] for key in ("model", "file_bytes", "people", "images", *HEADS)})
         figures = (percent(result[column]) for column in HEADS)
         shown.add_row(escape(name), f"{result['people']:,}", f"{result['images']:,}", *figures)
-    rich.print(shown)
+    print_table(shown)
     print_skipped(skipped)
     if len(rows) > 1:
         write_json(folders[0] / "comparison.json", rows)

@@ -192,9 +192,9 @@ def judge(
 
 
 def _print(title: str, tables: dict[str, "VerificationTable"], pairs: "Pairs") -> None:
-    import rich
     import rich.table
     from rich.markup import escape
+    from show_table import print_table
 
     points = next(iter(tables.values())).tar
     shown = rich.table.Table("model", title=escape(f"same person or not: {title}, %"))
@@ -206,7 +206,7 @@ def _print(title: str, tables: dict[str, "VerificationTable"], pairs: "Pairs") -
         if table.accuracy:
             accuracy = f"{percent(table.accuracy.mean)} ± {percent(table.accuracy.error)}"
         shown.add_row(escape(name), percent(table.eer), *tars, percent(table.auc), accuracy)
-    rich.print(shown)
+    print_table(shown)
     genuine = int(pairs.genuine.sum())
     print(f"{genuine:,} genuine and {len(pairs) - genuine:,} impostor pairs of {len(pairs.files()):,} images")
     if pairs.existing and pairs.existing != (genuine, len(pairs) - genuine):

@@ -194,9 +194,9 @@ def _print(result: dict, json: bool, out: str) -> None:
     if json:
         print(json_format.dumps(result, indent=1))
         return
-    import rich
     import rich.table
     from rich.markup import escape
+    from show_table import print_table
 
     for answer in result["photos"]:
         table = rich.table.Table(title=escape(answer["file"]))
@@ -205,7 +205,7 @@ def _print(result: dict, json: bool, out: str) -> None:
         table.add_column("there")
         for row in answer["attributes"]:
             table.add_row(escape(row["attribute"]), f"{row['probability']:.1%}", "yes" if row["there"] else "")
-        rich.print(table)
+        print_table(table)
     if result["skipped"]:
         print(f"{len(result['skipped'])} skipped:")
     for why in result["skipped"].values():

@@ -3,12 +3,12 @@
 import gzip
 from pathlib import Path
 
-import rich
 import rich.table
 from judging import judge_of
 from progress import progress_bar
 from recipe import Recipe
 from results import percent, write_json, write_rows
+from show_table import print_table
 
 import tfslim
 from tfslim.model_files import load_keras_file
@@ -63,7 +63,7 @@ def _print(lines: list[dict]) -> None:
         shown.add_row(
             line["model"], *size, f"{line['weight bytes'] / 1e3:,.0f}", *(percent(line[name]) for name in shares)
         )
-    rich.print(shown)
+    print_table(shown)
 
 
 def _draw(lines: list[dict], path: Path) -> None:

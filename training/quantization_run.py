@@ -5,7 +5,6 @@ import functools
 import pathlib
 
 import keras
-import rich
 import rich.table
 import session
 import teaching
@@ -15,6 +14,7 @@ from recipe import Distillation, Quantization, Recipe
 from results import percent, read_json, write_json, write_rows
 from run_folder import check_same
 from same_data import written_with_data
+from show_table import print_table
 from still_images import still_images
 
 import tfslim
@@ -180,4 +180,4 @@ def _print(lines: list[dict]) -> None:
     for line in lines:
         size = (f"{line['weight bytes']:,}", f"{100 * line['share']:.2f} %")
         shown.add_row(line["model"], *size, *(percent(line[name]) for name in shares))
-    rich.print(shown)
+    print_table(shown)

@@ -5,12 +5,12 @@ import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import rich
 import rich.table
 from progress import progress_bar
 from recipe import Recipe
 from results import write_json, write_rows
 from runs import Run
+from show_table import print_table
 
 import tfslim
 from tfslim.data.celeba import CelebA
@@ -115,7 +115,7 @@ def _print(lines: list[dict], images: int, majority: float) -> None:
             "-" if line["paper_accuracy"] is None else f"{line['paper_accuracy']:.2f}",
             _signed(line["paper_change"]),
         )
-    rich.print(shown)
+    print_table(shown)
     print("± standard deviation (number of seeds), where there are several")
     print("change: points against the first row, over the seeds that both have")
 

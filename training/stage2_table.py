@@ -1,18 +1,17 @@
 """The tables of stage 2: each network's sizes and test accuracy in few bits, and accuracy against bits."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
-import rich.console
 import rich.table
 from progress import progress_bar
 from recipe import Recipe
 from results import write_json, write_rows
 from runs import Run
+from show_table import print_table
 
 import tfslim
 from tfslim.data.celeba import CelebA
@@ -125,8 +124,7 @@ def _print(lines: list[dict]) -> None:
             "-" if line["paper_megabytes"] is None else f"{line['paper_megabytes']:g}",
             "-" if line["paper_accuracy"] is None else f"{line['paper_accuracy']:.2f}",
         )
-    # As wide as it is where nobody looks on, such as in a log.
-    rich.console.Console(width=None if sys.stdout.isatty() else 132).print(shown)
+    print_table(shown)
 
 
 def _draw(curves: dict[str, list[float]], bits: list[int], path: Path, title: str) -> None:
