@@ -49,8 +49,9 @@ class Int8:
     """Training with the roundings of int8, whose .tflite file computes alike; keeps the zeros and clusters made before.
 
     Args:
-        by: "tfmot" for TF-MOT's wrappers, at the best validated epoch, the start among them; "native" for Keras 3's own
-            layers without TF-MOT, at the best validated epoch, which keep neither zeros nor clusters.
+        by: "tfmot" for TF-MOT's wrappers, at the best validated epoch, the start among them (which, without zeros and
+            clusters to keep, is the file of int8 after training); "native" for Keras 3's own layers without TF-MOT, at
+            the best validated epoch, which keep neither zeros nor clusters.
         io: what the file takes and gives.
         representative: training images, drawn by the seed, that the first ranges are measured on.
     """

@@ -4,6 +4,7 @@ import collections
 import dataclasses
 import functools
 import pathlib
+import shutil
 from collections.abc import Callable
 from typing import Any
 
@@ -71,22 +72,31 @@ class CompressionRun:
         model = self.model
         if not (folder / ALONE).is_file():
             with replacing(folder / ALONE) as beside:
-                tfslim.litert.convert(model, beside, "int8", representative=self._images())
+                io = self.int8.io if self.int8 else Int8.io
+                tfslim.litert.convert(model, beside, "int8", representative=self._images(), io=io)
                 tfslim.litert.slim_file(beside, beside, keep_names=True)  # kernels are told by them
         if self.sparsity:
             model = self._stripped(folder / SPARSE, self._sparsified, model, tfslim.tfmot.pruning_callbacks(), verbose)
         if self.clustering:
             model = self._stripped(folder / CLUSTERED, self._clustered, model, [], verbose)
         if self.int8 and not (folder / RESULT).is_file():
-            if self.int8.by == "tfmot":
-                trained = self._rounded(model, folder / "int8", verbose)
-            else:
-                trained = self._rounded_natively(model, folder / "int8", resume, verbose)
-            with replacing(folder / RESULT) as beside:
-                in_float = tfslim.tfmot.convert(trained, beside, self.int8.io).skipped
-                tfslim.litert.slim_file(beside, beside, keep_names=True)  # kernels are told by them
-            for tensor, why in in_float.items():
-                print(f"{RESULT}: {tensor}: {why}")
+            self._convert_to_int8(model, folder, resume, verbose)
+
+    def _convert_to_int8(self, model: keras.Model, folder: pathlib.Path, resume: bool, verbose: int) -> None:
+        epoch = None
+        if self.int8.by == "tfmot":
+            trained, epoch = self._rounded(model, folder / "int8", verbose)
+        else:
+            trained = self._rounded_natively(model, folder / "int8", resume, verbose)
+        with replacing(folder / RESULT) as beside:
+            if epoch == 0 and not (self.sparsity or self.clustering):
+                print(f"{RESULT}: no epoch was better than none, so it is the file of int8 after training")
+                shutil.copyfile(folder / ALONE, beside)
+                return
+            in_float = tfslim.tfmot.convert(trained, beside, self.int8.io).skipped
+            tfslim.litert.slim_file(beside, beside, keep_names=True)  # kernels are told by them
+        for tensor, why in in_float.items():
+            print(f"{RESULT}: {tensor}: {why}")
 
     def write_table(self, folder: pathlib.Path) -> None:
         """The original, its post-training file and each step's result side by side."""
@@ -163,12 +173,11 @@ class CompressionRun:
             skip=asked.skip,
         )
 
-    def _rounded(self, model: keras.Model, folder: pathlib.Path, verbose: int) -> Any:
+    def _rounded(self, model: keras.Model, folder: pathlib.Path, verbose: int) -> tuple[Any, int]:
         keep = [name for name, asked in (("zeros", self.sparsity), ("clusters", self.clustering)) if asked]
         training, _ = tfslim.tfmot.quantize_aware(model, self._images(), keep)
         # What came before counts: zeros and clusters are there from the start, and a network may lose by training on.
-        self._fit(training, folder, [], verbose, best=True)
-        return training
+        return training, self._fit(training, folder, [], verbose, best=True)
 
     def _rounded_natively(self, model: keras.Model, folder: pathlib.Path, resume: bool, verbose: int) -> keras.Model:
         plain, _ = tfslim.quantization.quantize_aware(model, self._images())
@@ -177,13 +186,15 @@ class CompressionRun:
         session.fit(training, folder, resume, verbose, step="int8")
         return load_keras_file(folder / "model.keras")
 
-    def _fit(self, training: Any, folder: pathlib.Path, callbacks: list, verbose: int, best: bool = False) -> None:
+    def _fit(self, training: Any, folder: pathlib.Path, callbacks: list, verbose: int, best: bool = False) -> int:
         print(f"{folder.name}: {self.recipe.epochs} epochs", flush=True)
         answers = None
         if self.teach.teacher is not None:
             frozen = FrozenTeacher(self.teach.teacher, ["output"])
             answers = tfmot_training.Answers(frozen, self.teach.losses, self.teach.labels)
-        tfmot_training.fit(training, self.recipe, self.celeba, self.task, answers, folder, callbacks, verbose, best)
+        return tfmot_training.fit(
+            training, self.recipe, self.celeba, self.task, answers, folder, callbacks, verbose, best
+        )
 
     def _still_batches(self) -> tf.data.Dataset:
         return session.still_batches(self.recipe, self.celeba, self.task.targets, "train")

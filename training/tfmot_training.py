@@ -51,7 +51,7 @@ def fit(
     callbacks: list,
     verbose: int,
     best: bool = False,
-) -> None:
+) -> int:
     """Trains one of TF-MOT's models for the recipe's epochs, or goes on where `folder` was.
 
     What dropout draws goes by the recipe's seed, the folder's name and the epoch, so that a training which was broken
@@ -69,6 +69,9 @@ def fit(
         best: leave the model as it was at its best on the validation part, before the first epoch or after one of
             those that are validated, with its weights averaged as the recipe asks; otherwise as the last epoch leaves
             it, not averaged, as the average of masked and clustered weights is neither.
+
+    Returns:
+        The epoch after which the model was as it is now; 0 is before the first.
     """
     optimization = recipe.optimization if best else dataclasses.replace(recipe.optimization, average=0.0)
     steps, epochs = steps_per_epoch(recipe, celeba), recipe.epochs
@@ -84,8 +87,7 @@ def fit(
         restore_training(model, folder / STATE)
         done = int(model.optimizer.iterations) // steps
     if done == epochs:
-        _take_best(model, folder, best)
-        return
+        return _take_best(model, folder) if best else epochs
     history = read_json(folder / HISTORY, list)[:done] if done and (folder / HISTORY).is_file() else []
 
     def beside_labels(images: tf.Tensor, wanted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -114,7 +116,7 @@ def fit(
     )
     if int(model.optimizer.iterations) < steps * epochs:
         raise ValueError(f"{folder}: the images ran out before epoch {epochs}")
-    _take_best(model, folder, best)
+    return _take_best(model, folder) if best else epochs
 
 
 def _columns(wanted: tf.Tensor, columns: int) -> tf.Tensor:
@@ -209,8 +211,8 @@ def _keep_best(model: Any, folder: pathlib.Path, epoch: int, accuracy: float) ->
     write_json(folder / CHOSEN, {"epoch": epoch, "accuracy": float(accuracy)})
 
 
-def _take_best(model: Any, folder: pathlib.Path, best: bool) -> None:
-    if best:
-        restore_training(model, folder / BEST)
-        chosen = read_json(folder / CHOSEN, dict)
-        print(f"{folder.name}: the best on the validation part is epoch {chosen['epoch']}: {chosen['accuracy']:.2%}")
+def _take_best(model: Any, folder: pathlib.Path) -> int:
+    restore_training(model, folder / BEST)
+    chosen = read_json(folder / CHOSEN, dict)
+    print(f"{folder.name}: the best on the validation part is epoch {chosen['epoch']}: {chosen['accuracy']:.2%}")
+    return chosen["epoch"]

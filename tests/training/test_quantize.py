@@ -5,7 +5,9 @@ import re
 
 import numpy as np
 import pytest
+import tfmot_training
 import yaml
+from ai_edge_litert.interpreter import Interpreter
 
 from tests.training.killing import kill_after_an_epoch, kill_when_there_is
 from tests.training.programs import check_mistake, program_command, run, run_here
@@ -154,6 +156,20 @@ def test_int8_by_keras_alone_and_taught(setting, compressed):
     assert [row["model"] for row in rows] == ["original", "post-training int8", "trained int8"]
     assert "soft_targets" in (setting / "native" / "int8" / "history.csv").read_text().splitlines()[0]
     assert "stays in float32" not in done.stdout
+
+
+@pytest.mark.slow
+def test_training_that_gains_nothing_gives_the_file_of_int8_after_training(setting, monkeypatch):
+    monkeypatch.setattr(tfmot_training, "fit", lambda *given: 0)  # the best is the start
+    options = ["--int8.by", "tfmot", "--int8.representative", "40", "--int8.io", "uint8"]
+    options += ["--trained", setting / "trained"]
+    done = run_here(program_command(setting, "quantize.py", "train", "gains-nothing", *options))
+    assert done.returncode == 0, done.stderr
+    assert "no epoch was better than none" in done.stdout
+    folder = setting / "gains-nothing"
+    file = (folder / "model-int8.tflite").read_bytes()
+    assert file == (folder / "post-training-int8.tflite").read_bytes()
+    assert Interpreter(model_content=file).get_input_details()[0]["dtype"] == np.uint8
 
 
 def test_a_budget_is_kept_and_a_dry_run_writes_nothing(setting):

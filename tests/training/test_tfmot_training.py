@@ -89,7 +89,8 @@ def fit(faces, monkeypatch):
         optimization = dataclasses.replace(recipe.optimization, learning_rate=rate, average=average)
         seeded = dataclasses.replace(seeded, stages=[Stage(epochs, SIZE)], optimization=optimization)
         task = make_task(recipe, celeba)
-        tfmot_training.fit(model, seeded, celeba, task, None, folder, list(callbacks), verbose=0, best=best)
+        epoch = tfmot_training.fit(model, seeded, celeba, task, None, folder, list(callbacks), verbose=0, best=best)
+        assert epoch == (json.loads((folder / "best.json").read_text())["epoch"] if best else epochs)
         return model
 
     return fitted
