@@ -114,15 +114,15 @@ def _pairs(
         records = held_out_records(celeba, _held_out_numbers(files, whom))
         return pairs(records, template=template, seed=seed), celeba.source, HELD_OUT_PEOPLE, ""
     celeba = CelebA(folder, split=split.kind, seed=split.seed, on_error=on_error)
-    records = celeba.part(part)
-    other = celeba.part(against) if against else None
-    there = {number for each in (records, other) if each is not None for number in each.identities.tolist()}
+    parts = [each for each in (part, against) if each]
+    sides = [celeba.part(each) for each in parts]
+    there = set().union(*(side.identities.tolist() for side in sides))
     trained_on = set().union(*(people.identities for people in whom if people)) & there
     if trained_on:
-        print(f"note: {len(trained_on)} people of this part were trained on, so these figures flatter the models")
+        print(f"note: {len(trained_on)} of these people were trained on, so these figures flatter the models")
     print(f"{split}: {why}")
-    what = f"{part} part against {against} part" if against else f"{part} part"
-    return pairs(records, other, template=template, seed=seed), celeba.source, what, f" ({split})"
+    what = " against ".join(f"{each} part" for each in parts)
+    return pairs(*sides, template=template, seed=seed), celeba.source, what, f" ({split})"
 
 
 def _listed_pairs(folder: Path, pairs_file: str, on_error: str) -> "Pairs":
