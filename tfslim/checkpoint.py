@@ -27,7 +27,7 @@ class Checkpoint(keras.callbacks.Callback):
     Args:
         folder: an existing run folder.
         plain: the compiled model to validate and save; its weights have the order of the trained model's.
-        validation: dataset of (inputs, targets) batches.
+        validation: dataset of (inputs, targets) batches; None where `every` leaves no epoch to validate.
         monitor: metric of `plain` to maximise, without "val_".
         every: validate each so many epochs; the last epoch that `finish` names always is.
         finish: the number of epochs in all.
@@ -102,7 +102,7 @@ class Checkpoint(keras.callbacks.Callback):
                 values = [state[f"v{index}"] for index in range(len(state.files) - 1)]
                 record = json.loads(str(state["record"]))
         except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(f"{path}: damaged ({error}); start again without resume") from error
+            raise ValueError(f"{path}: damaged ({error}); remove it to begin anew") from error
         if [v.shape for v in values] != [tuple(v.shape) for v in variables]:
             raise ValueError(
                 f"{path}: is the state of another model or optimizer; resume with the recipe it began with"

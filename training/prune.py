@@ -10,8 +10,8 @@ from recipe import Distillation, Pruning, Recipe
 DESCRIPTION = """\
 Prunes a trained network: trains on, scores its filters all the while, drops the least important ones a few at a time,
 cuts out what was dropped, and ends with the recipe's stages to fine-tune. Each cut leaves a smaller model in --out
-(cut-01, cut-02, ...), where --resume goes on; at the end there is a run folder as train.py writes it, and a table of
-all cuts, a picture, JSON and CSV.
+(cut-01, cut-02, ...); --resume goes on from the last drop. At the end there is a run folder as train.py writes it, and
+a table of all cuts, a picture, JSON and CSV.
 
 examples:
   python training/prune.py --config training/recipes/squeezer-80.yaml --data celeba --trained runs/squeezenet \\

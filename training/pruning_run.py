@@ -17,6 +17,7 @@ from same_data import written_with_data
 import tfslim
 from tfslim.atomic import replacing
 from tfslim.batch_statistics import reestimate_statistics
+from tfslim.checkpoint import Checkpoint
 from tfslim.data.celeba import CelebA
 from tfslim.distillation import fingerprint
 from tfslim.model_files import load_keras_file
@@ -33,6 +34,9 @@ from tfslim.pruning import (
 )
 from tfslim.pruning.gates import gates
 from tfslim.recast import recast
+
+OPTIMIZER = "optimizer.npz"  # as a cut left it
+UNDERWAY = "state.npz"  # what a Checkpoint keeps of a cut that is not made yet
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,14 +84,15 @@ class PruningRun:
         )
 
     def prune(self, folder: pathlib.Path, verbose: int) -> None:
-        """Makes the cuts that are not there yet."""
+        """Makes the cuts that are not there yet; one that was stopped goes on from its last drop."""
         model, state = self.model, None
         for cut in self.cuts:
             path = folder / cut.name
             if not (path / "cut.json").is_file():
                 with session.naming_broken_images(self.celeba):
                     self._make(cut, model, state, path, verbose)
-            model, state = load_keras_file(path / "model.keras"), path / "state.npz"
+            (path / UNDERWAY).unlink(missing_ok=True)
+            model, state = load_keras_file(path / "model.keras"), path / OPTIMIZER
 
     def fine_tune(self, folder: pathlib.Path, resume: bool, verbose: int) -> None:
         """Trains what the last cut left; its run folder is `folder`."""
@@ -130,16 +135,7 @@ class PruningRun:
             keep=self.pruning.keep,
             seed=1000 * self.recipe.seed + cut.number,
         )
-        epochs = -(-cut.drops * pruning.every // training.steps)
-        begin = sum(each.drops for each in self.cuts[: cut.number - 1]) * pruning.every // training.steps
-        history = training.fitted.fit(
-            training.batches(self.recipe.stages[0], range(begin, begin + epochs)),
-            steps_per_epoch=pruning.every,
-            epochs=cut.drops,
-            callbacks=[pruning],
-            shuffle=False,  # the stream is shuffled already
-            verbose=verbose,
-        ).history
+        history = self._drop(cut, training, pruning, path, verbose)
         training.plain.set_weights(training.copy.get_weights())
         removed = np.flatnonzero(pruning.dropped)
         smaller = remove_units(self._graph(training.plain), removed)
@@ -147,10 +143,32 @@ class PruningRun:
         reestimate_statistics(smaller, training.still_batches("train").take(session.STATISTICS_BATCHES))
         after = self._training(smaller)
         carry_optimizer(optimizer, pruning.graph, removed, after.fitted)
-        path.mkdir(parents=True, exist_ok=True)
-        drops = [dict(zip(history, values, strict=True)) for values in zip(*history.values(), strict=True)]
-        write_rows(path / "history.csv", [{"drop": number, **row} for number, row in enumerate(drops, start=1)])
+        rows = [{"drop" if name == "epoch" else name: value for name, value in row.items()} for row in history]
+        write_rows(path / "history.csv", rows)
         self._save(path, smaller, after, record)
+
+    def _drop(
+        self, cut: Cut, training: session.Training, pruning: TaylorPruning, path: pathlib.Path, verbose: int
+    ) -> list[dict[str, float]]:
+        """Trains until all of a cut's drops are made, an epoch of Keras' to each; gives their rows of the history."""
+        path.mkdir(parents=True, exist_ok=True)
+        never = cut.drops + 1  # what is cut out afterwards is validated in the table
+        checkpoint = Checkpoint(path, training.plain, None, "accuracy", every=never, trained=training.copy)
+        checkpoint.set_model(training.fitted)
+        pruning.install(training.fitted)  # its variables are part of the state
+        made = checkpoint.restore() if (path / UNDERWAY).is_file() else 0
+        begin = sum(each.drops for each in self.cuts[: cut.number - 1]) * pruning.every // training.steps
+        epochs = range(begin, begin - (-cut.drops * pruning.every // training.steps))
+        training.fitted.fit(
+            training.batches(self.recipe.stages[0], epochs).skip(made * pruning.every),
+            steps_per_epoch=pruning.every,
+            initial_epoch=made,
+            epochs=cut.drops,
+            callbacks=[pruning, checkpoint],
+            shuffle=False,  # the stream is shuffled already
+            verbose=verbose,
+        )
+        return checkpoint.history
 
     def _training(self, model: keras.Model) -> session.Training:
         """Training at a constant rate, without averages: what is scored is what is trained."""
@@ -165,7 +183,7 @@ class PruningRun:
             model.save(beside)
         training.task.name_outputs(path, False)
         values = {f"v{index}": np.asarray(each) for index, each in enumerate(training.fitted.optimizer.variables)}
-        with replacing(path / "state.npz") as beside:
+        with replacing(path / OPTIMIZER) as beside:
             np.savez(beside, **values)
         write_json(path / "cut.json", record)
 

@@ -45,7 +45,8 @@ RESULTS = (
 
 def check_folder(folder: pathlib.Path, resume: bool) -> None:
     """Raises an error if `folder` holds a run that would be overwritten, or none to be resumed."""
-    states = sorted([*folder.glob("state.npz"), *folder.glob("*/state.npz")])  # the run's, or a part's of it
+    # The run's, or those of its parts.
+    states = sorted(path for form in ("state.npz", "*/state.npz", "*/optimizer.npz") for path in folder.glob(form))
     if not resume:
         there = states + [folder / name for name in RESULTS if (folder / name).exists()]
         if there:

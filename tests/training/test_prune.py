@@ -22,7 +22,7 @@ COMMON = {
     "optimization": {"batch_size": 8, "warmup_epochs": 0.5, "average": 0.9},
     "augmentation": {"flip": True},
 }
-PRUNING = {"pruning": {"ratio": 0.1, "step": 0.05, "cut": 0.05, "every": 3}}
+PRUNING = {"pruning": {"ratio": 0.1, "step": 0.02, "cut": 0.05, "every": 3}}
 
 
 @pytest.fixture(scope="module")
@@ -68,13 +68,18 @@ def test_each_cut_is_a_smaller_plain_model_and_the_table_has_them_all(setting, w
 
 
 def test_a_killed_run_goes_on_and_ends_as_an_unbroken_one(setting, whole):
-    kill_when_there_is(setting / "killed" / "cut-01" / "cut.json", command(setting, "killed"))
+    killed = setting / "killed"
+    kill_when_there_is(killed / "cut-01" / "state.npz", command(setting, "killed"))
+    assert not (killed / "cut-01" / "cut.json").exists()  # between two drops, or before they were cut out
     check_mistake(command(setting, "killed"), "go on with --resume")
+    kill_when_there_is(killed / "cut-01" / "cut.json", command(setting, "killed", "--resume"))
     resumed = run(command(setting, "killed", "--resume"))
     assert resumed.returncode == 0, resumed.stderr
     for name in ("cut-02/model.keras", "model.keras"):
         for value, other in zip(weights(whole / name), weights(setting / "killed" / name), strict=True):
             np.testing.assert_array_equal(value, other)
+    assert (killed / "cut-01" / "history.csv").read_text().startswith("drop,seconds,")
+    assert not (killed / "cut-01" / "state.npz").exists()
 
 
 @pytest.mark.slow
@@ -96,7 +101,7 @@ def test_a_dry_run_plans_and_writes_nothing(setting):
     done = run_here(command(setting, "dry", "--dry-run"))
     assert done.returncode == 0, done.stderr
     assert (
-        "to at most 2,678 filters in 2 drops, one every 3 steps, and 2 cuts; then 1 epochs, no teacher" in done.stdout
+        "to at most 2,678 filters in 5 drops, one every 3 steps, and 2 cuts; then 1 epochs, no teacher" in done.stdout
     )
     assert not (setting / "dry").exists()
 
@@ -122,7 +127,7 @@ def test_mistakes_are_said_in_one_line_before_any_work(setting, more, message):
     ("content", "message"), [(b"PK\3\4", "damaged"), (None, "is not of this optimizer")], ids=["cut short", "another's"]
 )
 def test_a_state_that_cant_be_gone_on_from_is_named(content, message, tmp_path):
-    state = tmp_path / "cut-01" / "state.npz"
+    state = tmp_path / "cut-01" / "optimizer.npz"
     state.parent.mkdir()
     if content is None:
         np.savez(state, v0=np.zeros(3), v1=np.zeros(()))
@@ -130,7 +135,7 @@ def test_a_state_that_cant_be_gone_on_from_is_named(content, message, tmp_path):
         state.write_bytes(content)
     optimizer = keras.optimizers.SGD()
     optimizer.build([keras.Variable(np.zeros(2))])
-    with pytest.raises(ValueError, match=f"state.npz: {message}.*; remove .*cut-01 to make that cut anew"):
+    with pytest.raises(ValueError, match=f"optimizer.npz: {message}.*; remove .*cut-01 to make that cut anew"):
         pruning_run._restore(optimizer, state)
 
 

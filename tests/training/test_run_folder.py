@@ -86,7 +86,16 @@ def test_a_damaged_recipe_is_named(begun, content):
 
 
 @pytest.mark.parametrize(
-    "name", ["state.npz", "cut-05/state.npz", "model.keras", "report.json", "model.tfslim", "sparse.keras"]
+    "name",
+    [
+        "state.npz",
+        "int8/state.npz",
+        "cut-05/optimizer.npz",
+        "model.keras",
+        "report.json",
+        "model.tfslim",
+        "sparse.keras",
+    ],
 )
 def test_a_run_is_not_overwritten(tmp_path, name):
     run_folder.check_folder(tmp_path, resume=False)
