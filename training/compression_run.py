@@ -72,7 +72,7 @@ class CompressionRun:
         model = self.model
         if not (folder / ALONE).is_file():
             with replacing(folder / ALONE) as beside:
-                io = self.int8.io if self.int8 else Int8.io
+                io = (self.int8 or Int8()).io
                 tfslim.litert.convert(model, beside, "int8", representative=self._images(), io=io)
                 tfslim.litert.slim_file(beside, beside, keep_names=True)  # kernels are told by them
         if self.sparsity:
@@ -200,7 +200,7 @@ class CompressionRun:
         return session.still_batches(self.recipe, self.celeba, self.task.targets, "train")
 
     def _images(self) -> np.ndarray:
-        count = self.int8.representative if self.int8 else Int8().representative
+        count = (self.int8 or Int8()).representative
         return still_images(self.celeba, "train", count, self.recipe.stages[-1].size, self.recipe.seed)
 
 

@@ -157,7 +157,7 @@ def fit(
     verbose: int,
     batches: Callable[[Stage, range], tf.data.Dataset] | None = None,
     step: str = "train",
-    finish: Callable[[], None] = lambda: None,
+    finish: Callable[[], dict[str, object]] = dict,
 ) -> None:
     """Runs or resumes the training and writes the run folder, report.json last.
 
@@ -168,7 +168,7 @@ def fit(
         verbose: as for Keras' `fit`.
         batches: stage and epochs -> their batches; `training.batches` by default.
         step: what the report calls this.
-        finish: does what is still to be done with the trained model.keras.
+        finish: does what is still to be done with the trained model.keras, and gives what the report is to say of it.
     """
     recipe, task = training.recipe, training.task
     task.name_outputs(folder, resume)
@@ -202,8 +202,8 @@ def fit(
             )
     with naming_broken_images(training.celeba):  # an epoch leaves out what does not fill a batch
         accuracy = checkpoint.finish_with(training.still_batches("train").take(STATISTICS_BATCHES))
-    finish()
-    _report(training, checkpoint, folder, accuracy, step)
+    measured = {"with batch statistics measured at the end": round(accuracy, 5)} | finish()
+    _report(training, checkpoint, folder, step, measured)
 
 
 @contextlib.contextmanager
@@ -220,7 +220,22 @@ def naming_broken_images(celeba: CelebA) -> Iterator[None]:
         raise
 
 
-def _report(training: Training, checkpoint: Checkpoint, folder: pathlib.Path, measured: float, step: str) -> None:
+def _check_for_tensorflow(celeba: CelebA) -> None:
+    """Raises an ImageError that names the first JPEG which Pillow takes and TensorFlow refuses."""
+    for name in (name for part in ("train", "validation") for name in celeba.part(part).files.tolist()):
+        data = celeba.read(name)
+        if not data.startswith(b"\xff\xd8"):
+            continue
+        try:
+            tf.io.decode_jpeg(data)
+        except tf.errors.InvalidArgumentError as error:
+            raise ImageError(
+                f"{name}: TensorFlow can't decode it, though Pillow can: save it anew, or give --on_error skip, with "
+                "which Pillow decodes all images"
+            ) from error
+
+
+def _report(training: Training, checkpoint: Checkpoint, folder: pathlib.Path, step: str, measured: dict) -> None:
     rows = checkpoint.history
     report = Report(
         step=step,
@@ -230,7 +245,7 @@ def _report(training: Training, checkpoint: Checkpoint, folder: pathlib.Path, me
         skipped=dict(training.celeba.skipped),
         figures={
             "validation accuracy": round(checkpoint.best, 5),
-            "with batch statistics measured at the end": round(measured, 5),
+            **measured,
             "seed": training.recipe.seed,
         },
     )

@@ -171,9 +171,11 @@ def _averaged(model: Any) -> Iterator[None]:
     model.optimizer.build(variables)  # which is of no effect where it is built
     own = [variable.numpy() for variable in variables]
     model.optimizer.finalize_variable_values(variables)
-    yield
-    for variable, value in zip(variables, own, strict=True):
-        variable.assign(value)
+    try:
+        yield
+    finally:
+        for variable, value in zip(variables, own, strict=True):
+            variable.assign(value)
 
 
 def _averaging() -> Any:

@@ -11,7 +11,8 @@ from ai_edge_litert.interpreter import Interpreter
 
 from tests.training.killing import kill_after_an_epoch, kill_when_there_is
 from tests.training.programs import check_mistake, program_command, run, run_here
-from tfslim.data import draw_faces
+from tfslim.data import CelebA, draw_faces
+from tfslim.model_files import load_keras_file
 
 COMMON = {
     "task": "identity",
@@ -22,6 +23,7 @@ COMMON = {
 }
 FEW_BITS = {"quantization": {"codec": "log_min_max", "bits": 4, "rest": "float16"}}
 SPARSE = {
+    "optimization": COMMON["optimization"] | {"average": 0.9},  # of the int8 step
     "sparsity": {"share": 0.7, "skip": ["logits"]},
     "clustering": {"clusters": 16},
     "int8": {"by": "tfmot", "representative": 40},
@@ -53,7 +55,6 @@ def whole(setting):
 
 def weights(path):
     import tfslim
-    from tfslim.model_files import load_keras_file
 
     model = tfslim.load_packed(path) if path.suffix == ".tfslim" else load_keras_file(path)
     return {variable.path: np.asarray(variable) for variable in model.weights}
@@ -74,6 +75,17 @@ def test_the_packed_file_holds_the_trained_model_in_few_bits(whole):
     assert len((whole / "quantization.csv").read_text().splitlines()) == 4
     post = weights(whole / "post-training.keras")
     assert any(not np.array_equal(post[path], kept[path]) for path in post if path.endswith("kernel"))
+
+
+def test_the_report_has_the_accuracy_of_the_file(setting):
+    done = run_here(command(setting, "all", "--quantization.scope", "all", "--quantization.bits", "3"))
+    assert done.returncode == 0, done.stderr
+    model = load_keras_file(setting / "all" / "model.keras")
+    celeba = CelebA(setting / "faces", split="random", min_images=1)
+    images, _, people = celeba.arrays("validation", size=(32, 32))
+    report = json.loads((setting / "all" / "report.json").read_text())
+    expected = np.mean(np.argmax(model.predict(images, verbose=0), axis=1) == people)
+    assert report["figures"]["validation accuracy of the file"] == pytest.approx(expected, abs=1e-5)
 
 
 def test_in_float16_the_loss_is_scaled_around_the_few_bits(setting):
@@ -150,6 +162,7 @@ def test_files_of_others_are_not_taken_for_results(setting):
 def test_int8_by_keras_alone_and_taught(setting, compressed):
     teacher = compressed / "sparse.keras"
     options = ["--int8.by", "native", "--int8.representative", "40", "--teacher", teacher]
+    options += ["--optimization.average", "0.9"]
     done = run(program_command(setting, "quantize.py", "train", "native", "--trained", setting / "trained", *options))
     assert done.returncode == 0, done.stderr
     rows = json.loads((setting / "native" / "compression.json").read_text())
@@ -198,6 +211,7 @@ def test_a_budget_is_kept_and_a_dry_run_writes_nothing(setting):
             "9,000 bytes are too few for vgg11",
         ),
         ("quantize", ["--optimization.average", "0.9"], "averages of weights have no few bits"),
+        ("sparse", ["--int8", "null"], "only the int8 step averages weights"),
         ("quantize", ["--stages", "[{epochs: 1, size: [40, 40]}]"], "takes images of 32x32, and so must the stages"),
         (
             "quantize",
