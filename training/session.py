@@ -73,7 +73,9 @@ def still_batches(recipe: Recipe, celeba: CelebA, targets: str, part: str) -> tf
     """A part's images unchanged, 100 at once, at the size of the last stage."""
     size = recipe.stages[-1].size
     cache = part == "validation" and _cached(recipe, celeba, part, size)
-    return evaluation_batches(celeba, part, size, 100, targets=targets, cache=cache)
+    batches = evaluation_batches(celeba, part, size, 100, targets=targets, cache=cache)
+    # Where images may be skipped a stream does not know its length, of which Keras would warn; by now all are checked.
+    return batches.apply(tf.data.experimental.assert_cardinality(-(-len(celeba.part(part)) // 100)))
 
 
 def stage_batches(recipe: Recipe, celeba: CelebA, targets: str, stage: Stage, epochs: range) -> tf.data.Dataset:
@@ -217,6 +219,7 @@ def naming_broken_images(celeba: CelebA) -> Iterator[None]:
             raise ImageError(f"{named[1]}; --on_error skip leaves such images out") from error
         # A file whole at both ends but damaged within is decoded on the fast path, which knows no names.
         celeba.check_images()
+        _check_for_tensorflow(celeba)
         raise
 
 

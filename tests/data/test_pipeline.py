@@ -86,17 +86,32 @@ def test_skipping_a_truncated_image_keeps_the_others_labels(little, cache):
     assert name in celeba.skipped
 
 
+@CACHES
+def test_skipping_an_image_damaged_within_keeps_the_others_labels(little, cache):
+    celeba = CelebA(little.path, on_error="skip")
+    count, name = len(celeba.part("train")), str(celeba.part("train").files[1])
+    tables = little.jpeg(1).replace(b"\xff\xdb\x00", b"\xff\xdb\xff")  # of a length that can't be; both ends are whole
+    (celeba.source.path / name).write_bytes(tables)
+    images, targets = collected(evaluation_batches(celeba, "train", SIZE, 4, cache=cache))
+    assert len(images) == count - 1
+    same_rows(celeba, "train", images, targets)
+    assert name in celeba.skipped
+
+
 def test_png_grey_and_turned_pictures_are_decoded(little):
     celeba = CelebA(little.path)
     names = [str(name) for name in celeba.part("train").files[:3]]
-    picture = little.image(0)
+    pixels = np.asarray(little.image(0)).copy()
+    pixels[: len(pixels) // 2] = (20, 90, 230)  # so that it shows which side is up
+    picture = Image.fromarray(pixels)
     picture.save(celeba.source.path / names[0], "PNG")
     picture.convert("L").save(celeba.source.path / names[1], "JPEG")
     lying = picture.getexif()
     lying[0x0112] = 6
-    picture.rotate(90, expand=True).save(celeba.source.path / names[2], "JPEG", exif=lying)
+    picture.rotate(90, expand=True).save(celeba.source.path / names[2], "JPEG", exif=lying, quality=95, subsampling=0)
     images, _ = collected(evaluation_batches(celeba, "train", SIZE, 4))
     expected = celeba.arrays("train", SIZE)[0]
+    assert np.abs(images[2].astype(int) - images[0]).mean() < 3  # it was turned upright
     np.testing.assert_allclose(images[:3].astype(int), expected[:3].astype(int), atol=2)
 
 

@@ -55,3 +55,16 @@ def test_it_is_named_in_one_line(setting, program, options):
     # TensorFlow logs where the exception passed through it; the program's own word is the last line.
     said = stopped.stderr.strip().splitlines()[-1]
     assert said.startswith("error: ") and name in said
+
+
+def test_what_tensorflow_alone_refuses_is_named_and_skip_reads_it(setting):
+    name = str(CelebA(setting / "faces").part("train").files[3])
+    path = setting / "faces" / "img_align_celeba" / name
+    data = bytearray(path.read_bytes())
+    data[-10:-8] = b"\xff\xfe"  # a comment where the pixels should go on
+    path.write_bytes(data)
+    stopped = run_here(program_command(setting, "train.py", "recipe", "out", "--check-images"))
+    assert stopped.returncode == 2, stopped.stderr
+    assert f"error: {name}: TensorFlow can't decode it" in stopped.stderr.strip().splitlines()[-1]
+    done = run_here(program_command(setting, "train.py", "recipe", "skipping", "--on_error", "skip"))
+    assert done.returncode == 0, done.stderr

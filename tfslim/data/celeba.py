@@ -229,7 +229,7 @@ class CelebA:
         """Reads and decodes every image beforehand, keeping none, and tells of all that are bad at once.
 
         Args:
-            part: "train", "validation", "test", "held out" where people were, or None for the first three.
+            part: "train", "validation", "test", "held out" where people were, or None for all of them.
             threads: how many decode; None for one a processor.
             progress: whether to draw a progress bar on stderr.
 

@@ -156,9 +156,11 @@ def _fetch_decoded(celeba: CelebA, names: np.ndarray, size: tuple[int, int]):
     def load(index: tf.Tensor) -> tf.Tensor:
         name = files[index]
         data = read(name)
+        if celeba.on_error == "skip":  # TensorFlow's decoder can't go on after a damaged file, nor say its name
+            return tf.numpy_function(from_pillow, [name, data], tf.uint8)
         whole = (tf.strings.substr(data, 0, 2) == b"\xff\xd8") & (tf.strings.substr(data, -2, 2) == b"\xff\xd9")
         # A camera's own header may say that the picture lies on its side, which TensorFlow's decoder ignores.
-        turned = tf.strings.regex_full_match(tf.strings.substr(data, 0, 64), r"(?s).*Exif.*")
+        turned = tf.strings.regex_full_match(tf.strings.substr(data, 0, 64), r"\C*Exif\C*")
         return tf.cond(
             whole & ~turned, lambda: fast(data), lambda: tf.numpy_function(from_pillow, [name, data], tf.uint8)
         )
