@@ -1,5 +1,6 @@
 """Evaluates models: attributes, whose face it is, or whether two faces are of one person."""
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -92,8 +93,10 @@ def main(
     ):
         if given and task != meant_for:
             raise ValueError(f"--{option} is for --task {meant_for}; the task is {task}")
-    if pairs and (template != 1 or part != "auto" or against):
-        raise ValueError("--pairs lists its own pairs of single images: leave out --template, --part and --against")
+    if pairs and (template != 1 or part != "auto" or against or split != "auto"):
+        raise ValueError(
+            "--pairs lists its own pairs of single images: give no --template, --part, --against or --split"
+        )
     if against and part in ("auto", "held out", against):
         raise ValueError(f"--against {against}: give --part another part, whose images are compared with these")
     if fars is not None and not (fars and all(0 <= far <= 1 for far in fars)):
@@ -101,8 +104,9 @@ def main(
 
     if part == "auto" and task != "verification":
         part = "test"
-    parted, why = _split(files, split, seed)
-    where = {"names": names, "files": files, "data": data, "split": parted, "why": why}
+    where = {"names": names, "files": files, "data": data}
+    if task != "verification":  # whose pairs need not be of a part
+        where["split"], where["why"] = _split(files, split, seed)
     how = {"out": out, "batch_size": batch_size, "on_error": on_error}
     if task == "attributes":
         from evaluate_attributes import check_thresholds, evaluate_attributes
@@ -117,7 +121,8 @@ def main(
         from evaluate_verification import evaluate_verification
 
         drawing = {"seed": seed, "pairs_file": pairs, "against": against, "template": template}
-        evaluate_verification(**where, part=part, **drawing, distance=distance, fars=fars, **how)
+        parting = functools.partial(_split, files, split, seed)
+        evaluate_verification(**where, split=parting, part=part, **drawing, distance=distance, fars=fars, **how)
 
 
 def _split(files: list[Path], asked: str, seed: int) -> tuple["Split", str]:

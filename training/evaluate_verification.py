@@ -1,5 +1,6 @@
 """The part of evaluate.py that asks whether two images show the same person."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,14 +21,14 @@ if TYPE_CHECKING:
 
 HELD_OUT = "held out"
 HELD_OUT_PEOPLE = "people held out of training"
+NO_IDENTITIES = "{}: there are no identities in this data (no identity_CelebA.txt)"
 
 
 def evaluate_verification(
     names: list[str],
     files: list[Path],
     data: str,
-    split: "Split",
-    why: str,
+    split: Callable[[], tuple["Split", str]],
     part: str,
     seed: int,
     pairs_file: str | None,
@@ -42,14 +43,14 @@ def evaluate_verification(
     """Prints, writes and draws how well each model tells whether two images show the same person.
 
     Arguments as evaluate.py; `part` auto is the people held out of training where there are any, else the test part;
-    `why` says why the images are parted by `split`.
+    `split` gives how they are parted, and why so, where there are parts.
     """
     from tfslim.data.people import read_people
     from tfslim.embedder import load_embedder
     from tfslim.verification_plots import det_plot, roc_plot
 
     whom = [read_people(file) for file in files]
-    pairs, source, what, of = _pairs(files, whom, data, split, why, part, seed, pairs_file, against, template, on_error)
+    pairs, source, what, of = _pairs(files, whom, data, split, part, seed, pairs_file, against, template, on_error)
     embedders = [load_embedder(file, batch_size) for file in files]
     side = "single images" if template == 1 else f"templates of {template} images"
     folder_name = "-".join(["verification", *what.split(), *(["templates-of", str(template)] if template > 1 else [])])
@@ -83,8 +84,7 @@ def _pairs(
     files: list[Path],
     whom: list["People | None"],
     data: str,
-    split: "Split",
-    why: str,
+    split: Callable[[], tuple["Split", str]],
     part: str,
     seed: int,
     pairs_file: str | None,
@@ -113,16 +113,19 @@ def _pairs(
         celeba = CelebA(folder, split="7:2:1", on_error=on_error)
         records = held_out_records(celeba, _held_out_numbers(files, whom))
         return pairs(records, template=template, seed=seed), celeba.source, HELD_OUT_PEOPLE, ""
-    celeba = CelebA(folder, split=split.kind, seed=split.seed, on_error=on_error)
+    parted, why = split()
+    celeba = CelebA(folder, split=parted.kind, seed=parted.seed, on_error=on_error)
     parts = [each for each in (part, against) if each]
     sides = [celeba.part(each) for each in parts]
+    if sides[0].identities is None:
+        raise ValueError(NO_IDENTITIES.format(celeba.folder))
     there = set().union(*(side.identities.tolist() for side in sides))
     trained_on = set().union(*(people.identities for people in whom if people)) & there
     if trained_on:
         print(f"note: {len(trained_on)} of these people were trained on, so these figures flatter the models")
-    print(f"{split}: {why}")
+    print(f"{parted}: {why}")
     what = " against ".join(f"{each} part" for each in parts)
-    return pairs(*sides, template=template, seed=seed), celeba.source, what, f" ({split})"
+    return pairs(*sides, template=template, seed=seed), celeba.source, what, f" ({parted})"
 
 
 def _listed_pairs(folder: Path, pairs_file: str, on_error: str) -> "Pairs":
@@ -154,7 +157,7 @@ def held_out_records(celeba, numbers: tuple[int, ...]) -> "Records":
 
     parts = [celeba.part(part) for part in ("train", "validation", "test")]
     if parts[0].identities is None:
-        raise ValueError(f"{celeba.folder}: there are no identities in this data (no identity_CelebA.txt)")
+        raise ValueError(NO_IDENTITIES.format(celeba.folder))
     files, identities, codes = (
         np.concatenate([getattr(records, column) for records in parts]) for column in ("files", "identities", "parts")
     )

@@ -257,7 +257,8 @@ def test_a_face_that_cannot_be_decoded_stops_it_or_is_left_out(run, people_faces
         ({"distance": "chi_squared"}, "--distance is for --task verification"),
         ({"part": "held out"}, "--part 'held out' is for --task verification"),
         ({"task": "verification", "thresholds": "zero"}, "the task is verification"),
-        ({"task": "verification", "pairs": "pairs.txt", "template": 5}, "leave out --template, --part"),
+        ({"task": "verification", "pairs": "pairs.txt", "template": 5}, "give no --template, --part"),
+        ({"task": "verification", "pairs": "pairs.txt", "split": "random"}, "--against or --split"),
         ({"against": "test"}, "--against is for --task verification; the task is identity"),
         ({"fars": [0.1]}, "--fars is for --task verification"),
         ({"task": "verification", "against": "test"}, "--against test: give --part another part"),
@@ -315,8 +316,20 @@ def test_models_and_data_that_do_not_belong_together_are_said(run, people_faces,
     (without / "identity_CelebA.txt").unlink()
     with pytest.raises(ValueError, match="there are no identities in this data"):
         evaluate.main([str(run)], str(without))
-    with pytest.raises(ValueError, match="there are no identities in this data"):
-        evaluate.main([str(run)], str(without), task="verification")
+    for part in ("auto", "test"):
+        with pytest.raises(ValueError, match="there are no identities in this data"):
+            evaluate.main([str(run)], str(without), task="verification", part=part)
+
+
+def test_the_splits_of_training_matter_only_where_a_part_is_asked_for(run, people_faces, tmp_path):
+    other = shutil.copytree(run, tmp_path / "other")
+    write_people(other, People(KNOWN, HELD_OUT, CROP, "random", 5))
+    both, out = [str(run), str(other)], tmp_path / "out"
+    evaluate.main(both, str(people_faces), task="verification", out=str(out))
+    one, two = (load(out / f"{name}.json") for name in ("tiny", "other"))
+    assert one["pairs"] == "people held out of training" and one["eer"] == two["eer"]
+    with pytest.raises(ValueError, match="were trained on other splits: evaluate them apart"):
+        evaluate.main(both, str(people_faces), task="verification", part="test")
 
 
 def test_models_that_were_trained_without_people_json_see_whole_images(run, people_faces, capsys):
