@@ -99,6 +99,14 @@ class Optimization:
                 raise ValueError(f"{name}={getattr(self, name)} must be 0 or more and below 1")
 
 
+# Options of a distillation that say something only where another is not 0.
+_COUNT_WITH = {
+    "answers": ("temperature",),
+    "features": ("distance", "student_layer", "teacher_layer"),
+    "views": ("kept_dtype",),
+}
+
+
 @dataclass(frozen=True)
 class Distillation:
     """What the student copies from its teacher, and how much that counts beside the labels.
@@ -132,6 +140,10 @@ class Distillation:
             raise ValueError(f"distillation: weights and views must be 0 or more, the temperature above 0: {self}")
         if not self.answers and not self.features:
             raise ValueError("distillation: answers and features are both 0, so there is nothing to copy")
+        for weight, options in _COUNT_WITH.items():
+            given = [name for name in options if getattr(self, name) != getattr(Distillation, name)]
+            if given and not getattr(self, weight):
+                raise ValueError(f"distillation.{given[0]}: is of no effect while distillation.{weight} is 0")
 
 
 @dataclass(frozen=True)

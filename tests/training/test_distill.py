@@ -133,6 +133,8 @@ def test_a_teacher_of_probabilities_is_refused_whether_its_outputs_are_kept_or_n
         (["--distillation.answers", "0", "--distillation.features", "0"], "nothing to copy"),
         (["--distillation.teacher_layer", "embeding"], "embedding"),
         (["--distillation.temperature", "0"], "temperature"),
+        (["--distillation.features", "0", "--distillation.distance", "cosine"], "distance: is of no effect while"),
+        (["--distillation.views", "0", "--distillation.kept_dtype", "float32"], "kept_dtype: is of no effect while"),
         (["--hold_out", "1"], "not the 3 of"),
         (["--distillation.views", "0", "--teacher_outputs", "kept"], "distillation.views keeps none"),
     ],
