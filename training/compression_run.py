@@ -18,6 +18,7 @@ import tfmot_training
 from compression_recipe import Clustering, Int8, Sparsity
 from compression_table import kernel_names
 from recipe import Distillation, Recipe, as_plain
+from results import read_json
 from run_folder import check_same
 from same_data import written_with_data
 from still_images import still_images
@@ -111,7 +112,9 @@ class CompressionRun:
         layers = {report.step: report.done for report in self.reports}
         sparse = [kernel_names(layer, self.sparsity.depthwise) for layer in layers.get("sparsify", [])]
         few = [kernel_names(layer, self.clustering.depthwise) for layer in layers.get("cluster", [])]
-        compression_table.write(self.recipe, there, self.model, sparse, few, folder)
+        chosen = folder / "int8" / tfmot_training.CHOSEN
+        epochs = {"trained int8": read_json(chosen, dict)["epoch"]} if chosen.is_file() else {}
+        compression_table.write(self.recipe, there, self.model, sparse, few, epochs, folder)
 
     @functools.cached_property
     def reports(self) -> list[Report]:

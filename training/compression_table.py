@@ -23,6 +23,7 @@ def write(
     model: keras.Model,
     sparse: list[list[str]],
     clustered: list[list[str]],
+    epochs: dict[str, int],
     folder: Path,
 ) -> None:
     """Prints the table and writes it as JSON (with every kernel) and CSV, and as a picture.
@@ -33,6 +34,7 @@ def write(
         model: the original.
         sparse: for each layer that was to get zeros, what its kernels may be called.
         clustered: likewise for those that were to get few values.
+        epochs: label -> the epoch that was the best, for those that one was chosen for; 0 is the start.
         folder: where to write.
     """
     judge = judge_of(recipe)
@@ -50,6 +52,8 @@ def write(
                 contents["least zeros"] = least_zeros(found, sparse, originals)
             if clustered:
                 contents["most values"] = most_values(found, clustered, originals)
+            if epochs:
+                contents["epoch"] = epochs.get(label)
             lines.append({"model": label, **sizes, **contents, **judge(path)})
             kernels[label] = [dataclasses.asdict(kernel) for kernel in found]
             move(number, len(models))
@@ -103,15 +107,19 @@ def _print(lines: list[dict]) -> None:
     """What fits on a screen; the files have all."""
     title = f"compression; shares in %, always the commonest: {percent(lines[0]['majority'])}"
     shown = rich.table.Table("model", title=title)
-    contents = [name for name in ("least zeros", "most values") if name in lines[0]]
+    contents = [name for name in ("least zeros", "most values", "epoch") if name in lines[0]]
     shares = [name for name in lines[0] if name.startswith(("accuracy", "balanced"))]
     for head in ("kB", "gzipped kB", *contents, *shares):
         shown.add_column(head, justify="right")
     for line in lines:
         sizes = (f"{line['bytes'] / 1e3:,.1f}", f"{line['gzipped bytes'] / 1e3:,.1f}")
-        inside = (percent(line[name]) if name == "least zeros" else str(line[name] or "-") for name in contents)
+        inside = (percent(line[name]) if name == "least zeros" else _number(line[name]) for name in contents)
         shown.add_row(line["model"], *sizes, *inside, *(percent(line[name]) for name in shares))
     print_table(shown)
+
+
+def _number(value: int | None) -> str:
+    return "-" if value is None else str(value)
 
 
 def _draw(lines: list[dict], path: Path) -> None:

@@ -115,6 +115,8 @@ def shown(name: str, figure: dict | None) -> str:
     """A figure that `merge` made, as a table has it."""
     if figure is None:
         return "-"
+    if name == "epoch":
+        return ", ".join(f"{epoch}" for epoch in figure["runs"])
     if not name.startswith(SHARES):
         return f"{figure['mean']:,.0f}"
     spread = "" if figure["deviation"] is None else f" ± {100 * figure['deviation']:.2f}"

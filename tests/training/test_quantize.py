@@ -126,6 +126,8 @@ def test_the_int8_file_keeps_zeros_and_clusters(compressed):
     kernels = {kernel["name"]: kernel for kernel in rows["clustered"]["kernels"]}
     assert kernels["logits"]["zeros"] == 0 and kernels["logits"]["values"] <= 16
     assert kernels.keys() == {kernel["name"] for kernel in rows["trained int8"]["kernels"]}
+    best = json.loads((compressed / "int8" / "best.json").read_text())["epoch"]
+    assert (rows["clustered"]["epoch"], rows["trained int8"]["epoch"]) == (None, best)
     file = compressed / "model-int8.tflite"
     assert rows["trained int8"]["bytes"] == file.stat().st_size
     assert rows["trained int8"]["gzipped bytes"] < 0.6 * rows["post-training int8"]["gzipped bytes"]

@@ -4,6 +4,7 @@ import json
 import sys
 
 import pytest
+import spread
 
 from tests.training.programs import TRAINING, run_here
 
@@ -59,6 +60,11 @@ def test_figures_of_some_rows_only(tmp_path):
     (tmp_path / "quantization.json").write_text(json.dumps(rows))
     done = run(tmp_path)
     assert done.stdout.splitlines()[2:4] == ["| original | 100.00 | - |", "| few bits | 25.00 | 1,234 |"]
+
+
+def test_the_epochs_that_were_chosen_are_listed():
+    merged = spread.merge([{"model": "trained int8", "epoch": epoch} for epoch in (2, 0, 4)])
+    assert spread.shown("epoch", merged["epoch"]) == "2, 0, 4"
 
 
 def test_one_run_has_no_spread(runs):
