@@ -303,6 +303,18 @@ def test_what_cannot_be_expressed_is_refused_by_name(case):
         to_tf_keras(keras.Model(x, build(x)))
 
 
+def test_a_regulariser_of_somebodys_own_is_refused_on_the_way_back_too():
+    @tf_keras().utils.register_keras_serializable("tests")
+    class Own(tf_keras().regularizers.Regularizer):
+        def get_config(self):
+            return {}
+
+    inputs = tf_keras().Input((4,))
+    model = tf_keras().Model(inputs, tf_keras().layers.Dense(3, kernel_regularizer=Own(), name="mine")(inputs))
+    with pytest.raises(UnsupportedLayer, match="'mine'.*its kernel_regularizer is a function of somebody's own"):
+        from_tf_keras(model)
+
+
 def test_models_without_a_graph_are_refused():
     class Subclassed(keras.Model):
         def call(self, x):

@@ -1,6 +1,7 @@
 """What sparsity and clustering leave in kernels: zeros and different values, in a model and in a .tflite file."""
 
 import dataclasses
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -79,7 +80,7 @@ def file_kernels(path: str | Path, layers: Sequence[str] = ()) -> list[KernelCon
 
     Args:
         path: the file.
-        layers: names of the layers that have kernels, by which these are called.
+        layers: names of the layers that have kernels, by which these are called, in the model's order.
 
     Raises:
         ModelFileError: the file is damaged.
@@ -116,10 +117,31 @@ def _content(name: str, filters: np.ndarray) -> KernelContent:
 
 
 def _scopes(tensors: list[str], layers: Sequence[str]) -> dict[str, str]:
-    """What stands for each layer in the tensors' names: its own, or where Keras was traced twice the name with "_1"."""
+    """What stands for each layer in the tensors' names: its own, or what that became where Keras opened it again."""
     parts = {part for tensor in tensors for part in tensor.replace(";", "/").split("/")}
-    choices = [{f"{layer}{ending}": layer for layer in layers} for ending in ("", "_1", "_2")]
-    return max(choices, key=lambda scopes: len(scopes.keys() & parts))
+    return max((_opened(layers, times) for times in (1, 2, 3)), key=lambda scopes: len(scopes.keys() & parts))
+
+
+def _opened(layers: Sequence[str], times: int) -> dict[str, str]:
+    """Each layer's last scope, where each is opened so many times: TensorFlow adds the next number that is free.
+
+    Example:
+        >>> _opened(["conv2d", "conv2d_1"], 2)
+        {'conv2d_1': 'conv2d', 'conv2d_1_2': 'conv2d_1'}
+    """
+    taken = Counter()
+
+    def opened(name: str) -> str:
+        number = taken[name]
+        taken[name] += 1
+        if not number:
+            return name
+        while f"{name}_{number}" in taken:
+            number += 1
+        taken[f"{name}_{number}"] = 1
+        return f"{name}_{number}"
+
+    return {[opened(layer) for _ in range(times)][-1]: layer for layer in layers}
 
 
 def _layer_name(tensors: list[str], scopes: dict[str, str]) -> str | None:

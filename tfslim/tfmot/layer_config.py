@@ -120,7 +120,8 @@ def _translated(layer: Any, source: type, target: type, renamed: dict[str, str])
         new_key = renamed.get(key, key)
         if key == "dtype" or key.endswith("_initializer") or key in _WITHOUT_MEANING:
             continue
-        if isinstance(value, dict) and "layer" in value.get("module", "") or key in ("layer", "cell", "backward_layer"):
+        wrapped = isinstance(value, dict) and "layer" in (value.get("module") or "")
+        if wrapped or key in ("layer", "cell", "backward_layer"):
             raise UnsupportedLayer(layer.name, source.__name__, _WRAPPERS)
         if new_key in accepted:
             translated[new_key] = _unwrapped(key, value, layer, source)
