@@ -7,6 +7,7 @@ import pytest
 import tfslim
 import tfslim.tfmot
 from tests.tfmot.conftest import accuracy, compiled
+from tfslim.tfmot.legacy import tf_keras
 
 KERNELS = {"stem", "left", "deep", "right", "excite", "mix", "last", "logits"}
 FEEDING_CONCATENATE = {"left", "right"}
@@ -76,6 +77,26 @@ def test_int8_keeps_zeros_and_clusters_in_the_file(clustered, patterns, tmp_path
     answers = tfslim.litert.predict(path, patterns["test"][0])
     assert (answers.argmax(-1) == simulated.argmax(-1)).mean() > 0.97
     assert found.figures["gzipped"] < 0.5 * found.figures["bytes"]
+
+
+def test_int8_keeps_zeros_and_many_clusters_of_a_convolution_along_one_axis(tmp_path):
+    rng = np.random.default_rng(0)
+    inputs = keras.Input((12, 8))
+    x = keras.layers.Flatten()(keras.layers.Conv1D(32, 3, name="line")(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(2, name="logits")(x))
+    line, logits = model.get_layer("line"), model.get_layer("logits")
+    kernel = rng.choice(np.linspace(-1, 1, 100), (3, 8, 32)).astype("float32") * (rng.random((3, 8, 32)) < 0.3)
+    line.set_weights([kernel, np.zeros(32, "float32")])
+    images, targets = rng.normal(size=(64, 12, 8)).astype("float32"), rng.normal(size=(64, 2)).astype("float32")
+    training, report = tfslim.tfmot.quantize_aware(model, images, keep=("zeros", "clusters"))
+    values = len(np.unique(kernel))
+    assert report.done == [f"line: keeps zeros and {values} values"] and 64 < values <= 100
+    training.compile(tf_keras().optimizers.Adam(1e-2), "mse")
+    training.fit(images, targets, epochs=2, verbose=0)
+    tfslim.tfmot.convert(training, tmp_path / "line.tflite")
+    found = by_name(tfslim.tfmot.file_kernels(tmp_path / "line.tflite", ["line", "logits"]))
+    assert found["line"].zeros >= (kernel == 0).mean() and found["line"].values <= values
+    assert found["logits"].size == logits.kernel.shape[0] * 2
 
 
 def test_zeros_alone_are_kept_while_the_others_move(sparse, patterns):

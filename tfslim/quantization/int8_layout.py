@@ -244,7 +244,8 @@ class _Arranger:
         return deep, point
 
     def _with_own_activation(self, layer: keras.layers.Layer, args: tuple, kwargs: dict):
-        fused = isinstance(layer, (*FOLDING, *DEPTHWISE, keras.layers.Conv2DTranspose, keras.layers.Dense))
+        others = (keras.layers.Conv1D, keras.layers.Conv2DTranspose, keras.layers.Dense)
+        fused = isinstance(layer, (*FOLDING, *DEPTHWISE, *others))
         if not fused or layer.activation in FUSED or not is_as_stock(layer):
             return self._copy(layer)(*args, **kwargs)
         return self._activated(

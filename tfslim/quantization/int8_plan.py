@@ -12,24 +12,25 @@ from tfslim.pruning.tracing import channel_axis, tensors_of
 from tfslim.quantization.int8_layout import FOLDING, INPUT_SUFFIX, activation_name, normalises_last_axis
 
 # What of a kernel has a scale: each index of its last axis, each pair of its last two axes, or all of it. The converter
-# takes a scale a filter for transposed convolutions not at all, and for dense layers old interpreters don't.
+# takes a scale a filter for transposed and 1D convolutions not at all, and for dense layers old interpreters don't.
 Scaling = Literal["filters", "depthwise", "tensor"]
 
 # fmt: off
 _KERNELS = {
     "Conv2D": ("kernel", "filters"), "DepthwiseConv2D": ("kernel", "depthwise"),
-    "Conv2DTranspose": ("kernel", "tensor"), "Dense": ("kernel", "tensor"),
+    "Conv2DTranspose": ("kernel", "tensor"), "Dense": ("kernel", "tensor"), "Conv1D": ("kernel", "tensor"),
 }
 # Their outputs have values of their own.
 _COMPUTING = frozenset({
     "Add", "Subtract", "Multiply", "Maximum", "Minimum", "ReLU", "LeakyReLU", "PReLU", "Concatenate", "Rescaling",
-    "BatchNormalization", "GlobalAveragePooling2D",
+    "BatchNormalization", "GlobalAveragePooling1D", "GlobalAveragePooling2D", "Dot",
 })
 # They hand on values that they are given.
 _PASSING = frozenset({
-    "MaxPooling2D", "AveragePooling2D", "GlobalMaxPooling2D", "Flatten", "Reshape", "Permute", "Cropping2D",
-    "ZeroPadding2D", "UpSampling2D", "Dropout", "SpatialDropout2D", "GaussianDropout", "GaussianNoise", "AlphaDropout",
-    "ActivityRegularization", "Identity", "Resizing",
+    "MaxPooling1D", "MaxPooling2D", "AveragePooling1D", "AveragePooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D",
+    "Flatten", "Reshape", "Permute", "Cropping1D", "Cropping2D", "ZeroPadding1D", "ZeroPadding2D", "UpSampling1D",
+    "UpSampling2D", "Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianDropout", "GaussianNoise",
+    "AlphaDropout", "ActivityRegularization", "Identity", "Resizing",
 })
 # TFLite knows the range of what they give.
 _FIXED = frozenset({"Softmax", "UnitNormalization"})
@@ -41,7 +42,7 @@ _REASONS = {
     "LayerNormalization": "TFLite computes it in several steps, some of them in float",
     "GroupNormalization": "TFLite computes it in several steps, some of them in float",
     "ELU": "the converter leaves it in float",
-    "Conv1D": "TF-MOT's kernels have two or four axes", "Conv3D": "TFLite has no int8 kernel for it",
+    "Conv3D": "TFLite has no int8 kernel for it",
     "Embedding": "its inputs are whole numbers", "MultiHeadAttention": "TFLite computes it in many steps",
 }
 # fmt: on
@@ -68,7 +69,8 @@ def int8_plan(model: keras.Model) -> tuple[dict[str, Quantised], dict[str, str]]
     """Says for every layer of a model laid out by `int8_layout` what is quantised.
 
     An output has no range where the converter fuses the next layer into this one, or where a concatenation alone reads
-    it, whose range it then shares.
+    it, whose range it then shares. A permutation has one where a PReLU reads it: the converter would move it in between
+    the PReLU's steps and leave these in float.
 
     Returns:
         Layer's name -> what of it is quantised, and layer's name -> why it stays in float.
@@ -93,7 +95,9 @@ def int8_plan(model: keras.Model) -> tuple[dict[str, Quantised], dict[str, str]]
             skipped[layer.name] = reason
         next_calls = [] if id(call.outputs[0]) in answers else readers[id(call.outputs[0])]
         output = any("float" in tensor.dtype for tensor in call.outputs) and (
-            bool(reason) or (_role(layer) == "computing" and not _ranged_later(call, next_calls))
+            bool(reason)
+            or (_role(layer) == "computing" and not _ranged_later(call, next_calls))
+            or (_kind(layer) == "Permute" and any(_kind(each.operation) == "PReLU" for each in next_calls))
         )
         weight, scaling = (None, None) if reason else _KERNELS.get(_kind(layer), (None, None))
         known = plan.get(layer.name, Quantised())
@@ -131,6 +135,8 @@ def _reason_to_skip(call: Call) -> str | None:
         return "TFLite normalises along the last axis alone"
     if kind == "ReLU" and not _is_int8_relu(layer):
         return "the converter leaves a ReLU in float that has a threshold, an end that is not 6, or an end and a slope"
+    if kind == "Dot" and (layer.normalize or any(len(tensor.shape) != 2 for tensor in tensors_of(call))):
+        return "int8 rules are known for products of vectors alone, as they are"
     if kind == "UnitNormalization" and layer.axis not in (-1, (-1,), [-1], rank - 1):
         return "TFLite normalises along the last axis alone"
     if _role(layer) != "unknown":

@@ -9,11 +9,13 @@ from tfslim.quantization.fake_quantize import FakeQuantize, QuantizedKernel
 from tfslim.quantization.int8_layout import int8_layout
 from tfslim.quantization.int8_plan import int8_plan
 from tfslim.quantization.int8_report import int8_report
+from tfslim.quantization.int8_unit_norm import Int8UnitNormalization
 from tfslim.quantization.ranges import measure_ranges
 from tfslim.rebuilding import Copies, model_like, new_inputs, rebuild
 from tfslim.report import Report
 
 RANGE_SUFFIX = "_int8"
+_IN_PLACE_OF = {keras.layers.UnitNormalization: Int8UnitNormalization}
 
 
 def quantize_aware(model: keras.Model, representative: Iterable | None = None) -> tuple[keras.Model, Report]:
@@ -63,7 +65,7 @@ def quantize_aware(model: keras.Model, representative: Iterable | None = None) -
     def place(call: Call, args: tuple, kwargs: dict):
         name, part = call.operation.name, plan[call.operation.name]
         if part.weight is None:
-            result = copies.of(call.operation)(*args, **kwargs)
+            result = copies.of(call.operation, _IN_PLACE_OF.get(type(call.operation)))(*args, **kwargs)
         else:
             layer = wrapped.get(name) or QuantizedKernel(
                 copies.of(call.operation),

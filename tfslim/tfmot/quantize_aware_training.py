@@ -17,7 +17,7 @@ from tfslim.tfmot.legacy import tf_keras
 from tfslim.tfmot.weight_quantizers import Int8Config, Int8Wrapper, cluster_members, filters_of
 
 Kept = Literal["zeros", "clusters"]
-_MOST_CLUSTERS = 64  # values a filter that still count as clustered
+_MOST_CLUSTERS = 255  # values a filter that int8 can tell apart
 
 
 def quantize_aware(
