@@ -118,6 +118,7 @@ def _print(lines: list[dict], images: int, majority: float) -> None:
     print_table(shown)
     print("± standard deviation (number of seeds), where there are several")
     print("change: points against the first row, over the seeds that both have")
+    print("paper: on its own validation images")
 
 
 def _accuracy(line: dict, name: str) -> str:
