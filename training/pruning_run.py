@@ -157,10 +157,11 @@ class PruningRun:
         checkpoint.set_model(training.fitted)
         pruning.install(training.fitted)  # its variables are part of the state
         made = checkpoint.restore() if (path / UNDERWAY).is_file() else 0
+        epochs = -(-cut.drops * pruning.every // training.steps)
         begin = sum(each.drops for each in self.cuts[: cut.number - 1]) * pruning.every // training.steps
-        epochs = range(begin, begin - (-cut.drops * pruning.every // training.steps))
+        batches = training.batches(self.recipe.stages[0], range(begin, begin + epochs))
         training.fitted.fit(
-            training.batches(self.recipe.stages[0], epochs).skip(made * pruning.every),
+            batches.skip(made * pruning.every),
             steps_per_epoch=pruning.every,
             initial_epoch=made,
             epochs=cut.drops,

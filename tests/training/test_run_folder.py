@@ -90,6 +90,7 @@ def test_a_damaged_recipe_is_named(begun, content):
     [
         "state.npz",
         "int8/state.npz",
+        "cut-05/state.npz",
         "cut-05/optimizer.npz",
         "model.keras",
         "report.json",
