@@ -17,7 +17,7 @@ def int8_report(
         model: the model that was given.
         kernels: how many layers' kernels are rounded.
         outputs: how many layers' outputs are.
-        skipped: layer's name -> why it stays in float.
+        skipped: layer's name -> why it trains in float.
         done: what else was done, a line each.
 
     Example:
@@ -32,6 +32,7 @@ def int8_report(
         "quantize_aware",
         before=before,
         done=list(done),
-        skipped={name: f"stays in float32: {reason}" for name, reason in skipped.items()},
+        # The converter may have an int8 operator for what no rule is known of; its own report says what is in the file.
+        skipped={name: f"trains in float32: {reason}" for name, reason in skipped.items()},
         figures={"quantised kernels": kernels, "quantised outputs": outputs, "layers in float32": len(skipped)},
     )
