@@ -1,14 +1,10 @@
 """Evaluates models: attributes, whose face it is, or whether two faces are of one person."""
 
-import functools
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import program
 from results import display_names
-
-if TYPE_CHECKING:
-    from trained_split import Split
 
 DESCRIPTION = """\
 Evaluates models. Prints tables and writes them as JSON and CSV, with charts; several models are compared.
@@ -106,7 +102,9 @@ def main(
         part = "test"
     where = {"names": names, "files": files, "data": data}
     if task != "verification":  # whose pairs need not be of a part
-        where["split"], where["why"] = _split(files, split, seed)
+        from trained_split import split_asked_for
+
+        where["split"], where["why"] = split_asked_for(split, seed, files)
     how = {"out": out, "batch_size": batch_size, "on_error": on_error}
     if task == "attributes":
         from evaluate_attributes import check_thresholds, evaluate_attributes
@@ -120,28 +118,9 @@ def main(
     else:
         from evaluate_verification import evaluate_verification
 
-        drawing = {"seed": seed, "pairs_file": pairs, "against": against, "template": template}
-        parting = functools.partial(_split, files, split, seed)
-        evaluate_verification(**where, split=parting, part=part, **drawing, distance=distance, fars=fars, **how)
-
-
-def _split(files: list[Path], asked: str, seed: int) -> tuple["Split", str]:
-    """How to part the images, and why so: left open, as when the models were trained."""
-    from trained_split import split_of, trained_split
-
-    if asked != "auto":
-        return split_of(asked, seed), "as asked for"
-    try:
-        found = {file: trained_split(file) for file in files}
-    except ValueError as error:
-        raise ValueError(f"{error}; mend it, or say --split") from error
-    known = {file: split for file, split in found.items() if split}
-    if len(set(known.values())) > 1:
-        raise ValueError(f"{' and '.join(map(str, known))} were trained on other splits: evaluate them apart")
-    untold = ", ".join(str(file) for file in found if file not in known)
-    reasons = [f"as in the training of {', '.join(map(str, known))}"] if known else []
-    reasons += [f"no people.json or recipe.yaml tells of the training of {untold}"] if untold else []
-    return next(iter(known.values()), split_of("official", seed)), "; ".join(reasons)
+        drawing = {"split": split, "part": part, "seed": seed, "pairs_file": pairs, "against": against}
+        judging = {"template": template, "distance": distance, "fars": fars}
+        evaluate_verification(**where, **drawing, **judging, **how)
 
 
 def _kind(files: list[Path]) -> str:

@@ -1,6 +1,5 @@
 """The part of evaluate.py that asks whether two images show the same person."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +8,6 @@ from results import percent, print_skipped, result_folders, write_json, write_ro
 
 if TYPE_CHECKING:
     import numpy as np
-    from trained_split import Split
 
     from tfslim.data.people import People
     from tfslim.data.records import Records
@@ -28,7 +26,7 @@ def evaluate_verification(
     names: list[str],
     files: list[Path],
     data: str,
-    split: Callable[[], tuple["Split", str]],
+    split: str,
     part: str,
     seed: int,
     pairs_file: str | None,
@@ -42,8 +40,7 @@ def evaluate_verification(
 ) -> None:
     """Prints, writes and draws how well each model tells whether two images show the same person.
 
-    Arguments as evaluate.py; `part` auto is the people held out of training where there are any, else the test part;
-    `split` gives how they are parted, and why so, where there are parts.
+    Arguments as evaluate.py; `part` auto is the people held out of training where there are any, else the test part.
     """
     from tfslim.data.people import read_people
     from tfslim.embedder import load_embedder
@@ -84,7 +81,7 @@ def _pairs(
     files: list[Path],
     whom: list["People | None"],
     data: str,
-    split: Callable[[], tuple["Split", str]],
+    split: str,
     part: str,
     seed: int,
     pairs_file: str | None,
@@ -93,6 +90,8 @@ def _pairs(
     on_error: str,
 ) -> tuple["Pairs", "ImageFolder | ImageArchive", str, str]:
     """The pairs, where their images lie, what to call them, and of which split they are, if of any."""
+    from trained_split import split_asked_for
+
     from tfslim.data.celeba import CelebA
     from tfslim.data.listing import find_label_file
     from tfslim.data.people_folders import PeopleFolder, people_folder
@@ -102,8 +101,10 @@ def _pairs(
     if pairs_file:
         return _listed_pairs(folder, pairs_file, on_error), PeopleFolder(folder), Path(pairs_file).stem, ""
     if folder.is_dir() and not any(find_label_file(folder, stem) for stem in ("identity_CelebA", "list_attr_celeba")):
-        if part != "auto":  # as it must be where there is an --against
-            raise ValueError(f"--part {part}: {folder} is a folder of people without label files, so it has no parts")
+        for option, given in (("part", part), ("split", split)):
+            if given != "auto":  # as --part must be where there is an --against
+                why = f"{folder} is a folder of people without label files, so it has no parts"
+                raise ValueError(f"--{option} {given}: {why}")
         drawn = pairs(people_folder(folder), template=template, seed=seed)
         return drawn, PeopleFolder(folder), folder.resolve().name, ""
     if part == "auto":
@@ -113,7 +114,7 @@ def _pairs(
         celeba = CelebA(folder, split="7:2:1", on_error=on_error)
         records = held_out_records(celeba, _held_out_numbers(files, whom))
         return pairs(records, template=template, seed=seed), celeba.source, HELD_OUT_PEOPLE, ""
-    parted, why = split()
+    parted, why = split_asked_for(split, seed, files)
     celeba = CelebA(folder, split=parted.kind, seed=parted.seed, on_error=on_error)
     parts = [each for each in (part, against) if each]
     sides = [celeba.part(each) for each in parts]

@@ -49,3 +49,33 @@ def trained_split(file: Path) -> Split | None:
         expected = f"one of {', '.join(SPLITS)}, and a whole number"
         raise ValueError(f"{path}: split {kind!r} and split_seed {seed!r}; expected {expected}")
     return split_of(kind, seed)
+
+
+def split_asked_for(asked: str, seed: int, files: list[Path]) -> tuple[Split, str]:
+    """How to part the images, and why so: left open, as when the models were trained.
+
+    Args:
+        asked: a kind of split, or "auto".
+        seed: of a random split that is asked for.
+        files: the models' files.
+
+    Raises:
+        ValueError: the models were trained on different splits, or a file that should tell is damaged.
+
+    Example:
+        >>> split_asked_for("random", 5, [])
+        (Split(kind='random', seed=5), 'as asked for')
+    """
+    if asked != "auto":
+        return split_of(asked, seed), "as asked for"
+    try:
+        found = {file: trained_split(file) for file in files}
+    except ValueError as error:
+        raise ValueError(f"{error}; mend it, or say --split") from error
+    known = {file: split for file, split in found.items() if split}
+    if len(set(known.values())) > 1:
+        raise ValueError(f"{' and '.join(map(str, known))} were trained on other splits: evaluate them apart")
+    untold = ", ".join(str(file) for file in found if file not in known)
+    reasons = [f"as in the training of {', '.join(map(str, known))}"] if known else []
+    reasons += [f"no people.json or recipe.yaml tells of the training of {untold}"] if untold else []
+    return next(iter(known.values()), split_of("official", seed)), "; ".join(reasons)

@@ -305,6 +305,8 @@ def test_models_and_data_that_do_not_belong_together_are_said(run, people_faces,
         evaluate.main([str(other)], faces)
     with pytest.raises(ValueError, match="--part test: .*lfw is a folder of people without label files"):
         evaluate.main([str(other)], str(lfw), task="verification", part="test")
+    with pytest.raises(ValueError, match="--split random: .*lfw is a folder of people without label files"):
+        evaluate.main([str(other)], str(lfw), task="verification", split="random")
     (lfw / "Bo" / "Bo_0003.jpg").unlink()
     with pytest.raises(ValueError, match="1 images of .*pairs.txt are not there, such as Bo/Bo_0003.jpg"):
         evaluate.main([str(other)], str(lfw), task="verification", pairs=str(lfw.parent / "pairs.txt"))
