@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+import tfslim
 from tests.layer_checks import randomize
 from tests.pruning.branching_model import branching_model
 from tfslim.pruning import channel_graph, shrink, silence
@@ -85,6 +86,43 @@ def test_what_makes_something_of_a_zero_is_read(middle, roles, dead):
     silence(graph, graph.filters["conv"][[1, 3]], roles)
     smaller, _ = shrink(model)
     assert smaller.get_layer("conv").filters == 5 - dead
+    same_outputs(model, smaller)
+
+
+@pytest.mark.parametrize(
+    ("activation", "settings", "roles", "left"),
+    [
+        ("relu", {}, MAKING, 3),
+        ("relu", {"scale": False}, (*MAKING, "inputs"), 3),
+        ("relu", {"scale": False}, ("filters", "scale", "inputs"), 5),  # the mean that is taken off counts
+    ],
+)
+def test_what_counts_in_a_length_is_not_dead_though_nothing_reads_it(activation, settings, roles, left):
+    model = chain(activation, keras.layers.UnitNormalization(), **settings)
+    graph = channel_graph(model)
+    silence(graph, graph.filters["conv"][[1, 3]], roles)
+    smaller, _ = shrink(model)
+    assert smaller.get_layer("conv").filters == left
+    same_outputs(model, smaller)
+
+
+@pytest.mark.parametrize("middle", [keras.layers.UnitNormalization(), tfslim.layers.L2Normalization()])
+def test_channels_that_count_in_a_length_stay_where_a_dead_one_is_not_zero(middle):
+    graph = channel_graph(chain("sigmoid", middle))
+    assert "takes a length over these channels" in graph.frozen["conv"]
+    assert "reader" not in graph.frozen  # whose channels come after
+
+
+def test_a_gate_does_not_give_length_to_a_channel_of_zeros():
+    def gated(x):
+        gate = keras.layers.Conv2D(5, 1, activation="sigmoid")(x)
+        return keras.layers.UnitNormalization()(keras.layers.Multiply()([x, gate]))
+
+    model = chain("relu", gated)
+    graph = channel_graph(model)
+    silence(graph, graph.filters["conv"][[1, 3]])
+    smaller, _ = shrink(model)
+    assert smaller.get_layer("conv").filters == 3
     same_outputs(model, smaller)
 
 

@@ -13,6 +13,7 @@ from tfslim.flattening import flatten
 from tfslim.layers.composite import Composite
 from tfslim.pruning.rules import follow
 from tfslim.pruning.tracing import Edit, Slice, Tracer
+from tfslim.pruning.zeros import not_surely_zero
 
 STAYS = -1  # in place of a unit's number, for channels that must stay
 ANSWER = "is the model's output"
@@ -42,6 +43,7 @@ class ChannelGraph:
         model: the model with nested models and tfslim's layers opened, which the slices are of.
         slices: axes of variables that get shorter with the units.
         edits: settings of layers that follow.
+        measured: numbers of the units over whose channels a length is taken.
         groups: the units by the layers that make them.
         filters: layer's name -> the unit of each of its filters; layers whose filters are the model's answers are left
             out.
@@ -51,6 +53,7 @@ class ChannelGraph:
     model: keras.Model
     slices: list[Slice]
     edits: list[Edit]
+    measured: np.ndarray
     groups: list[Group]
     filters: dict[str, np.ndarray]
     frozen: dict[str, str]
@@ -100,6 +103,7 @@ def channel_graph(model: keras.Model, prune_outputs: bool = False, keep: Iterabl
         follow(call, tracer)
     if not prune_outputs:
         tracer.freeze(flat.outputs, ANSWER, told=True)
+    _freeze_measured(flat, tracer)
     _freeze_kept(flat, tracer, keep)
     _freeze_last_filters(tracer)
     return _graph(flat, tracer)
@@ -118,6 +122,14 @@ def opened(model: keras.Model) -> keras.Model:
     if isinstance(model, keras.Sequential):
         return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     return model
+
+
+def _freeze_measured(model: keras.Model, tracer: Tracer) -> None:
+    unsure = not_surely_zero(model, tracer.slices.values()) if tracer.measured else ()
+    for each in tracer.measured:
+        if id(each.tensor) in unsure:
+            why = f"{each.layer} takes a length over these channels, which a dead one may be part of"
+            tracer.units.freeze(each.units, why)
 
 
 def _freeze_kept(model: keras.Model, tracer: Tracer, keep: Iterable[str]) -> None:
@@ -177,6 +189,7 @@ def _graph(model: keras.Model, tracer: Tracer) -> ChannelGraph:
         model,
         [part for part in slices if (part.units != STAYS).any()],
         [edit for edit in edits if (edit.units != STAYS).any()],
+        np.setdiff1d(np.concatenate([[], *(renumbered[each.units] for each in tracer.measured)]).astype(int), [STAYS]),
         _groups(filters, len(chosen)),
         filters,
         frozen,

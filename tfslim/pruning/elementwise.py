@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from tfslim.calls import Call
-from tfslim.pruning.tracing import Channels, Tracer, channel_axis, tensors_of
+from tfslim.pruning.tracing import Channels, Measured, Tracer, channel_axis, tensors_of
 
 # fmt: off
 ACTIVATIONS = frozenset({
@@ -49,6 +49,15 @@ WINDOW_OPERATIONS = frozenset({"AveragePool", "MaxPool", "Resize"})
 def same_shape(call: Call, tracer: Tracer) -> list[Channels | None]:
     """Each output element comes from the input element in its place."""
     return [tracer.channels(tensors_of(call)[0])]
+
+
+def unit_normalization(call: Call, tracer: Tracer) -> list[Channels | None]:
+    """Divides by the length over the channels, to which one that is 0 adds nothing."""
+    layer, tensor = call.operation, tensors_of(call)[0]
+    channels = tracer.channels(tensor)
+    if channels is not None and channels.axis in np.atleast_1d(layer.axis) % len(tensor.shape):
+        tracer.measured.append(Measured(layer.name, tensor, channels.units))
+    return [channels]
 
 
 def unary(call: Call, tracer: Tracer) -> list[Channels | None]:

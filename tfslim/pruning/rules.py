@@ -23,7 +23,7 @@ LAYER_RULES: tuple[tuple[type | tuple[type, ...], Rule], ...] = (
     (keras.layers.BatchNormalization, weighted.batch_normalization),
     (keras.layers.GroupNormalization, weighted.group_normalization),
     ((keras.layers.LayerNormalization, keras.layers.RMSNormalization), weighted.layer_normalization),
-    (keras.layers.UnitNormalization, elementwise.same_shape),  # a channel that is 0 adds nothing to the length
+    (keras.layers.UnitNormalization, elementwise.unit_normalization),
     (keras.layers.PReLU, weighted.prelu),
     (keras.layers.Normalization, weighted.normalization),
     (keras.layers.Rescaling, elementwise.rescaling),

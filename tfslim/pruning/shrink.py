@@ -52,11 +52,12 @@ def dead_units(graph: ChannelGraph) -> np.ndarray:
     """
     made = _any(graph, lambda part: part.role in ("filters", "scale"))
     read = _any(graph, lambda part: part.role == "inputs")
-    if not keeps_zeros(graph):
-        return ~made & ~read
     # A gamma of zero takes away what the mean has shifted.
     shifted = _any(graph, lambda part: part.role == "mean" and getattr(part.layer, "gamma", None) is None)
-    return ~made & ~(read & shifted)
+    measured = np.isin(np.arange(graph.unit_count), graph.measured)
+    if not keeps_zeros(graph):
+        return ~made & ~read & ~(measured & shifted)
+    return ~made & ~((read | measured) & shifted)
 
 
 def _any(graph: ChannelGraph, chosen: Callable[[Slice], bool]) -> np.ndarray:

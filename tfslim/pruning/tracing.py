@@ -47,6 +47,21 @@ class Slice:
     units: np.ndarray
 
 
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """Channels that a layer takes a length over: each that is not 0 changes all others.
+
+    Args:
+        layer: its name.
+        tensor: whose channels they are.
+        units: number of the unit of each channel.
+    """
+
+    layer: str
+    tensor: keras.KerasTensor
+    units: np.ndarray
+
+
 Kept = Callable[[np.ndarray], np.ndarray]
 
 
@@ -74,6 +89,7 @@ class Tracer:
         self.units = Units()
         self.slices: dict[tuple[int, int], Slice] = {}
         self.edits: dict[tuple[int, str], Edit] = {}
+        self.measured: list[Measured] = []
         self._channels: dict[int, Channels | None] = {}
         self._alive = []  # so that an id stays its tensor's
 

@@ -1,13 +1,18 @@
 """Whether a channel of zeros stays one on its way through a model."""
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 import keras
 
 from tfslim.calls import Call, calls
 from tfslim.macs import CONVOLUTIONS, DEPTHWISE, SEPARABLE, TRANSPOSED
-from tfslim.pruning.channel_graph import ChannelGraph
 from tfslim.pruning.elementwise import MERGING_LAYERS
 from tfslim.pruning.following_norms import PROPORTIONAL_ACTIVATIONS, PROPORTIONAL_LAYERS
-from tfslim.pruning.tracing import tensors_of
+from tfslim.pruning.tracing import Slice, tensors_of
+
+if TYPE_CHECKING:
+    from tfslim.pruning.channel_graph import ChannelGraph
 
 ZERO_AT_ZERO = (
     *PROPORTIONAL_ACTIVATIONS,
@@ -40,26 +45,46 @@ KEEPING_LAYERS = (
 )
 
 
-def keeps_zeros(graph: ChannelGraph) -> bool:
+def keeps_zeros(graph: "ChannelGraph") -> bool:
     """Whether all that a model makes of its units' channels surely is zero where a channel is, in training as well.
 
     Example:
         >>> keeps_zeros(channel_graph(tfslim.models.SqueezeNet()))
         True
     """
-    makers = {id(part.layer) for part in graph.slices if part.role == "filters"}
-    shifters = {id(part.layer) for part in graph.slices if part.role == "mean"}
-    made = set()
-    every = list(calls(graph.model, graph.model.inputs, opened=False))
-    for call in every:
+    return not not_surely_zero(graph.model, graph.slices)
+
+
+def not_surely_zero(model: keras.Model, slices: Iterable[Slice]) -> set[int]:
+    """Tensors that may have something in a channel whose making weights are all zero, in training as well.
+
+    Args:
+        model: a functional model, of which nothing is opened.
+        slices: where its weights make channels.
+
+    Returns:
+        The tensors' ids.
+    """
+    slices = list(slices)
+    makers = {id(part.layer) for part in slices if part.role == "filters"}
+    shifters = {id(part.layer) for part in slices if part.role == "mean"}
+    zero, unsure = set(), set()
+    for call in calls(model, model.inputs, opened=False):
         makes = id(call.operation) in makers
         if not makes and isinstance(call.operation, READERS):
             continue
-        if makes or any(id(tensor) in made for tensor in tensors_of(call)):
-            if not _keeps(call, shifters):
-                return False
-            made |= {id(output) for output in call.outputs}
-    return True
+        tensors = tensors_of(call)
+        spoilt = not makes and any(id(tensor) in unsure for tensor in tensors)
+        if not makes and not spoilt and not any(id(tensor) in zero for tensor in tensors):
+            continue
+        if spoilt and _is_product(call.operation):
+            spoilt = not any(id(tensor) in zero and tensor.shape == call.outputs[0].shape for tensor in tensors)
+        (zero if _keeps(call, shifters) and not spoilt else unsure).update(id(output) for output in call.outputs)
+    return unsure
+
+
+def _is_product(operation: keras.Operation) -> bool:
+    return isinstance(operation, keras.layers.Multiply) or type(operation).__name__ == "Multiply"
 
 
 def _keeps(call: Call, shifters: set[int]) -> bool:
