@@ -222,6 +222,14 @@ def test_open_extents_are_named_and_can_be_given():
         tfslim.measure(model, {"image": (8, 8)})
 
 
+def test_a_nested_model_called_by_its_inputs_names_is_counted_at_their_sizes():
+    wide, narrow = keras.Input((8,), name="z"), keras.Input((2,), name="a")
+    inner = keras.Model([wide, narrow], layers.Add()([layers.Dense(3)(wide), layers.Dense(3)(narrow)]))
+    first, second = keras.Input((8,)), keras.Input((2,))
+    model = keras.Model([first, second], inner({"a": second, "z": first}))
+    assert tfslim.measure(model).macs == 8 * 3 + 2 * 3
+
+
 def test_an_open_extent_that_no_count_needs_is_no_error():
     tokens = keras.Input((None,), dtype="int32")
     x = layers.GlobalAveragePooling1D()(layers.Embedding(10, 4)(tokens))

@@ -122,6 +122,36 @@ def test_a_layer_shared_between_a_model_and_one_inside_it(image):
     assert len([layer for layer in flat.layers if isinstance(layer, layers.Conv2D)]) == 4
 
 
+def minus():
+    first, second = keras.Input((8, 8, 4), name="z"), keras.Input((8, 8, 4), name="a")
+    return keras.Model([first, second], layers.Subtract(name="minus")([first, 2 * second]), name="difference")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda model, x, y: model([x, y]),
+        lambda model, x, y: model(inputs=[x, y]),
+        lambda model, x, y: model({"a": y, "z": x}),
+        lambda model, x, y: model({"a": y, "z": x, "other": x}),
+    ],
+    ids=["list", "by keyword", "by name", "and more"],
+)
+def test_inputs_of_a_nested_model_go_where_keras_puts_them(call, image):
+    x, y = layers.Conv2D(4, 3, padding="same", name="x")(image), layers.Conv2D(4, 1, name="y")(image)
+    flat = check_flat(keras.Model(image, layers.Flatten(name="flatten")(call(minus(), x, y))))
+    assert "difference_minus" in {layer.name for layer in flat.layers}
+
+
+def test_a_function_in_a_model_is_opened(image):
+    features = keras.Input((8, 8, 3))
+    function = keras.Function(features, layers.Conv2D(4, 1, name="conv")(features), name="function")
+    model = keras.Model(image, layers.Flatten(name="flatten")(function(image)))
+    flat = tfslim.flatten(model)
+    assert_same(flat(images(model)), model(images(model)))
+    assert "function_conv" in {layer.name for layer in flat.layers}
+
+
 def test_operations_of_keras_ops_are_kept(image):
     model = keras.Model(image, keras.ops.sqrt(keras.ops.abs(Fire(8, name="fire")(image) + 1.0)))
     randomize(model)
@@ -182,6 +212,18 @@ def test_mixed_precision_is_kept(image):
     assert flat.get_layer("fire_squeeze_conv").compute_dtype == "bfloat16"
     assert flat.get_layer("pool").compute_dtype == "float32"
     assert flat.outputs[0].dtype == "float32"
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_what_is_not_a_layer_computes_in_the_type_of_the_nested_model_s_input(policy):
+    features = keras.Input((4,))  # float32
+    inner = keras.Model(features, keras.ops.sqrt(keras.ops.abs(features) * 1e5))  # more than float16 can hold
+    image = keras.Input((6,))
+    half = layers.Dense(4, dtype=policy)(image)
+    check_flat(keras.Model(image, layers.Dense(2, dtype="float32", name="answers")(inner(half))))
+    only_layers = keras.Model(features, layers.Dense(3, dtype=policy)(features))
+    flat = check_flat(keras.Model(image, layers.Dense(2, dtype="float32", name="answers")(only_layers(half))))
+    assert len(flat.operations) == len(flat.layers)  # which cast by themselves
 
 
 def test_whole_pixels_are_cast_as_before():

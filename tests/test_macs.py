@@ -59,6 +59,13 @@ def test_attention_against_a_hand_count():
     assert macs_of(attention, (5, 7), (6, 8)) == projections + scores + mix + output
 
 
+def test_attention_s_outputs_may_be_of_several_axes():
+    # 2 heads of 4 (values of 3); 6 queries and values of width 8; 4x5 outputs a query.
+    attention = layers.MultiHeadAttention(num_heads=2, key_dim=4, value_dim=3, output_shape=(4, 5))
+    projections = 2 * 6 * 8 * 2 * 4 + 6 * 8 * 2 * 3
+    assert macs_of(attention, (6, 8), (6, 8)) == projections + 2 * 6 * 6 * 4 + 2 * 6 * 6 * 3 + 6 * 2 * 3 * 4 * 5
+
+
 def test_attention_called_with_keywords_counts_the_same():
     query, value = keras.Input((5, 7)), keras.Input((6, 8))
     attention = layers.MultiHeadAttention(num_heads=2, key_dim=3)

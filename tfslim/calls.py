@@ -41,6 +41,22 @@ def calls(model: keras.Model, inputs: list[keras.KerasTensor], opened: bool = Tr
     return _walk(model.inputs, model.outputs, inputs, "", opened=opened)
 
 
+def graph_inputs(graph: keras.Model | keras.Function, args: tuple, kwargs: dict) -> list:
+    """What each of `graph.inputs` gets where the graph is called so: a dictionary may go by the inputs' names.
+
+    Raises:
+        TypeError: `graph` takes no such arguments.
+
+    Example:
+        >>> graph_inputs(model, (), {"inputs": x}) == [x]
+        True
+    """
+    given = inspect.signature(graph.call).bind(*args, **kwargs).arguments["inputs"]
+    if isinstance(given, dict) and not isinstance(getattr(graph, "_inputs_struct", None), dict):
+        return [given[declared.name] for declared in graph.inputs]
+    return keras.tree.flatten(given)
+
+
 def is_graph(operation: object) -> bool:
     """Whether this is a functional model, a built Sequential model or a `keras.Function`: something with a graph."""
     if isinstance(operation, keras.Sequential):
@@ -76,8 +92,11 @@ def _open(call: Call) -> Iterator[Call]:
     """The call itself, after the calls that it is made of."""
     prefix = f"{call.path}/"
     if is_graph(call.operation):
-        inputs = [tensor for tensor in keras.tree.flatten((call.args, call.kwargs)) if _is_symbolic(tensor)]
-        yield from _walk(call.operation.inputs, call.operation.outputs, inputs[: len(call.operation.inputs)], prefix)
+        declared = call.operation.inputs
+        given = graph_inputs(call.operation, call.args, call.kwargs)
+        # An optional input may be None, and a constant an array.
+        inputs = [each if _is_symbolic(each) else like for each, like in zip(given, declared, strict=True)]
+        yield from _walk(declared, call.operation.outputs, inputs, prefix)
         yield dataclasses.replace(call, composite=True)
     elif isinstance(call.operation, keras.layers.Layer) and has_own_code(call.operation):
         try:

@@ -4,7 +4,7 @@ import inspect
 
 import keras
 
-from tfslim.calls import is_graph
+from tfslim.calls import calls, graph_inputs, is_graph
 from tfslim.derived_state import renew_derived_state
 from tfslim.layers.composite import Composite
 from tfslim.rebuilding import copy_operation
@@ -114,13 +114,15 @@ def _call(operation, *args, **kwargs):
     """Calls a copied layer, or puts the layers of an opened one in the graph."""
     if not is_graph(operation):
         return operation(*args, **kwargs)
-    given = {key: value for key, value in kwargs.items() if _is_given(value)}
+    tensors = graph_inputs(operation, args, kwargs)
+    given = inspect.signature(operation.call).bind(*args, **kwargs).arguments
+    given = {key: value for key, value in given.items() if key != "inputs" and _is_given(value)}
     if not given.keys() <= {"training"}:
         raise TypeError(
             f"{operation.name}: called with {', '.join(sorted(given))}; only inputs and training can be opened"
         )
     part = _fixed_training(operation, given["training"]) if given else operation
-    tensors = [_cast(x, declared) for x, declared in zip(keras.tree.flatten(args), part.inputs, strict=True)]
+    tensors = [_cast(x, declared, part) for x, declared in zip(tensors, part.inputs, strict=True)]
     return keras.Function(part.inputs, part.output).call(tensors)
 
 
@@ -129,11 +131,30 @@ def _is_given(value: object) -> bool:
     return any(each is not None for each in keras.tree.flatten(value))
 
 
-def _cast(x: keras.KerasTensor, declared: keras.KerasTensor) -> keras.KerasTensor:
-    # A model casts its inputs. From float to float every layer does so by itself; from pixels to float none does.
-    if x.dtype == declared.dtype or ("float" in x.dtype and "float" in declared.dtype):
+def _cast(x: keras.KerasTensor | None, declared: keras.KerasTensor, part: keras.Model) -> keras.KerasTensor | None:
+    """What an opened model made of one of its inputs, which is None where that is optional."""
+    if x is None or x.dtype == declared.dtype:
+        return x
+    if (x.dtype, declared.dtype) in WIDENED and _only_layers_take(declared, part):
         return x
     return keras.ops.cast(x, declared.dtype)
+
+
+# To such types, layers would cast back what they take, in full; operations of `keras.ops` take what comes.
+WIDENED = {("float16", "float32"), ("bfloat16", "float32")}
+
+
+def _only_layers_take(tensor: keras.KerasTensor, part: keras.Model) -> bool:
+    takers = [
+        getattr(call.operation, "autocast", False)
+        for call in calls(part, part.inputs, opened=False)
+        if _is_among(tensor, (call.args, call.kwargs))
+    ]
+    return all(takers) and not _is_among(tensor, part.outputs)
+
+
+def _is_among(tensor: keras.KerasTensor, values: object) -> bool:
+    return any(each is tensor for each in keras.tree.flatten(values))
 
 
 def _fixed_training(part: keras.Model, training: bool) -> keras.Model:
@@ -151,7 +172,10 @@ def _bare(model: keras.Model) -> keras.Model:
     """The graph of `model` as a plain functional model, without what it was compiled with."""
     if isinstance(model, keras.Sequential):
         return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
-    return keras.Model(model.input, model.output, name=model.name)
+    if isinstance(model, keras.Model):
+        return keras.Model(model.input, model.output, name=model.name)
+    # Where a keras.Function stands in a model, its `input` is what it was called with.
+    return keras.Model(model._inputs_struct, model._outputs_struct, name=model.name)
 
 
 def _numbered(name: str):

@@ -108,7 +108,8 @@ def _attention(layer, args: tuple, kwargs: dict, output_shape: Shape) -> int:
     projections = queries * query[-1] * heads * key_dim + values * heads * (key[-1] * key_dim + value[-1] * value_dim)
     if config.get("use_gate"):
         projections += queries * query[-1] * heads * value_dim
-    return projections + queries * heads * (attended * (key_dim + value_dim) + value_dim * output_shape[-1])
+    made = value_dim * _extent(output_shape[len(query) - 1 :])
+    return projections + queries * heads * (attended * (key_dim + value_dim) + made)
 
 
 def _extent(shape: Shape) -> int:
