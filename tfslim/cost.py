@@ -145,6 +145,14 @@ def measure(model: keras.Model, input_shapes: Sequence[int] | Mapping[str, Seque
     )
 
 
+def measured(model: keras.Model) -> Cost | None:
+    """What `measure` gives, for reports; None where an open extent, such as an image's size, leaves the MACs open."""
+    try:
+        return measure(model)
+    except ValueError:
+        return None
+
+
 class _Tally:
     """Adds up calls into layers."""
 

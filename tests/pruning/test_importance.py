@@ -95,7 +95,7 @@ def test_permuted_filters_have_permuted_scores():
     ("scores", "message"),
     [
         ([1.0, 2.0], r"3 scores expected, one a unit; found shape \(2,\)"),
-        ([1.0, np.nan, 2.0], "1 of 3 scores are NaN or infinite"),
+        ([1.0, np.nan, 2.0], "1 of 3 scores are NaN or infinite, the first that of a filter of hidden"),
         ([0.0, 0.0, 0.0], "all scores are 0"),
     ],
 )

@@ -73,7 +73,7 @@ def test_no_group_falls_below_the_least(graph):
 
 def test_what_cant_be_met_says_how_little_is_left(graph):
     with pytest.raises(ValueError, match=r"at most 5 may be left, but 6 are when all goes that may"):
-        select_units(graph, np.ones(graph.unit_count), Budget(graph).filters, limit=5)
+        select_units(graph, np.ones(graph.unit_count), Budget(graph).filters, limit=5.8)
     with pytest.raises(ValueError, match="scope='layer'"):
         select_units(graph, np.ones(graph.unit_count), Budget(graph).filters, limit=30, scope="layer")
     with pytest.raises(ValueError, match="round_to=0"):

@@ -125,6 +125,14 @@ def test_a_model_that_a_file_could_not_hold_is_not_saved(tmp_path):
     with pytest.raises(ValueError, match=ONLY_OURS):
         save_packed(keras.Model(inputs, keras.layers.Dense(3, activation=_swishy)(inputs)), tmp_path / "a")
 
+    shared = keras.layers.Dense(4, name="shared")
+    inner = keras.Sequential([inputs, shared], name="inner")
+    with pytest.raises(ValueError, match=r"shared is shared by outer and inner, .* use tfslim.flatten\(model\)"):
+        save_packed(keras.Model(inputs, shared(inner(inputs)), name="outer"), tmp_path / "a")
+    function = keras.Function(inputs, keras.layers.Dense(3)(inputs))
+    with pytest.raises(ValueError, match=r"outer: Object Function .* opened by tfslim.flatten\(model\)"):
+        save_packed(keras.Model(inputs, function(inputs), name="outer"), tmp_path / "a")
+
     class Subclassed(keras.Model):
         def call(self, inputs):
             return inputs

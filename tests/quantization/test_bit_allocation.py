@@ -89,6 +89,11 @@ def test_wrong_arguments_are_refused(arguments, message):
         allocate_bits(lopsided_model(), images=np.zeros((2, 12), np.float32), **arguments)
 
 
+def test_no_images_are_said_to_be_none():
+    with pytest.raises(ValueError, match="images: there are none"):
+        allocate_bits(lopsided_model(), 500, np.zeros((0, 12), np.float32))
+
+
 def test_too_small_a_budget_is_said_before_anything_is_measured():
     with pytest.raises(ValueError, match="are too few"):
         allocate_bits(lopsided_model(), "10 B", distance=lambda model: pytest.fail("it was measured"))

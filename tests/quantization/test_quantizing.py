@@ -172,6 +172,25 @@ def test_a_tensor_that_is_not_finite_is_named():
         tfslim.quantize_weights(model, "uniform", 4)
 
 
+def test_a_model_of_open_image_size_is_snapped_and_packed(tmp_path):
+    x = inputs = keras.Input((None, None, 3))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3, name="conv")(x))
+    model = keras.Model(inputs, x)
+    smaller, report = tfslim.quantize_weights(model, "uniform", np.int64(4))
+    assert report.before is None and report.figures["weight bytes"] == 3 * 3 * 3 * 4 // 2 + 4 + 4 * 4  # codes, scale
+    packed = tfslim.save_packed(smaller, tmp_path / "open.tfslim")
+    assert packed.figures["share of the float32 weights"] == packed.figures["file bytes"] / (4 * model.count_params())
+    report.save(tmp_path / "report.json")
+    again = tfslim.load_packed(tmp_path / "open.tfslim")
+    np.testing.assert_array_equal(again.get_weights()[0], smaller.get_weights()[0])
+
+
+def test_a_number_of_bits_from_numpy_makes_a_report_for_json(tmp_path):
+    _, report = tfslim.quantize_weights(model_with_everything(), "uniform", np.int64(4))
+    report.save(tmp_path / "report.json")
+    assert report.after.total_bytes == report.figures["weight bytes"]
+
+
 def one_name_twice() -> keras.Model:
     inner = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4, name="same")])
     inputs = keras.Input((4,))

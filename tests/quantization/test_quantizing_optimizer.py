@@ -195,6 +195,10 @@ def test_wrong_use_is_refused():
         QuantizingOptimizer(keras.optimizers.SGD(use_ema=True), model, plan)
     with pytest.raises(ValueError, match="dense/kernel: is not in both functional.* and the plan"):
         QuantizingOptimizer(keras.optimizers.SGD(), model, {})
+    for codec in (Uniform(3), LogMinMax(3)):
+        broken = linear_model(np.array([[1, np.nan], [1, 1]], np.float32))
+        with pytest.raises(ValueError, match="dense/kernel: 1 of 4 values are NaN or infinite, the first at index 1"):
+            QuantizingOptimizer(keras.optimizers.SGD(), broken, plan_codecs(broken, codec))
     other = linear_model(np.ones((2, 2), np.float32))
     other.compile(QuantizingOptimizer(keras.optimizers.SGD(), model, plan), "mse")
     with pytest.raises(ValueError, match="1 of the 1 weights to be snapped are not among the variables to be trained"):

@@ -70,7 +70,12 @@ def check_scores(graph: ChannelGraph, scores: np.ndarray) -> np.ndarray:
     if scores.shape != (graph.unit_count,):
         raise ValueError(f"importance: {graph.unit_count} scores expected, one a unit; found shape {scores.shape}")
     if not np.isfinite(scores).all():
-        raise ValueError(f"importance: {int((~np.isfinite(scores)).sum())} of {len(scores)} scores are NaN or infinite")
+        first = np.isfinite(scores).argmin()
+        makers = next(" + ".join(group.makers) for group in graph.groups if first in group.units)
+        bad = int((~np.isfinite(scores)).sum())
+        raise ValueError(
+            f"importance: {bad} of {len(scores)} scores are NaN or infinite, the first that of a filter of {makers}"
+        )
     if len(scores) and not scores.any():
         raise ValueError("importance: all scores are 0, so nothing tells the units apart")
     return scores

@@ -6,7 +6,7 @@ from typing import Literal
 import keras
 import numpy as np
 
-from tfslim.cost import Cost, measure
+from tfslim.cost import measured
 from tfslim.pruning.aggregation import Aggregation
 from tfslim.pruning.budget import Budget
 from tfslim.pruning.carrying import carry_optimizer
@@ -96,7 +96,7 @@ def prune_report(step: str, graph: ChannelGraph, gone: np.ndarray, smaller: kera
     """What removing some units did to a model; `gone` is (graph.unit_count,) bool."""
     counts = {name: (len(units), int(kept(units, gone).sum())) for name, units in graph.filters.items()}
     budget = Budget(graph)
-    before, after = _cost(graph.model), _cost(smaller)
+    before, after = measured(graph.model), measured(smaller)
     figures = {
         "filters before": graph.filter_count,
         "filters after": budget.filters(gone),
@@ -126,11 +126,3 @@ def _check_compiled(model: keras.Model) -> None:
             f"keep_compiled: Keras can't read back what {model.name} was compiled with; register it with "
             f"keras.saving.register_keras_serializable, or compile the result yourself: {error}"
         ) from error
-
-
-def _cost(model: keras.Model) -> Cost | None:
-    """None where an open image size leaves the MACs open."""
-    try:
-        return measure(model)
-    except ValueError:
-        return None

@@ -57,8 +57,8 @@ def select_units(
         return none
     if left(every) > limit:
         raise ValueError(
-            f"at most {limit:,.0f} may be left, but {left(every):,} are when all goes that may (round_to={round_to}, "
-            f"min_filters={min_filters}, {len(graph.frozen)} layers stay)"
+            f"at most {math.floor(limit):,} may be left, but {left(every):,} are when all goes that may "
+            f"(round_to={round_to}, min_filters={min_filters}, {len(graph.frozen)} layers stay)"
         )
     low, high = 0, len(steps)  # steps that are too few, and enough
     while high - low > 1:

@@ -46,10 +46,32 @@ def architecture_json(model: keras.Model) -> bytes:
     """
     if not is_graph(model):
         raise TypeError(f"{getattr(model, 'name', model)!r} is not a functional or built Sequential keras.Model")
-    config = _without_training(keras.saving.serialize_keras_object(model))
+    _refuse_shared_with_nested(model)
+    try:
+        config = _without_training(keras.saving.serialize_keras_object(model))
+    except NotImplementedError as error:  # Keras', of some twenty lines
+        what = " ".join(str(error).split()).split(". ")[0]
+        raise ValueError(f"{model.name}: {what}. A keras.Function is opened by tfslim.flatten(model)") from error
     text = json.dumps(config, separators=(",", ":"), ensure_ascii=False)
     _check(json.loads(text))
     return text.encode()
+
+
+def _refuse_shared_with_nested(model: keras.Model) -> None:
+    """A configuration says of each model what is in it, so that what is in two would become two."""
+    holders: dict[int, keras.Model] = {}
+    waiting = [model]
+    while waiting:
+        holder = waiting.pop()
+        for layer in holder.layers:
+            first = holders.setdefault(id(layer), holder)
+            if first is not holder and layer.weights:
+                raise ValueError(
+                    f"{layer.name} is shared by {first.name} and {holder.name}, which Keras' configurations can't say: "
+                    "use tfslim.flatten(model)"
+                )
+            if is_graph(layer) and first is holder:
+                waiting.append(layer)
 
 
 def build_model(config: dict, expected: Shapes) -> keras.Model:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import keras
 
-from tfslim.cost import measure
+from tfslim.cost import measured
 from tfslim.report import Report
 
 
@@ -24,13 +24,9 @@ def int8_report(
         >>> int8_report(model, 8, 12, {"norm": "TFLite computes it in several steps"}).figures["layers in float32"]
         1
     """
-    try:
-        before = measure(model)
-    except ValueError:  # an open image size leaves the MACs open
-        before = None
     return Report(
         "quantize_aware",
-        before=before,
+        before=measured(model),
         done=list(done),
         # The converter may have an int8 operator for what no rule is known of; its own report says what is in the file.
         skipped={name: f"trains in float32: {reason}" for name, reason in skipped.items()},

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from tfslim.atomic import replacing
-from tfslim.cost import measure
+from tfslim.cost import measured
 from tfslim.quantization.architecture import architecture_json, check_layout, shapes
 from tfslim.quantization.floats import Float16, Float32
 from tfslim.quantization.model_variables import model_variables
@@ -35,9 +35,9 @@ def save_packed(model: keras.Model, path: str | os.PathLike, entropy_coding: boo
             takes the library constriction.
 
     Returns:
-        A report with the file's bytes and what they are made of. `information bytes` are codes, codebooks and what is
-        stored as float, to the bit, without names, architecture and all else that a file needs. With
-        `entropy_coding`, `entropy bytes` is the same with codes, floats excepted, at each tensor's empirical entropy.
+        A report with the file's bytes and what they are made of. `information bytes` are codes, codebooks, floats and
+        what is stored as it is (such as a dropout's seed), to the bit, without names, architecture and all else that a
+        file needs. With `entropy_coding`, `entropy bytes` is the same with codes at each tensor's empirical entropy.
 
     Raises:
         FileNotFoundError: the folder does not exist.
@@ -105,12 +105,13 @@ def _report(
         for index, figure in enumerate((1, entry.size, tensor.stored_bytes)):
             total[index] += figure
         bits += _bits(tensor)
-    cost = measure(model)
+    cost = measured(model)
+    params = model.count_params()
     figures = {
         "file bytes": file_bytes,
         "tensor bytes": data_bytes,
         "information bytes": -(-bits // 8),
-        "share of the float32 weights": file_bytes / (4 * cost.params) if cost.params else 0.0,
+        "share of the float32 weights": file_bytes / (4 * params) if params else 0.0,
     }
     done = [
         f"{label}: {size:,} values of {count} tensors in {stored:,} bytes"

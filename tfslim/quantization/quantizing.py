@@ -9,7 +9,7 @@ import numpy as np
 
 from tfslim.calls import is_graph
 from tfslim.copying import copy_of
-from tfslim.cost import Cost, measure
+from tfslim.cost import Cost, measured
 from tfslim.derived_state import renew_derived_state
 from tfslim.quantization.codecs import Codec
 from tfslim.quantization.encoded import Encoded
@@ -137,7 +137,7 @@ def _relative_error(before: np.ndarray, after: np.ndarray) -> float:
 
 
 def _report(model, found, plan, encoded, errors) -> Report:
-    before = measure(model)
+    before = measured(model)
     kept = [path for path, codec in plan.items() if isinstance(codec, Float32)]
     done = [
         f"{path}: {codec_label(plan[path])}, {found[path].size:,} values, relative error {errors[path]:.2%}"
@@ -150,7 +150,7 @@ def _report(model, found, plan, encoded, errors) -> Report:
     return Report(
         "quantize_weights",
         before=before,
-        after=_after(before, plan, encoded),
+        after=before and _after(before, plan, encoded),
         done=done,
         skipped={path: "stays float32" for path in kept},
         figures={
@@ -173,4 +173,4 @@ def _after(cost: Cost, plan: Mapping[str, Codec], encoded: Mapping[str, Encoded]
     for path, codec in plan.items():
         label = codec_label(codec)
         bits[label] = bits.get(label, 0) + encoded[path].bits
-    return dataclasses.replace(cost, bytes={label: -(-count // 8) for label, count in bits.items()})
+    return dataclasses.replace(cost, bytes={label: -(-int(count) // 8) for label, count in bits.items()})

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import keras
+import numpy as np
 
 from tfslim.optimizer_around import OptimizerAround
 from tfslim.quantization.codecs import Codec
@@ -10,7 +11,7 @@ from tfslim.quantization.floats import Float32
 from tfslim.quantization.log_min_max import LogMinMax
 from tfslim.quantization.quantizing import values_of
 from tfslim.quantization.snapping import fixed, snapping
-from tfslim.quantization.tensors import tensors
+from tfslim.quantization.tensors import Tensor, tensors
 
 
 @keras.saving.register_keras_serializable(package="tfslim")
@@ -60,18 +61,24 @@ class QuantizingOptimizer(OptimizerAround):
                     f"{path}: the levels of rule 'floor' stop short of the largest magnitude, so that snapping "
                     "what was trained once more would change it: take 'exact_zero' or 'nearest'"
                 )
-        self.plan = {path: fixed(codec, values_of(path, found[path])) for path, codec in plan.items()}
-        self._snaps, self._start, self._twins = {}, {}, {}
-        for path, tensor in found.items():
-            codec, variable = self.plan[path], tensor.variable
-            moves = not variable.trainable and tensor.owner.trainable
-            if moves or isinstance(codec, Float32):
-                continue
-            values = values_of(path, tensor)
-            if variable.trainable:
-                self._snaps[id(variable)] = snapping(codec, values, tensor.filter_axes)
-                self._start[id(variable)] = values
-            variable.assign(codec.decode(codec.encode(values, tensor.filter_axes)))
+        self.plan, self._snaps, self._start, self._twins = {}, {}, {}, {}
+        for path, codec in plan.items():
+            values = values_of(path, found[path])
+            try:
+                self.plan[path] = fixed(codec, values)
+                self._start_snapped(found[path], self.plan[path], values)
+            except ValueError as error:
+                raise ValueError(f"{path}: {error}") from None
+
+    def _start_snapped(self, tensor: Tensor, codec: Codec, values: np.ndarray) -> None:
+        variable = tensor.variable
+        moves = not variable.trainable and tensor.owner.trainable
+        if moves or isinstance(codec, Float32):
+            return
+        if variable.trainable:
+            self._snaps[id(variable)] = snapping(codec, values, tensor.filter_axes)
+            self._start[id(variable)] = values
+        variable.assign(codec.decode(codec.encode(values, tensor.filter_axes)))
 
     def build(self, variables: list[keras.Variable]) -> None:
         if self.built:
