@@ -74,6 +74,14 @@ def test_card_shows_photo_and_bars(tmp_path):
     assert len(os.listdir(tmp_path)) == 3
 
 
+def test_names_are_drawn_as_they_are(tmp_path):
+    image = np.zeros((109, 89, 3), np.uint8)
+    for title in ("a$_$.jpg", "b$.jpg", os.fsdecode(b"\xff.jpg")):
+        prediction_card(image, ["50$_^ $", "Young"], [0.4, 0.3], tmp_path / "card.png", title=title)
+    size_against_accuracy([("$_$", 1e6, 50.0, True)], tmp_path / "sizes.png", title="$^$")
+    assert sorted(os.listdir(tmp_path)) == ["card.png", "sizes.png"]
+
+
 def test_card_refuses_what_does_not_fit(tmp_path):
     image = np.zeros((8, 8, 3), np.uint8)
     path = tmp_path / "card.png"

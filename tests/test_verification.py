@@ -233,6 +233,7 @@ def test_table_for_json_and_for_a_line():
     ]  # fmt: skip
     assert row["tar_at_far_0.1"] == table.tar[0].tar > 0.5
     assert row["tar_at_far_0.001"] is None
+    json.dumps(verification_table(scores, genuine, fars=list(np.logspace(-3, -1, 3))).to_dict())
     few = verification_table(*scored([0.9, 0.8], [0.1, 0.2]))
     assert (few.accuracy, few.row()["accuracy"], few.eer) == (None, None, 0)
     folds = np.array([0, 1, 0, 1])

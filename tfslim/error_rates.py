@@ -117,7 +117,7 @@ def tar_at_far(curve: ErrorCurve, far: float) -> TarAtFar:
         tar=float(1 - curve.frr[last]),
         threshold=threshold,
         found_far=float(curve.far[last]),
-        resolved=far * curve.impostor * _SLACK >= 1,
+        resolved=bool(far * curve.impostor * _SLACK >= 1),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from tfslim.atomic import replacing
 
+DTYPES = ("float16", "float32")
 VERSION = 2  # 1 told teachers apart by their weights alone
 MANIFEST = "manifest.json"
 KEYS = {"version", "teacher", "stream", "steps", "batch_size", "views", "dtype", "outputs", "files"}
@@ -38,7 +39,27 @@ def read_manifest(folder: Path) -> dict:
         raise ValueError(f"{path}: is no list of a teacher's outputs; {remedy}")
     if manifest["version"] != VERSION:
         raise ValueError(f"{path}: version {manifest['version']}, expected {VERSION}; {remedy}")
+    wrong = [key for key, is_right in RIGHT.items() if not is_right(manifest[key])]
+    if wrong:
+        raise ValueError(f"{path}: damaged ({wrong[0]} is {manifest[wrong[0]]!r}); {remedy}")
     return manifest
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and value > 0
+
+
+def _is_shape(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_count, value))
+
+
+RIGHT = {
+    **dict.fromkeys(("steps", "batch_size", "views"), _is_count),
+    "outputs": lambda value: isinstance(value, dict) and bool(value) and all(map(_is_shape, value.values())),
+    "files": lambda value: isinstance(value, dict),
+    "stream": lambda value: isinstance(value, dict),
+    "dtype": lambda value: value in DTYPES,
+}
 
 
 def missing_files(manifest: dict) -> list[str]:

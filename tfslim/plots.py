@@ -8,6 +8,7 @@ import numpy as np
 
 from tfslim.atomic import replacing
 from tfslim.metrics import AttributeTable
+from tfslim.plotted_text import plotted
 
 INK, PALE, FLOOR, BAR, WORSE, MARK = "#1f2933", "#d9dee4", "#aebccb", "#2f6f9f", "#c2543a", "#e09f1f"
 
@@ -51,7 +52,7 @@ def attribute_bars(table: AttributeTable, path: str | os.PathLike, title: str = 
         f"mean accuracy {means['accuracy']:.2%}   balanced {means['balanced_accuracy']:.2%}   "
         f"floor {means['majority']:.2%}   {table.images:,} images"
     )
-    axes.set_title(f"{title}\n" if title else "", fontsize=12, fontweight="bold", color=INK, loc="left")
+    axes.set_title(f"{plotted(title)}\n" if title else "", fontsize=12, fontweight="bold", color=INK, loc="left")
     axes.text(0, 1.005, summary, transform=axes.transAxes, fontsize=8.5, color=INK, va="bottom")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, fontsize=8.5)
     _write(figure, path)
@@ -96,7 +97,7 @@ def prediction_card(
     left.imshow(image, interpolation="bicubic")
     left.set_anchor("N")
     left.axis("off")
-    left.set_title(title, fontsize=11, fontweight="bold", color=INK, loc="left")
+    left.set_title(plotted(title), fontsize=11, fontweight="bold", color=INK, loc="left")
     order = np.argsort(shares, kind="stable")
     rows = np.arange(len(order))
     there = shares > bounds
@@ -134,7 +135,7 @@ def _figure(width: float, height: float, columns: tuple[float, ...] = (1,)):
 
 
 def _readable(name: str) -> str:
-    return name.replace("_", " ")
+    return plotted(name.replace("_", " "))
 
 
 def _write(figure, path: str | os.PathLike) -> None:
@@ -168,9 +169,8 @@ def size_against_accuracy(
     for name, size, accuracy, marked in points:
         colour = MARK if marked else "white"
         axes.plot(size / 1e6, accuracy, "o", color=colour, markeredgecolor=BAR, markersize=8, zorder=3)
-        axes.annotate(
-            name, (size / 1e6, accuracy), (6, 4), textcoords="offset points", fontsize=8, color=INK, clip_on=False
-        )
+        at, text = (size / 1e6, accuracy), {"fontsize": 8, "color": INK, "clip_on": False}
+        axes.annotate(plotted(name), at, (6, 4), textcoords="offset points", **text)
     axes.set_xscale("log", subs=[])
     axes.xaxis.get_major_locator().set_params(subs=(1, 2, 5))
     axes.xaxis.set_major_formatter("{x:g}")
@@ -178,7 +178,7 @@ def size_against_accuracy(
     axes.set_ylabel("accuracy, %", fontsize=9, color=INK)
     axes.grid(color=PALE, linewidth=0.8)
     axes.margins(x=0.15, y=0.12)
-    axes.set_title(title, fontsize=12, fontweight="bold", color=INK, loc="left")
+    axes.set_title(plotted(title), fontsize=12, fontweight="bold", color=INK, loc="left")
     _write(figure, path)
 
 
@@ -237,7 +237,7 @@ def _curves(places, curves, path, title: str, label: str, argument: str, spreads
     styles = itertools.cycle(itertools.product(("-o", "--s"), (BAR, WORSE, MARK, INK)))
     for (name, values), (style, color) in zip(curves.items(), styles, strict=False):
         middle = 100 * np.array(values)
-        axes.plot(places, middle, style, color=color, markersize=4, label=name)
+        axes.plot(places, middle, style, color=color, markersize=4, label=plotted(name))
         if name in spreads:
             spread = 100 * np.array(spreads[name])
             axes.fill_between(places, middle - spread, middle + spread, color=color, alpha=0.15, linewidth=0)
@@ -246,5 +246,5 @@ def _curves(places, curves, path, title: str, label: str, argument: str, spreads
     axes.set_ylim(bottom=0)
     axes.grid(color=PALE, linewidth=0.8)
     axes.legend(fontsize=8.5, frameon=False)
-    axes.set_title(title, fontsize=12, fontweight="bold", color=INK, loc="left")
+    axes.set_title(plotted(title), fontsize=12, fontweight="bold", color=INK, loc="left")
     _write(figure, path)

@@ -8,6 +8,7 @@ import numpy as np
 from tfslim.atomic import replacing
 from tfslim.error_rates import ErrorCurve, eer
 from tfslim.plots import BAR, INK, MARK, PALE, WORSE
+from tfslim.plotted_text import plotted
 
 COLORS = (BAR, WORSE, MARK, "#4d8b57", "#7b5aa6", "#5f6b7a")
 DASHES = ("-", "--", ":", "-.")  # a turn of the colours each
@@ -44,7 +45,7 @@ def det_plot(curves: Mapping[str, ErrorCurve], path: str | os.PathLike, title: s
         inside = (curve.far > 0) & (curve.frr > 0) & (curve.far < 1) & (curve.frr < 1)
         x, y = ndtri(curve.far[inside]), ndtri(curve.frr[inside])
         rows = _told_apart((x - ends[0]) / np.ptp(ends), (y - ends[0]) / np.ptp(ends))
-        axes.plot(x[rows], y[rows], label=f"{name}   EER {rate:.2%}", **style)
+        axes.plot(x[rows], y[rows], label=f"{plotted(name)}   EER {rate:.2%}", **style)
         if rate > 0:
             axes.plot(*2 * [ndtri(rate)], "o", color=style["color"], markeredgecolor="white", markersize=6, zorder=4)
     axes.plot(ends, ends, color=INK, linewidth=0.7, alpha=0.5, zorder=1)
@@ -77,7 +78,7 @@ def roc_plot(curves: Mapping[str, ErrorCurve], path: str | os.PathLike, title: s
         # Up to one impostor pair the curve says the same as at none.
         x, y = np.log10(np.maximum(curve.far, 1 / curve.impostor)), 100 * (1 - curve.frr)
         rows = _told_apart(1 - x / np.log10(lowest) if lowest < 1 else x, y / 100)
-        axes.plot(10 ** x[rows], y[rows], label=name, **style)
+        axes.plot(10 ** x[rows], y[rows], label=plotted(name), **style)
     axes.set_xscale("log")
     axes.set(xlim=(lowest if lowest < 1 else 0.1, 1), ylim=(0, 101))
     axes.set_xlabel("false accepts, share of the impostor pairs", fontsize=9, color=INK)
@@ -132,6 +133,6 @@ def _figure(curves: Mapping[str, ErrorCurve]):
 
 def _finish(figure, axes, path: str | os.PathLike, title: str, corner: str) -> None:
     axes.legend(loc=corner, frameon=True, framealpha=0.9, edgecolor="none", fontsize=8.5, labelcolor=INK)
-    axes.set_title(title, fontsize=12, fontweight="bold", color=INK, loc="left")
+    axes.set_title(plotted(title), fontsize=12, fontweight="bold", color=INK, loc="left")
     with replacing(path) as beside:
         figure.savefig(beside)

@@ -75,6 +75,15 @@ def test_a_truncated_image_is_named_when_it_is_read(little):
         collected(evaluation_batches(celeba, "train", SIZE, 4))
 
 
+@pytest.mark.parametrize("data", [b"", b"\xff", b"\xff\xd8\xff\xd9"])
+def test_an_image_that_is_hardly_there_is_named(little, data):
+    celeba = CelebA(little.path)
+    name = str(celeba.part("train").files[1])
+    (celeba.source.path / name).write_bytes(data)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=name):
+        collected(evaluation_batches(celeba, "train", SIZE, 4))
+
+
 @CACHES
 def test_skipping_a_truncated_image_keeps_the_others_labels(little, cache):
     celeba = CelebA(little.path, on_error="skip")
@@ -109,6 +118,9 @@ def test_png_grey_and_turned_pictures_are_decoded(little):
     lying = picture.getexif()
     lying[0x0112] = 6
     picture.rotate(90, expand=True).save(celeba.source.path / names[2], "JPEG", exif=lying, quality=95, subsampling=0)
+    exif = (celeba.source.path / names[2]).read_bytes()
+    comment = b"\xff\xfe" + (302).to_bytes(2) + b"c" * 300  # before the header that says it
+    (celeba.source.path / names[2]).write_bytes(exif[:2] + comment + exif[2:])
     images, _ = collected(evaluation_batches(celeba, "train", SIZE, 4))
     expected = celeba.arrays("train", SIZE)[0]
     assert np.abs(images[2].astype(int) - images[0]).mean() < 3  # it was turned upright

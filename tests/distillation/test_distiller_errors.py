@@ -46,6 +46,14 @@ def test_models_that_are_no_graph_of_one_input():
         Distiller(student(), two, [SoftTargets()])
     with pytest.raises(ValueError, match="student: 'student' is no keras.Model"):
         Distiller("student", teacher(), [SoftTargets()])
+    image = keras.Input((12, 10, 3), name="image")
+    answers = keras.layers.Dense(4)(keras.layers.Flatten()(image))
+    for what, named in (
+        ("takes", keras.Model({"image": image}, answers)),
+        ("gives", keras.Model(image, {"answers": answers})),
+    ):
+        with pytest.raises(ValueError, match=f"student .*: {what} a dictionary; make it with the tensor itself"):
+            Distiller(named, teacher(), [SoftTargets()])
     vector = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4)], name="vector")
     with pytest.raises(ValueError, match=r"student student takes \(12, 10, 3\) and teacher vector \(4,\)"):
         Distiller(student(), vector, [SoftTargets()])
@@ -108,6 +116,8 @@ def test_loss_weights_where_keras_has_them():
     model = Distiller(student(), teacher(), [SoftTargets()])
     with pytest.raises(ValueError, match=r"loss_weights=\[0.5\] are for several outputs.*label_weight"):
         model.compile("sgd", LOSS, [0.5])
+    with pytest.raises(ValueError, match="names the outputs of several, and a student has one: give the loss itself"):
+        model.compile("sgd", {"answers": LOSS})
     model.compile("sgd", LOSS, None, ["accuracy"])
     ours, theirs = (list(inspect.signature(kind.compile).parameters) for kind in (Distiller, keras.Model))
     assert ours == theirs

@@ -190,6 +190,9 @@ def test_damaged_files_are_named(own):
         outputs.epoch(1)
 
 
+WRONG_VALUES = [("steps", None), ("views", -1), ("views", True), ("outputs", []), ("outputs", {}), ("files", None)]
+
+
 def test_a_damaged_manifest(own):
     manifest = own / "manifest.json"
     content = manifest.read_text()
@@ -197,6 +200,7 @@ def test_a_damaged_manifest(own):
         (content[:-20], "damaged"),
         ("[]", "is no list of a teacher's outputs"),
         (content.replace('"version": 2', '"version": 1'), "version 1, expected 2"),
+        *((json.dumps(json.loads(content) | {key: value}), f"damaged .{key} is ") for key, value in WRONG_VALUES),
     ):
         manifest.write_text(damaged)
         with pytest.raises(ValueError, match=f"manifest.json: {why}.*run the teacher again"):

@@ -57,6 +57,13 @@ def test_constant_images_are_refused():
         gather(grey, SHAPE)
 
 
+def test_of_single_numbers_each_is_a_constant():
+    numbers = np.random.default_rng(0).normal(size=(30, 1))
+    np.testing.assert_array_equal(gather(numbers, (1,)), numbers.astype("float32"))
+    with pytest.raises(ValueError, match="and 1 of the others are different"):
+        gather(np.ones((30, 1)), (1,))
+
+
 def test_one_image_many_times_is_one_image(images):
     with pytest.raises(ValueError, match="50 representative images, of which 0 are of one colour and 1 of the others"):
         gather(np.repeat(images[:1], 50, axis=0), SHAPE)

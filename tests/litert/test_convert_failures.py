@@ -46,6 +46,14 @@ def test_operation_without_a_tflite_operator_is_named(path):
         tfslim.litert.convert(model, path)
 
 
+def test_an_output_that_is_there_twice_is_refused(path):
+    inputs = keras.Input((4,))
+    answers = keras.layers.Dense(2, name="answers")(inputs)
+    model = keras.Model(inputs, {"first": answers, "second": answers}, name="twice")
+    with pytest.raises(ValueError, match="twice: output 'answers_output_1' is the same tensor as 'answers'"):
+        tfslim.litert.convert(model, path)
+
+
 def test_killed_converter_is_said_to_lack_memory(path, branching, monkeypatch):
     worker_ends_with(monkeypatch, -signal.SIGKILL)
     with pytest.raises(ConversionError, match="SIGKILL.*branching.*memory"):

@@ -2,7 +2,9 @@
 
 import json
 import math
+import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import predict
@@ -117,6 +119,18 @@ def test_a_corrupt_photo_stops_it_by_name_or_is_skipped_and_told(trained, photos
     only_broken = [str(photos / "broken.jpg")]
     assert predict.main(str(trained), only_broken, out=str(out), on_error="skip") == 1
     assert answers(out)["photos"] == []
+
+
+def test_photos_of_odd_names_get_their_cards(trained, photos, tmp_path, capsys):
+    odd = tmp_path / "odd"
+    odd.mkdir()
+    names = ["a$_$.jpg", os.fsdecode(b"\xff.jpg")]
+    for name in names:
+        shutil.copy(photos / "a.jpg", odd / name)
+    predict.main(str(trained), [str(odd)], out=str(tmp_path / "cards"), json=True)
+    printed = json.loads(capsys.readouterr().out)
+    assert {Path(answer["file"]).name for answer in printed["photos"]} == set(names)
+    assert all(Path(answer["card"]).exists() for answer in printed["photos"])
 
 
 def test_photos_of_one_name_get_cards_of_their_own(trained, photos, tmp_path):

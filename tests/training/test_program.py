@@ -1,6 +1,7 @@
 """What every program does around its work: options, exit codes, errors in one line."""
 
 import dataclasses
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,12 @@ def test_positions_options_and_flags_reach_the_function_with_their_types(monkeyp
     arguments = ("a", "b", "--count", "5", "--fast", "--size", "[3, 4]")
     assert run(monkeypatch, echo, *arguments, positional=POSITIONAL, flags=FLAGS) == 0
     assert capsys.readouterr().out == "['a', 'b'] 5 (3, 4) True\n"
+
+
+def test_a_file_name_that_is_no_text_is_printed(monkeypatch, capsys):
+    models = [os.fsdecode(b"\xff.jpg")]
+    assert run(monkeypatch, lambda: print(*models)) == 0
+    assert capsys.readouterr().out == "\\udcff.jpg\n"
 
 
 def test_help_shows_the_examples_as_written_and_each_options_meaning(monkeypatch, capsys):

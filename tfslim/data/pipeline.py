@@ -12,6 +12,8 @@ from tfslim.data.celeba import CelebA
 from tfslim.data.images import ImageError, decode
 from tfslim.data.sources import ImageFolder
 
+LEAST_JPEG = 100  # bytes; what is smaller is no picture, and Pillow's error names the file
+
 
 def training_batches(
     celeba: CelebA,
@@ -158,9 +160,11 @@ def _fetch_decoded(celeba: CelebA, names: np.ndarray, size: tuple[int, int]):
         data = read(name)
         if celeba.on_error == "skip":  # TensorFlow's decoder can't go on after a damaged file, nor say its name
             return tf.numpy_function(from_pillow, [name, data], tf.uint8)
-        whole = (tf.strings.substr(data, 0, 2) == b"\xff\xd8") & (tf.strings.substr(data, -2, 2) == b"\xff\xd9")
-        # A camera's own header may say that the picture lies on its side, which TensorFlow's decoder ignores.
-        turned = tf.strings.regex_full_match(tf.strings.substr(data, 0, 64), r"\C*Exif\C*")
+        length = tf.strings.length(data)
+        start, end = tf.strings.substr(data, 0, 2), tf.strings.substr(data, tf.maximum(length - 2, 0), 2)
+        whole = (start == b"\xff\xd8") & (end == b"\xff\xd9") & (length > LEAST_JPEG)
+        # A header may say that the picture lies on its side, which TensorFlow's decoder ignores.
+        turned = tf.strings.regex_full_match(data, r"\C*(?:Exif|tiff:Orientation)\C*")
         return tf.cond(
             whole & ~turned, lambda: fast(data), lambda: tf.numpy_function(from_pillow, [name, data], tf.uint8)
         )

@@ -131,6 +131,10 @@ class Distiller(keras.Model):
                 f"{self.name}: loss_weights={loss_weights!r} are for several outputs, and a student has one; "
                 "label_weight is the share of its loss"
             )
+        if isinstance(loss, dict):
+            raise ValueError(
+                f"{self.name}: loss={loss!r} names the outputs of several, and a student has one: give the loss itself"
+            )
         if loss is None and self.label_weight:
             raise ValueError(
                 f"{self.name}: label_weight is {self.label_weight}, and compile has no loss for the labels; give one, "

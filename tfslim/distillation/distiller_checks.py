@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from tfslim.distillation.distillation_loss import DistillationLoss
-from tfslim.distillation.layer_outputs import check_logits, check_model
+from tfslim.distillation.layer_outputs import check_logits, check_model, check_student
 
 OWN_NAMES = ("loss", "label_loss")  # shown beside those of the distillation losses
 
@@ -33,7 +33,7 @@ def check_parts(
         raise ValueError("teacher_shapes is for teacher=None; a teacher's shapes are known")
     roles = {"student": student} if teacher is None else {"student": student, "teacher": teacher}
     for role, model in roles.items():
-        check_model(model, role)
+        (check_student(model) if role == "student" else check_model(model, role))
         check_logits(model, role, losses)
     if teacher is None:
         return

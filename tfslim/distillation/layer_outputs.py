@@ -43,6 +43,17 @@ def check_model(model: keras.Model, role: str) -> None:
         )
 
 
+def check_student(student: keras.Model) -> None:
+    """Raises a ValueError unless the student is such a model, and takes and gives a tensor by itself."""
+    check_model(student, "student")
+    for what, structure in (("takes", student.input), ("gives", student.output)):
+        if isinstance(structure, dict):
+            raise ValueError(
+                f"student {student.name}: {what} a dictionary; make it with the tensor itself, "
+                "keras.Model(student.inputs[0], student.outputs[0])"
+            )
+
+
 def layer_outputs(model: keras.Model, names: Iterable[str], role: str) -> dict[str, keras.KerasTensor]:
     """Finds the symbolic outputs of layers.
 

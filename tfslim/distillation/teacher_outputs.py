@@ -17,6 +17,7 @@ from tfslim.distillation.layer_outputs import check_logits
 from tfslim.distillation.model_fingerprint import fingerprint
 from tfslim.folder_lock import locked
 from tfslim.kept_manifest import (
+    DTYPES,
     MANIFEST,
     VERSION,
     check_same,
@@ -26,8 +27,6 @@ from tfslim.kept_manifest import (
     read_manifest,
     write_manifest,
 )
-
-DTYPES = ("float16", "float32")
 
 
 class TeacherOutputs:

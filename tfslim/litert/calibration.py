@@ -64,8 +64,9 @@ def _check_variety(images: np.ndarray) -> None:
     bad = [number for number, image in enumerate(images) if not np.isfinite(image).all()]
     if bad:
         raise ValueError(f"representative image {bad[0]} holds NaN or infinity ({len(bad)} of {len(images)} images do)")
-    constant = sum(image.min() == image.max() for image in images)
-    different = len({image.tobytes() for image in images if image.min() != image.max()})
+    # A model that takes a single number is given nothing but such images.
+    varied = [image for image in images if image.size == 1 or image.min() != image.max()]
+    constant, different = len(images) - len(varied), len({image.tobytes() for image in varied})
     if different < MINIMUM:
         raise ValueError(
             f"{len(images)} representative images, of which {constant} are of one colour and {different} of the others "

@@ -67,8 +67,8 @@ def convert(
         every operator of an int8 file that stayed in float.
 
     Raises:
-        ValueError: If an argument is not one of those named, the model has an open size, or the representative images
-            are missing, too few, constant or of another shape.
+        ValueError: If an argument is not one of those named, the model has an open size or an output twice, or the
+            representative images are missing, too few, constant or of another shape.
         TypeError: If the model's graph cannot be read.
         ConversionError: If the converter fails or crashes; its message names the model and the signal.
         OSError: If the file cannot be written; nothing is left under its name.
@@ -82,6 +82,7 @@ def convert(
     _check_choices(path, quantization, target, io)
     io = io or IO_TYPES[quantization][0]
     copy = static_float32(model)
+    _refuse_one_output_twice(model)
     samples = representative_samples(representative, copy) if quantization in ("int8", "int16x8") else None
     if samples and (odd := scale_warning(samples, copy)):
         warnings.warn(odd, stacklevel=2)
@@ -124,6 +125,15 @@ def _export(model: keras.Model, outputs: list[str], folder: Path) -> None:
     )
     # Of the ways from Keras 3 to the converter some lose the weights without a word; this one keeps them.
     named.export(str(folder), format="tf_saved_model", input_signature=[signature], verbose=False)
+
+
+def _refuse_one_output_twice(model: keras.Model) -> None:
+    met: dict[int, str] = {}
+    for name, tensor in zip(output_names(model), model.outputs, strict=True):
+        if id(tensor) in met:
+            same = f"output {name!r} is the same tensor as {met[id(tensor)]!r}"
+            raise ValueError(f"{model.name}: {same}, and the converter would write one of them: give it once")
+        met[id(tensor)] = name
 
 
 def _check_choices(path: Path, quantization: str, target: str, io: str | None) -> None:

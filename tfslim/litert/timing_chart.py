@@ -4,6 +4,7 @@ from pathlib import Path
 
 from tfslim.atomic import replacing
 from tfslim.litert.timing import Benchmark, short_names
+from tfslim.plotted_text import plotted
 
 
 def draw_timings(found: Benchmark, path: str | Path) -> None:
@@ -20,7 +21,7 @@ def draw_timings(found: Benchmark, path: str | Path) -> None:
 
     names = short_names([timing.path for timing in found.timings])
     labels = [
-        f"{names[timing.path]}, {timing.threads} thread{'s'[: timing.threads != 1]}"
+        f"{plotted(names[timing.path])}, {timing.threads} thread{'s'[: timing.threads != 1]}"
         + ("" if timing.xnnpack else ", no XNNPACK")
         for timing in found.timings
     ]
