@@ -31,12 +31,12 @@ def check_parts(
         raise ValueError(f"label_weight is {label_weight}, expected a number from 0 on")
     if teacher is not None and teacher_shapes is not None:
         raise ValueError("teacher_shapes is for teacher=None; a teacher's shapes are known")
-    roles = {"student": student} if teacher is None else {"student": student, "teacher": teacher}
-    for role, model in roles.items():
-        (check_student(model) if role == "student" else check_model(model, role))
-        check_logits(model, role, losses)
+    check_student(student)
+    check_logits(student, "student", losses)
     if teacher is None:
         return
+    check_model(teacher, "teacher")
+    check_logits(teacher, "teacher", losses)
     images = [tuple(model.inputs[0].shape[1:]) for model in (student, teacher)]
     fits = len(images[0]) == len(images[1]) and (len(images[0]) != 3 or images[0][2] == images[1][2])
     if not fits or (len(images[0]) != 3 and images[0] != images[1]):

@@ -173,6 +173,7 @@ def _graph(model: keras.Model, tracer: Tracer) -> ChannelGraph:
     renumbered = number_of[roots]
 
     slices = [dataclasses.replace(part, units=renumbered[part.units]) for part in parts]
+    measured = np.concatenate([np.empty(0, int), *(renumbered[each.units] for each in tracer.measured)])
     edits = [dataclasses.replace(edit, units=renumbered[edit.units]) for edit in tracer.edits.values()]
     filters, frozen = {}, {}
     for part, old in zip(slices, parts, strict=True):
@@ -189,7 +190,7 @@ def _graph(model: keras.Model, tracer: Tracer) -> ChannelGraph:
         model,
         [part for part in slices if (part.units != STAYS).any()],
         [edit for edit in edits if (edit.units != STAYS).any()],
-        np.setdiff1d(np.concatenate([[], *(renumbered[each.units] for each in tracer.measured)]).astype(int), [STAYS]),
+        np.setdiff1d(measured, [STAYS]),
         _groups(filters, len(chosen)),
         filters,
         frozen,
