@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import inspect
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -59,7 +60,8 @@ def run(
     """
     built = parser(main, description, positional or {}, flags or {}, recipe)
     parsed = built.parse_args([_underscored(argument) for argument in sys.argv[1:]])
-    sys.stdout.reconfigure(errors="backslashreplace")  # file names may hold bytes that are no text
+    if isinstance(sys.stdout, io.TextIOWrapper):  # else what is printed is kept as it is
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names may hold bytes that are no text
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # else TensorFlow's start-up notes bury the table
     try:
         values = vars(built.instantiate(parsed))
