@@ -49,7 +49,7 @@ def architecture_json(model: keras.Model) -> bytes:
     _refuse_shared_with_nested(model)
     try:
         config = _without_training(keras.saving.serialize_keras_object(model))
-    except NotImplementedError as error:  # Keras', of some twenty lines
+    except RuntimeError as error:  # what Keras says of a class without get_config, in some twenty lines
         what = " ".join(str(error).split()).split(". ")[0]
         raise ValueError(f"{model.name}: {what}. A keras.Function is opened by tfslim.flatten(model)") from error
     text = json.dumps(config, separators=(",", ":"), ensure_ascii=False)
