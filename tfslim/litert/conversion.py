@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 
 from tfslim.atomic import replacing
-from tfslim.cost import measured
+from tfslim.cost import measure
 from tfslim.litert.converter_process import ConversionError, full_disk_named, run_converter
 from tfslim.litert.flatfile import float_islands
 from tfslim.litert.metadata import Metadata, with_metadata
@@ -109,7 +109,7 @@ def convert(
         figures["representative_images"] = len(next(iter(samples.values())))
     return Report(
         step=f"convert to {path.name}",
-        before=measured(model),
+        before=measure(model),
         after=None,
         done=[f"{model.name} -> {path.name}, quantization {quantization}, target {target}, {io} inputs and outputs"]
         + rewritten,

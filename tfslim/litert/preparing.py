@@ -5,7 +5,7 @@ import inspect
 import keras
 
 from tfslim.calls import Call
-from tfslim.cost import measured
+from tfslim.cost import measure
 from tfslim.derived_state import renew_derived_state
 from tfslim.flattening import flatten
 from tfslim.layers.composite import Composite
@@ -63,8 +63,8 @@ def prepare_for_edgetpu(model: keras.Model) -> tuple[keras.Model, Report]:
     left = diagnose(prepared)
     return prepared, Report(
         step="prepare for the Edge TPU",
-        before=measured(model),
-        after=measured(prepared),
+        before=measure(model),
+        after=measure(prepared),
         done=rewriting.done,
         skipped={finding.layer: f"{finding.rule.id} {finding.found}" for finding in left.findings if finding.blocks},
     )
