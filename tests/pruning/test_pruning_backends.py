@@ -20,7 +20,8 @@ def fit(model, optimizer, *callbacks, epochs=3, **settings):
 
 def left(model):
     smaller, report = shrink(model)
-    assert np.allclose(smaller(X), model(X), rtol=1e-5, atol=1e-5), "shrinking changed the outputs"
+    ours, theirs = (keras.ops.convert_to_numpy(each(X)) for each in (smaller, model))
+    assert np.allclose(ours, theirs, rtol=1e-5, atol=1e-5), "shrinking changed the outputs"
     return report.figures["filters after"]
 
 model, optimizer = branching_model(), keras.optimizers.AdamW(1e-2, weight_decay=0.1, use_ema=True)
@@ -31,7 +32,8 @@ assert model.optimizer is optimizer and np.isfinite(history["loss"]).all()
 
 model = branching_model()
 scaled = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(1e-2, momentum=0.9), initial_scale=64.0)
-history = fit(model, scaled, TaylorPruning(params=0.6, every=2, drops=4, form="weight"), steps_per_execution=2)
+at_once = 1 if keras.backend.backend() == "torch" else 2  # Keras takes no more there
+history = fit(model, scaled, TaylorPruning(params=0.6, every=2, drops=4, form="weight"), steps_per_execution=at_once)
 assert left(model) == history["filters"][-1] < 39, "not with a scaled loss"
 
 student = branching_model()
