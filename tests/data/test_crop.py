@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from tfslim.data.crop import centre_crop, middle
+from tfslim.data.images import centre_crop, middle
 
 
 def test_margins_go_and_the_middle_stays():

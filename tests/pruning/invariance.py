@@ -4,10 +4,9 @@ import keras
 import numpy as np
 
 from tests.layer_checks import randomize
-from tfslim.derived_state import renew_derived_state
-from tfslim.pruning.channel_graph import STAYS, channel_graph
-from tfslim.pruning.silencing import MAKING, READING, silence
-from tfslim.pruning.surgery import kept, remove_units
+from tfslim.graph.derived_state import renew_derived_state
+from tfslim.pruning.dependency.channel_graph import STAYS, channel_graph
+from tfslim.pruning.surgery import MAKING, READING, kept, remove_units, silence
 
 TOLERANCE = 1e-5  # of the largest output
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from tests.layer_checks import randomize
 from tests.pruning.invariance import assert_same, outputs_of, run_pruning_test
 from tests.pruning.random_graph import AWAKE, KINDS, Builder
-from tfslim.derived_state import renew_derived_state
+from tfslim.graph.derived_state import renew_derived_state
 from tfslim.pruning import channel_graph, shrink, silence
-from tfslim.pruning.silencing import MAKING, READING
+from tfslim.pruning.surgery import MAKING, READING
 
 KEEPING = ("relu", "tanh", "swish")
 RANKS = st.sampled_from((2, 1, 3))

@@ -6,9 +6,8 @@ import pytest
 
 from tests.layer_checks import randomize
 from tests.pruning.branching_model import branching_model
-from tfslim.pruning.channel_graph import channel_graph
-from tfslim.pruning.silencing import MAKING, READING, mask, silence
-from tfslim.pruning.surgery import gone_of
+from tfslim.pruning.dependency.channel_graph import channel_graph
+from tfslim.pruning.surgery import MAKING, READING, gone_of, mask, silence
 
 
 def weights_of(model):

@@ -7,9 +7,8 @@ import pytest
 from tests.layer_checks import randomize
 from tests.pruning.branching_model import branching_model
 from tests.pruning.invariance import all_same, assert_same, outputs_of
-from tfslim.pruning.channel_graph import STAYS, channel_graph
-from tfslim.pruning.silencing import silence
-from tfslim.pruning.surgery import gone_of, kept, remove_units
+from tfslim.pruning.dependency.channel_graph import STAYS, channel_graph
+from tfslim.pruning.surgery import gone_of, kept, remove_units, silence
 
 IMAGE = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype("float32")
 

@@ -17,7 +17,7 @@ from tfslim.quantization import (
     Uniform,
     plan_codecs,
 )
-from tfslim.quantization.snapping import fixed, snapping
+from tfslim.quantization.codecs.fake_quantize import fixed, snapping
 
 RNG = np.random.default_rng(0)
 TENSORS = {

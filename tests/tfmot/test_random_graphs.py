@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from tests.layer_checks import randomize
 from tests.pruning.invariance import outputs_of
 from tests.pruning.random_graph import Builder
-from tfslim.quantization.int8_layout import int8_layout
-from tfslim.quantization.int8_plan import int8_plan
+from tfslim.quantization.int8.layout import int8_layout
+from tfslim.quantization.int8.scheme import int8_plan
 from tfslim.tfmot import from_tf_keras, to_tf_keras
 
 KINDS = (

@@ -7,10 +7,10 @@ import tensorflow as tf
 
 from tests.identity_faces import CROP, HELD_OUT, KNOWN, PEOPLE, identity_model, labelled
 from tests.tiny_model import NAMES, tiny_model
-from tfslim.data.drawn_faces import draw_faces
-from tfslim.data.names import write_labels
-from tfslim.data.people import People, write_people
-from tfslim.identity import embedding_model
+from tfslim.data.celeba.attributes import write_labels
+from tfslim.data.celeba.people import People, write_people
+from tfslim.data.drawn_faces.dataset import draw_faces
+from tfslim.models.identity import embedding_model
 
 
 @pytest.fixture(scope="session")

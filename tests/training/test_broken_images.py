@@ -7,7 +7,7 @@ import yaml
 from tests.tiny_model import NAMES, SIZE
 from tests.training.programs import program_command, run_here
 from tfslim.data import CelebA
-from tfslim.data.names import write_labels
+from tfslim.data.celeba.attributes import write_labels
 
 COMMON = {
     "model": {"name": "MobileNet", "arguments": {"alpha": 0.25}},

@@ -3,19 +3,14 @@
 import inspect
 from pathlib import Path
 
-import distill
-import program
-import prune
 import pytest
-import quantize
-import run_folder
-import stage1
-import stage2
-import train
 import yaml
-from recipe import Network, Recipe
 
 import tfslim
+from tfslim.cli import app, distill, prune, quantize, train
+from tfslim.training import run_folder
+from tfslim.training.recipe import Network, Recipe
+from tfslim.workflows.experiments import stage1, stage2
 
 RECIPES = sorted((Path(train.__file__).parent / "recipes").glob("*.yaml"))
 
@@ -34,7 +29,7 @@ def parsed(path: Path):
     elif "distillation" in content:
         main, more = distill.main, ["--teacher", "runs/teacher"]
     flags = {stage1.main: stage1.FLAGS, stage2.main: stage2.FLAGS}.get(main, run_folder.FLAGS)
-    parser = program.parser(main, "", {}, flags, "recipe")
+    parser = app.parser(main, "", {}, flags, "recipe")
     return parser.instantiate(parser.parse_args(["--config", str(path), "--data", "celeba", *more]))
 
 

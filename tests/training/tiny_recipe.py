@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from recipe import Network, Optimization, Recipe, Stage
-
 from tests.tiny_model import NAMES, SIZE
+from tfslim.training.recipe import Network, Optimization, Recipe, Stage
 
 
 def tiny_recipe(faces: Path, **optimization: float) -> Recipe:

@@ -4,12 +4,18 @@ from collections.abc import Mapping, Sequence
 
 import keras
 
-from tfslim.calls import calls
 from tfslim.distillation.distillation_loss import DistillationLoss
-from tfslim.distillation.distiller_checks import check_metric_names, check_parts
 from tfslim.distillation.frozen_teacher import FrozenTeacher
-from tfslim.distillation.layer_outputs import OUTPUT, layer_outputs, student_layers, teacher_layers
+from tfslim.distillation.layer_outputs import (
+    OUTPUT,
+    check_metric_names,
+    check_parts,
+    layer_outputs,
+    student_layers,
+    teacher_layers,
+)
 from tfslim.distillation.resizing import resize
+from tfslim.graph.traversal import calls
 
 
 class Distiller(keras.Model):

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfslim.calls import calls, is_graph
+from tfslim.graph.traversal import calls, is_graph
 
 # What another name or another way of training says nothing about.
 LEFT_OUT = ("name", "trainable")

@@ -5,14 +5,13 @@ from typing import Literal
 import keras
 import numpy as np
 
-from tfslim.optimizer_around import OptimizerAround
-from tfslim.pruning.aggregation import Aggregation, aggregate
-from tfslim.pruning.channel_graph import STAYS, ChannelGraph
-from tfslim.pruning.gates import along_channels, gates, own_weights
-from tfslim.pruning.importance import check_scores
-from tfslim.pruning.silencing import mask, silence
-from tfslim.pruning.tracing import Slice
-from tfslim.pruning.zeros import keeps_zeros
+from tfslim._support.optimizer_wrapper import OptimizerAround
+from tfslim.pruning.dependency.channel_graph import STAYS, ChannelGraph, keeps_zeros
+from tfslim.pruning.dependency.tracing import Slice
+from tfslim.pruning.importance.gates import along_channels, gates, own_weights
+from tfslim.pruning.importance.reduction import Aggregation, aggregate
+from tfslim.pruning.importance.weights import check_scores
+from tfslim.pruning.surgery import mask, silence
 
 Form = Literal["activation", "weight"]
 HELD = ("filters", "scale", "inputs")
@@ -24,10 +23,10 @@ MOVING = ("momentum", "average", "linear", "gradient_accumulator")
 class PruningOptimizer(OptimizerAround):
     """Adds up Taylor scores while another optimizer trains a model, and holds dropped units at zero.
 
-    The gradients of all filters' gates fall out of the weights' own (`tfslim.pruning.gates`), so a step costs hardly
-    more. The weights of dropped units, with their momenta and averages, become zero and are held there. All that it
-    knows is in its `variables`. Gradients are those of the whole loss: where layers have regularisers of their own,
-    the penalties' are in the scores too, unlike those of an optimizer's weight decay.
+    The gradients of all filters' gates fall out of the weights' own (`tfslim.pruning.importance.gates`), so a step
+    costs hardly more. The weights of dropped units, with their momenta and averages, become zero and are held there.
+    All that it knows is in its `variables`. Gradients are those of the whole loss: where layers have regularisers of
+    their own, the penalties' are in the scores too, unlike those of an optimizer's weight decay.
 
     Args:
         inner: the optimizer that trains. A LossScaleOptimizer goes around this one, not into it.

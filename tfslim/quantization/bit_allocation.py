@@ -1,5 +1,6 @@
 """Bits by budget: more of them for the tensors that the answers depend on."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -7,14 +8,35 @@ import keras
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from tfslim.copying import copy_of
-from tfslim.derived_state import renew_derived_state
-from tfslim.quantization.byte_size import byte_size
-from tfslim.quantization.codecs import Codec
+from tfslim.graph.cloning import copy_of
+from tfslim.graph.derived_state import renew_derived_state
+from tfslim.quantization.codecs.registry import Codec
+from tfslim.quantization.model_tensors import tensors
 from tfslim.quantization.plan import Layers, Scope, plan_codecs
-from tfslim.quantization.quantizing import encode, values_of, within_float16
-from tfslim.quantization.tensors import tensors
+from tfslim.quantization.weights import encode, values_of, within_float16
 from tfslim.report import Report
+
+UNITS = {"": 1, "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "KiB": 2**10, "MiB": 2**20}
+
+
+def byte_size(text: str | float) -> int:
+    """Bytes in "1.13MB", "300 kB", "2 MiB" or 250000.
+
+    Raises:
+        ValueError: the text is none of these, or not above 0.
+
+    Example:
+        >>> byte_size("1.13MB")
+        1130000
+    """
+    found = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([A-Za-z]*)\s*", str(text))
+    if not found or found[2] not in UNITS:
+        raise ValueError(f"{text!r} is no size; write bytes, or a number with {', '.join(filter(None, UNITS))}")
+    size = round(float(found[1]) * UNITS[found[2]])
+    if size < 1:
+        raise ValueError(f"{text!r} is less than a byte")
+    return size
+
 
 Distance = Callable[[keras.Model], float]
 

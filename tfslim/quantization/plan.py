@@ -8,10 +8,10 @@ from typing import Literal
 
 import keras
 
-from tfslim.quantization.codecs import Codec, codec_of, takes_bits
-from tfslim.quantization.floats import Float16, Float32
-from tfslim.quantization.log_min_max import LEAST_FLOOR, LogMinMax
-from tfslim.quantization.tensors import Tensor, tensors
+from tfslim.quantization.codecs.floats import Float16, Float32
+from tfslim.quantization.codecs.log_min_max import LEAST_FLOOR, LogMinMax
+from tfslim.quantization.codecs.registry import Codec, codec_of, takes_bits
+from tfslim.quantization.model_tensors import Tensor, tensors
 
 Scope = Literal["kernels", "convolutions", "all"]
 ROLES = {"kernels": ("convolution", "matrix"), "convolutions": ("convolution",), "all": None}

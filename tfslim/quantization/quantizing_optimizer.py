@@ -5,13 +5,13 @@ from collections.abc import Mapping
 import keras
 import numpy as np
 
-from tfslim.optimizer_around import OptimizerAround
-from tfslim.quantization.codecs import Codec
-from tfslim.quantization.floats import Float32
-from tfslim.quantization.log_min_max import LogMinMax
-from tfslim.quantization.quantizing import values_of
-from tfslim.quantization.snapping import fixed, snapping
-from tfslim.quantization.tensors import Tensor, tensors
+from tfslim._support.optimizer_wrapper import OptimizerAround
+from tfslim.quantization.codecs.fake_quantize import fixed, snapping
+from tfslim.quantization.codecs.floats import Float32
+from tfslim.quantization.codecs.log_min_max import LogMinMax
+from tfslim.quantization.codecs.registry import Codec
+from tfslim.quantization.model_tensors import Tensor, tensors
+from tfslim.quantization.weights import values_of
 
 
 @keras.saving.register_keras_serializable(package="tfslim")

@@ -4,20 +4,20 @@ from typing import Any
 
 import keras
 
-from tfslim.calls import Call
-from tfslim.derived_state import renew_derived_state
-from tfslim.flattening import flatten
-from tfslim.rebuilding import rebuild
-from tfslim.spelled_out import UnsupportedLayer, spelled_out
-from tfslim.tfmot.layer_config import (
+from tfslim.graph.decomposition import UnsupportedLayer, spelled_out
+from tfslim.graph.derived_state import renew_derived_state
+from tfslim.graph.flattening import flatten
+from tfslim.graph.rebuilding import rebuild
+from tfslim.graph.traversal import Call
+from tfslim.tfmot.layer_translation import (
     from_legacy_layer,
     legacy_model_name,
     legacy_name,
     modern_name,
     to_legacy_layer,
 )
-from tfslim.tfmot.legacy import tf_keras
-from tfslim.tfmot.same_outputs import check_same_outputs, in_float32
+from tfslim.tfmot.output_check import check_same_outputs, in_float32
+from tfslim.tfmot.packages import tf_keras
 
 # tf_keras' hard_sigmoid is clip(0.2 x + 0.5, 0, 1), that of Keras 3 relu6(x + 3) / 6.
 _LEGACY_HARD_SIGMOID = "hard_sigmoid"

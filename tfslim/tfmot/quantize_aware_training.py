@@ -6,14 +6,14 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from tfslim.quantization.int8_layout import int8_layout
-from tfslim.quantization.int8_plan import Quantised, int8_plan
-from tfslim.quantization.int8_report import int8_report
-from tfslim.quantization.ranges import measure_ranges
+from tfslim.quantization.int8.calibration import measure_ranges
+from tfslim.quantization.int8.layout import int8_layout
+from tfslim.quantization.int8.report import int8_report
+from tfslim.quantization.int8.scheme import Quantised, int8_plan
 from tfslim.report import Report
 from tfslim.tfmot.bridge import to_tf_keras
-from tfslim.tfmot.layer_config import check_activity, legacy_weight
-from tfslim.tfmot.legacy import tf_keras
+from tfslim.tfmot.layer_translation import check_activity, legacy_weight
+from tfslim.tfmot.packages import tf_keras
 from tfslim.tfmot.weight_quantizers import Int8Config, Int8Wrapper, cluster_members, filters_of
 
 Kept = Literal["zeros", "clusters"]

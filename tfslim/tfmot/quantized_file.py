@@ -7,13 +7,13 @@ from typing import Any, Literal
 
 import keras
 
-from tfslim.atomic import replacing
-from tfslim.litert.child_process import crash_signal, run_child
-from tfslim.litert.conversion import ConversionError
-from tfslim.litert.flatfile import float_islands
+from tfslim._support.child_process import crash_signal, run_child
+from tfslim._support.files import replacing
+from tfslim.litert.conversion.converter import ConversionError
+from tfslim.litert.flatbuffer.model_file import float_islands
 from tfslim.report import Report
 from tfslim.tfmot.conversion_worker import ERROR_MARK
-from tfslim.tfmot.kernel_contents import file_kernels
+from tfslim.tfmot.kernel_statistics import file_kernels
 from tfslim.tfmot.trained_model import Trained, legacy_trained, native_trained
 
 
