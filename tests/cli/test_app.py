@@ -10,7 +10,7 @@ import pytest
 
 from tfslim.cli import app
 
-TRAINING = Path(app.__file__).parent
+TRAINING = Path(__file__).parents[2] / "training"
 
 
 def run(monkeypatch, main, *arguments, **settings):
@@ -142,10 +142,8 @@ def test_ctrl_c_ends_without_a_traceback(monkeypatch, capsys):
 
 def test_a_reader_that_has_seen_enough_is_no_error():
     # Far more than a pipe holds, so that writing fails once the reader is gone.
-    code = "import program; program.run(lambda: print('line\\n' * 100_000), '')"
-    writer = subprocess.Popen(
-        [sys.executable, "-c", code], cwd=TRAINING, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    code = "from tfslim.cli import app; app.run(lambda: print('line\\n' * 100_000), '')"
+    writer = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     writer.stdout.readline()
     writer.stdout.close()
     assert writer.stderr.read() == b""
@@ -158,6 +156,6 @@ def test_help_answers_without_loading_what_is_slow(name):
     command = [sys.executable, "-X", "importtime", TRAINING / f"{name}.py", "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "program" in loaded
+    assert "tfslim.cli.app" in loaded
     assert not loaded & {"tensorflow", "keras", "numpy", "matplotlib"}
     assert "Examples:\n  python training/" in done.stdout

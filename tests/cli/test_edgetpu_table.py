@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.programs import check_mistake
+from tests.programs import check_mistake
 
 PROGRAM = Path(__file__).resolve().parents[2] / "export" / "edgetpu_table.py"
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import yaml
 
-from tests.training.killing import kill_when_there_is
-from tests.training.programs import check_mistake, program_command, run, run_here
+from tests.killing import kill_when_there_is
+from tests.programs import check_mistake, program_command, run, run_here
 from tfslim.data import draw_faces
 from tfslim.workflows import pruning
 from tfslim.workflows.pruning import plan_cuts

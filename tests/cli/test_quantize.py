@@ -8,8 +8,8 @@ import pytest
 import yaml
 from ai_edge_litert.interpreter import Interpreter
 
-from tests.training.killing import kill_after_an_epoch, kill_when_there_is
-from tests.training.programs import check_mistake, program_command, run, run_here
+from tests.killing import kill_after_an_epoch, kill_when_there_is
+from tests.programs import check_mistake, program_command, run, run_here
 from tfslim.data import CelebA, draw_faces
 from tfslim.inference.model_files import load_keras_file
 from tfslim.training import tfmot_trainer

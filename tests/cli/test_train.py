@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import yaml
 
-from tests.training.killing import kill_after_an_epoch
-from tests.training.programs import check_mistake, program_command, run, run_here
+from tests.killing import kill_after_an_epoch
+from tests.programs import check_mistake, program_command, run, run_here
 from tfslim.data import CelebA, draw_faces
 
 RECIPE = {

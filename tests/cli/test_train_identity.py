@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
-from tests.training.programs import check_mistake, program_command, run_here
+from tests.programs import check_mistake, program_command, run_here
 from tfslim.data import CelebA, draw_faces
 from tfslim.data.celeba.people import read_people
 

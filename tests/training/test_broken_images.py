@@ -4,8 +4,8 @@ import keras
 import pytest
 import yaml
 
+from tests.programs import program_command, run_here
 from tests.tiny_model import NAMES, SIZE
-from tests.training.programs import program_command, run_here
 from tfslim.data import CelebA
 from tfslim.data.celeba.attributes import write_labels
 

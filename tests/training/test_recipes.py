@@ -7,12 +7,11 @@ import pytest
 import yaml
 
 import tfslim
-from tfslim.cli import app, distill, prune, quantize, train
+from tfslim.cli import app, distill, prune, quantize, stage1, stage2, train
 from tfslim.training import run_folder
 from tfslim.training.recipe import Network, Recipe
-from tfslim.workflows.experiments import stage1, stage2
 
-RECIPES = sorted((Path(train.__file__).parent / "recipes").glob("*.yaml"))
+RECIPES = sorted((Path(run_folder.__file__).parent / "recipes").glob("*.yaml"))
 
 
 def parsed(path: Path):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.training.programs import check_mistake, program_command
+from tests.programs import check_mistake, program_command
 from tfslim._support.files import replacing
 from tfslim.data import CelebA
 from tfslim.training import run_folder

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.tiny_model import NAMES, tiny_model
-from tests.training.tiny_recipe import tiny_recipe
+from tests.tiny_recipe import tiny_recipe
 from tfslim.data import CelebA
 from tfslim.training import teacher as teaching
 from tfslim.training.recipe import Distillation

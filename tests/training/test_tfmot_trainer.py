@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import tfslim.distillation
 from tests.tiny_model import NAMES, SIZE
-from tests.training.tiny_recipe import tiny_recipe
+from tests.tiny_recipe import tiny_recipe
 from tfslim.data import CelebA
 from tfslim.losses import MarginCrossentropy
 from tfslim.tfmot.packages import tf_keras

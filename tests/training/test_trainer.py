@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from tests.tiny_model import NAMES, tiny_model
-from tests.training.tiny_recipe import tiny_recipe
+from tests.tiny_recipe import tiny_recipe
 from tfslim.data import CelebA
 from tfslim.layers import L2Normalization
 from tfslim.training import trainer

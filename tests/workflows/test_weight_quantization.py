@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 import tfslim
+from tests.programs import check_mistake, program_command, run_here
 from tests.tiny_model import NAMES, SIZE
-from tests.training.programs import check_mistake, program_command, run_here
 from tfslim.inference.model_files import load_keras_file
 
 RECIPE = {

@@ -18,6 +18,8 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         TensorShape([4, 2, 2, 3])
     """
 
+    computes_as_stock = True  # for `graph.stock_layers`
+
     def call(self, inputs, training=None, mask=None):
         fusible = len(inputs.shape) == 4 and self.axis in (-1, 3) and self.scale and self.center
         # The kernel sees this replica's images alone.

@@ -38,5 +38,7 @@ class SteadyUnitNormalization(keras.layers.UnitNormalization):
         >>> copy = tfslim.graph.recast.recast(model, replace=replace)
     """
 
+    computes_as_stock = True  # for `graph.stock_layers`
+
     def call(self, inputs):
         return unit_vectors(inputs, tuple(self.axis) if isinstance(self.axis, list) else self.axis)

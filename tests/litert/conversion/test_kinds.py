@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
-from tests.litert.test_convert import weights_of
 
 import tfslim.litert
 from tests.export_checks import with_statistics
+from tests.litert.conversion.test_converter import weights_of
 from tfslim.litert.conversion.metadata import LABELS
 
 L = keras.layers

@@ -144,7 +144,7 @@ def test_old_loader_takes_slimmed_files(edge_files, old_python, tmp_path, monkey
     )
     assert largest_difference(before, after) == 0
     program = Path(__file__).resolve().parents[3] / "export" / "old_loader.py"
-    arguments = [tmp_path / "slim.tflite", edge_files / "gelu.tflite", "--environment", old_python.parents[2]]
+    arguments = [tmp_path / "slim.tflite", edge_files / "gelu.tflite", "--environment", old_python.parents[1]]
     monkeypatch.setattr(sys, "argv", [str(program), *map(str, arguments)])
     with pytest.raises(SystemExit) as caught:
         runpy.run_path(str(program), run_name="__main__")

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.training.programs import TRAINING, check_mistake, run_here
+from tests.programs import TRAINING, check_mistake, run_here
 
 # score -> a seed's EER after the cut, of filters 100 -> 60
 ERRORS = {"taylor": (0.10, 0.12, 0.14), "random": (0.20, 0.20, 0.20)}

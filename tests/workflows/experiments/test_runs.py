@@ -1,5 +1,7 @@
 """Many runs: each when what it needs is there, resumed when begun before, stopped together."""
 
+import sys
+
 from tfslim.workflows.experiments import runs
 from tfslim.workflows.experiments.runs import Run
 
@@ -19,15 +21,15 @@ if options.get("fails"):
 
 
 def make(tmp_path, monkeypatch, **changes):
-    (tmp_path / "train.py").write_text(PROGRAM)
-    monkeypatch.setattr(runs, "HERE", tmp_path)
+    (tmp_path / "program.py").write_text(PROGRAM)
+    monkeypatch.setattr(runs, "COMMAND", (sys.executable, str(tmp_path / "program.py")))
     monkeypatch.setattr(runs.time, "sleep", lambda seconds, sleep=runs.time.sleep: sleep(seconds / 20))
     out = tmp_path / "out"
     out.mkdir()
-    teacher = Run(out / "teacher", "train.py", {"speed": 0.3} | changes, "teacher", 0)
+    teacher = Run(out / "teacher", "train", {"speed": 0.3} | changes, "teacher", 0)
     kept = {"speed": 0.2, "teacher_outputs": "kept"}
-    students = [Run(out / f"student-{n}", "train.py", kept, "student", n, True, teacher) for n in (1, 2)]
-    other = Run(out / "other", "train.py", {"speed": 0.1}, "other", 0)
+    students = [Run(out / f"student-{n}", "train", kept, "student", n, True, teacher) for n in (1, 2)]
+    other = Run(out / "other", "train", {"speed": 0.1}, "other", 0)
     return out, [teacher, *students, other]
 
 
@@ -71,11 +73,11 @@ while not (folder.parent / options["beside"]).exists():
 
 def test_students_of_whole_outputs_train_side_by_side(tmp_path, monkeypatch):
     make(tmp_path, monkeypatch)
-    (tmp_path / "train.py").write_text(KEEPING)
+    (tmp_path / "program.py").write_text(KEEPING)
     students = []
     for number, other in ((1, 2), (2, 1)):
         options = {"teacher_outputs": str(tmp_path / "kept"), "beside": f"student-{other}"}
-        students.append(Run(tmp_path / "out" / f"student-{number}", "train.py", options, "student", number, True))
+        students.append(Run(tmp_path / "out" / f"student-{number}", "train", options, "student", number, True))
     assert runs.run_all(students, jobs=2) == 0
 
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.training.programs import TRAINING, run_here
+from tests.programs import TRAINING, run_here
 from tfslim.workflows.experiments import seeds
 
 ROWS = [

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from tests.training.programs import check_mistake, program_command, run, run_here
+from tests.programs import check_mistake, program_command, run, run_here
 from tfslim.data import CelebA, draw_faces
 from tfslim.training.recipe import Distillation, Network, Recipe, Stage
 from tfslim.workflows.experiments import stage1

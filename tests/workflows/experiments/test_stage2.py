@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from tests.identity_faces import identity_model, pixels
+from tests.programs import check_mistake, program_command, run_here
 from tests.tiny_model import SIZE
-from tests.training.programs import check_mistake, program_command, run_here
 from tfslim.data import CelebA, draw_faces
 from tfslim.data.celeba.people import People, write_people
 from tfslim.distillation import fingerprint

@@ -14,7 +14,7 @@ from tfslim._support.files import replacing
 from tfslim.distillation.teacher_manifest import is_whole
 from tfslim.training.run_folder import differences
 
-HERE = Path(__file__).parent
+COMMAND = (sys.executable, "-m", "tfslim")
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +23,7 @@ class Run:
 
     Args:
         folder: its run folder.
-        program: train.py, distill.py or quantize.py.
+        program: the subcommand of `tfslim`: "train", "distill" or "quantize".
         options: what its `--config` says.
         row: what it is a run of.
         seed: of the training.
@@ -66,7 +66,7 @@ class Run:
         config = self.folder.with_name(self.folder.name + ".yaml")
         with replacing(config) as path, open(path, "w") as file:
             yaml.safe_dump(self.options, file, sort_keys=False)
-        command = [sys.executable, str(HERE / self.program), "--config", str(config), "--out", str(self.folder)]
+        command = [*COMMAND, self.program, "--config", str(config), "--out", str(self.folder)]
         if (self.folder / "recipe.yaml").is_file():
             command.append("--resume")
         with open(self.log, "a") as log:

@@ -60,7 +60,7 @@ def plan(recipe: Recipe, rows: list[Row], distillation: Distillation, folder: pa
             asked = dataclasses.replace(
                 recipe, model=network, stages=stages, optimization=optimization, seed=seed
             ).written()
-            plain = Run(folder / f"{row.name}-{seed}", "train.py", asked, row.name, seed)
+            plain = Run(folder / f"{row.name}-{seed}", "train", asked, row.name, seed)
             runs.append(plain)
             if number == TEACHER:
                 continue
@@ -72,7 +72,7 @@ def plan(recipe: Recipe, rows: list[Row], distillation: Distillation, folder: pa
             if distillation.views:
                 asked["teacher_outputs"] = str(folder / f"teacher-outputs-{seed}")
             taught = folder / f"{row.name}-taught-{seed}"
-            runs.append(Run(taught, "distill.py", asked, row.name, seed, taught=True, needs=teacher))
+            runs.append(Run(taught, "distill", asked, row.name, seed, taught=True, needs=teacher))
     return sorted(runs, key=lambda run: (run.row != rows[TEACHER].name, -seeds[run.row], run.seed, run.taught))
 
 

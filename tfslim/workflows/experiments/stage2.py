@@ -62,7 +62,7 @@ def plan(
     options = recipe.written() | {"trained": str(source / row.trained), "quantization": dataclasses.asdict(asked)}
     if row.taught:
         options |= {"teacher": str(teacher), "distillation": dataclasses.asdict(distillation)}
-    return Run(folder / row.name, "quantize.py", options, row.name, recipe.seed, row.taught, last="quantization.json")
+    return Run(folder / row.name, "quantize", options, row.name, recipe.seed, row.taught, last="quantization.json")
 
 
 def check(run: Run, trained: pathlib.Path) -> None:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from unittest import mock
 
-TRAINING = Path(__file__).parents[2] / "training"
+TRAINING = Path(__file__).parents[1] / "training"
 
 
 def program_command(setting: Path, program: str, recipe: str, out: str, *more: object) -> list[str]:
