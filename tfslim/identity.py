@@ -1,5 +1,7 @@
-"""Identity heads: the public name of `tfslim.models.identity`."""
+"""Identity heads and embedding models: the public name of `tfslim.models.identity`."""
 
-from tfslim.models.identity import embedding_model, normalised_classifier
+from tfslim.models.identity import embedding_model, normalized_classifier
 
-__all__ = ["embedding_model", "normalised_classifier"]
+__all__ = ["embedding_model", "normalised_classifier", "normalized_classifier"]
+
+normalised_classifier = normalized_classifier  # its name until 0.1

@@ -17,7 +17,7 @@ from tfslim.cli import evaluate, export
 from tfslim.data import draw_faces
 from tfslim.data.celeba.attributes import write_labels
 from tfslim.data.celeba.people import People, read_people, write_people
-from tfslim.models.identity import embedding_model, normalised_classifier
+from tfslim.models.identity import embedding_model, normalized_classifier
 from tfslim.training.batch_statistics import reestimate_statistics
 from tfslim.workflows.tflite_table import show
 
@@ -37,7 +37,7 @@ def run(faces, tmp_path_factory):
     folder.mkdir()
     keras.utils.set_random_seed(0)
     trunk = tfslim.models.VGG11((*SIZE, 3), classes=2, module="flame", shrink=True, shallow=True)
-    model = normalised_classifier(trunk, len(KNOWN), scale=8.0, unit_weights=True)
+    model = normalized_classifier(trunk, len(KNOWN), scale=8.0, unit_weights=True)
     reestimate_statistics(model, [pixels(faces, [file for file, _, _ in labelled(faces)])])
     model.save(folder / "model.keras")
     write_people(folder, WHOM)

@@ -6,7 +6,7 @@ import pytest
 
 import tfslim
 from tfslim.graph.cloning import copy_of
-from tfslim.graph.derived_state import renew_derived_state
+from tfslim.graph.derived_state import refresh_cached_state
 from tfslim.quantization import allocate_bits
 
 INPUTS = np.random.default_rng(0).normal(7.0, 3.0, size=(50, 4, 3)).astype("float32")
@@ -19,7 +19,7 @@ def test_a_normalisation_follows_its_weights():
     x = np.random.default_rng(0).normal(size=(5, 3)).astype("float32")
     layer.adapt_mean.assign([1.0, 2.0, 3.0])
     layer.adapt_variance.assign([4.0, 9.0, 16.0])
-    renew_derived_state(model)
+    refresh_cached_state(model)
     np.testing.assert_allclose(np.asarray(model(x)), (x - [1, 2, 3]) / [2, 3, 4], rtol=1e-5)
 
 

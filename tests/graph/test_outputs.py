@@ -3,7 +3,7 @@
 import keras
 import pytest
 
-from tfslim.graph.outputs import probability_at_end
+from tfslim.graph.outputs import find_output_activation
 
 layers = keras.layers
 
@@ -36,14 +36,14 @@ def test_the_end_is_seen_through_what_passes_values_on(last, expected):
     inputs = x = keras.Input((4,))
     for layer in last:
         x = layer(x)
-    found = probability_at_end(keras.Model(inputs, x))
+    found = find_output_activation(keras.Model(inputs, x))
     assert found == expected if expected is None else found.startswith(expected)
 
 
 def test_each_of_several_outputs_is_looked_at():
     inputs = keras.Input((4,))
     logits, shares = layers.Dense(4)(inputs), layers.Dense(4, "softmax", name="shares")(inputs)
-    assert probability_at_end(keras.Model(inputs, [logits, shares])) == "softmax in 'shares'"
+    assert find_output_activation(keras.Model(inputs, [logits, shares])) == "softmax in 'shares'"
     two = keras.Model(inputs, [logits, shares])
-    assert probability_at_end(keras.Model(inputs, two(inputs)[0])) is None
-    assert probability_at_end(keras.Model(inputs, two(inputs)[1])) == "softmax in 'shares'"
+    assert find_output_activation(keras.Model(inputs, two(inputs)[0])) is None
+    assert find_output_activation(keras.Model(inputs, two(inputs)[1])) == "softmax in 'shares'"

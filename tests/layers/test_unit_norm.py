@@ -10,7 +10,7 @@ from tfslim.graph.recast import recast
 from tfslim.layers import L2Normalization
 from tfslim.layers.unit_norm import SteadyUnitNormalization
 from tfslim.models import VGG11
-from tfslim.models.identity import normalised_classifier
+from tfslim.models.identity import normalized_classifier
 from tfslim.pruning import channel_graph
 
 STOCK, STEADY = keras.layers.UnitNormalization, SteadyUnitNormalization
@@ -54,7 +54,7 @@ def test_a_dead_embedding_ends_a_stock_model_and_not_its_training_copy():
 
 
 def test_the_copy_is_pruned_as_the_model_is():
-    model = normalised_classifier(VGG11((32, 32, 3), classes=2, module="flame", shrink=True, shallow=True), 4)
+    model = normalized_classifier(VGG11((32, 32, 3), classes=2, module="flame", shrink=True, shallow=True), 4)
     assert str(channel_graph(recast(model, replace={STOCK: STEADY}))) == str(channel_graph(model))
 
 

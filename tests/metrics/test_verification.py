@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import det_curve, roc_auc_score
 
-from tfslim.metrics.verification import auc, eer, error_curve, fold_accuracy, tar_at_far, verification_table
+from tfslim.metrics.verification import auc, eer, error_curve, kfold_accuracy, tar_at_far, verification_table
 
 
 def scored(genuine: list[float], impostor: list[float]) -> tuple[np.ndarray, np.ndarray]:
@@ -131,12 +131,12 @@ def test_agrees_with_scikit_learn():
 def test_fold_accuracy_worked_by_hand():
     # Each fold is told by the threshold of the other: halfway between 3/8 and 5/8, and between 3/8 and 7/8.
     kinds, folds = np.array([1, 0, 1, 0]), np.array([0, 0, 1, 1])
-    found = fold_accuracy(np.array([7, 3, 5, 3]) / 8, kinds, folds)
+    found = kfold_accuracy(np.array([7, 3, 5, 3]) / 8, kinds, folds)
     assert found.thresholds == (4 / 8, 5 / 8)
     assert found.folds == (1, 1), "a score on the threshold is accepted"
     assert (found.mean, found.error) == (1, 0)
     # The third pair a little lower: half of fold 1 is wrong. The mean of 1 and 1/2, and half their distance.
-    found = fold_accuracy(np.array([7, 3, 4.5, 3]) / 8, kinds, folds)
+    found = kfold_accuracy(np.array([7, 3, 4.5, 3]) / 8, kinds, folds)
     assert found.folds == (1, 0.5)
     assert (found.mean, found.error) == (0.75, pytest.approx(0.25))
 
@@ -152,7 +152,7 @@ def test_fold_thresholds_by_exhaustive_search(seed, count, values):
     folds = np.concatenate([np.arange(count), np.arange(count), random.integers(0, count, 15)])
     genuine = np.concatenate([np.ones(count), np.zeros(count), random.integers(0, 2, 15)]).astype(bool)
     scores = random.integers(0, values, len(folds)) / 8
-    found = fold_accuracy(scores, genuine, folds)
+    found = kfold_accuracy(scores, genuine, folds)
     for fold in range(count):
         others = folds != fold
         rest = np.unique(scores[others])
@@ -167,15 +167,15 @@ def test_fold_thresholds_by_exhaustive_search(seed, count, values):
 
 def test_ten_folds_are_drawn_evenly_and_by_the_seed():
     scores, genuine = sample()
-    found = fold_accuracy(scores, genuine, seed=1)
+    found = kfold_accuracy(scores, genuine, seed=1)
     assert len(found.folds) == 10
-    assert found == fold_accuracy(scores, genuine, seed=1) != fold_accuracy(scores, genuine, seed=2)
+    assert found == kfold_accuracy(scores, genuine, seed=1) != kfold_accuracy(scores, genuine, seed=2)
     best = max(balanced(scores, genuine, threshold) for threshold in scores)
     assert best - 0.05 < found.mean <= best + 1e-9
     # Guessing stays at one half, though three pairs of four are impostors.
-    assert fold_accuracy(np.zeros(400), genuine).mean == 0.5
+    assert kfold_accuracy(np.zeros(400), genuine).mean == 0.5
     low = np.nextafter(1.0, 0)
-    parted = fold_accuracy(np.where(genuine, 1.0, low), genuine)
+    parted = kfold_accuracy(np.where(genuine, 1.0, low), genuine)
     assert parted.mean == 1, "neighbouring floats are parted"
 
 
@@ -191,7 +191,7 @@ def test_ten_folds_are_drawn_evenly_and_by_the_seed():
     ],
 )
 def test_what_cannot_be_judged_is_said(scores, genuine, message):
-    for judge in (error_curve, auc, fold_accuracy, verification_table):
+    for judge in (error_curve, auc, kfold_accuracy, verification_table):
         with pytest.raises(ValueError, match=message):
             judge(np.array(scores), np.array(genuine))
 
@@ -199,10 +199,10 @@ def test_what_cannot_be_judged_is_said(scores, genuine, message):
 def test_folds_that_cannot_be_used_are_said():
     scores, genuine = scored([0.9, 0.8], [0.1, 0.2])
     with pytest.raises(ValueError, match="fold 0 has no impostor pair"):
-        fold_accuracy(scores, genuine, np.array([0, 0, 1, 1]))
+        kfold_accuracy(scores, genuine, np.array([0, 0, 1, 1]))
     with pytest.raises(ValueError, match="there is one fold"):
-        fold_accuracy(scores, genuine, np.zeros(4))
-    for judge in (fold_accuracy, verification_table):
+        kfold_accuracy(scores, genuine, np.zeros(4))
+    for judge in (kfold_accuracy, verification_table):
         for count in (3, 5):
             with pytest.raises(ValueError, match=rf"folds \({count},\) must be \(4,\)"):
                 judge(scores, genuine, folds=np.arange(count) % 2)
@@ -213,7 +213,7 @@ def test_table_for_json_and_for_a_line():
     table = verification_table(scores, genuine, seed=3)
     assert (table.genuine, table.impostor) == (100, 300)
     assert table.eer == eer(error_curve(scores, genuine))
-    assert table.accuracy == fold_accuracy(scores, genuine, seed=3)
+    assert table.accuracy == kfold_accuracy(scores, genuine, seed=3)
     loaded = json.loads(json.dumps(table.to_dict(), allow_nan=False))
     assert loaded["auc"] == table.auc
     assert [point["far"] for point in loaded["tar"]] == [0.1, 0.01, 0.001]

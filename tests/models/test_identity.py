@@ -6,7 +6,7 @@ import pytest
 
 from tests.layer_checks import randomize
 from tfslim.models import VGG11, SlimNet, SqueezeNet
-from tfslim.models.identity import embedding_model, normalised_classifier
+from tfslim.models.identity import embedding_model, normalized_classifier
 
 
 def pixels(model, count=3):
@@ -23,7 +23,7 @@ def trunk():
 @pytest.mark.parametrize("unit_weights", [False, True])
 @pytest.mark.parametrize("learned", [False, True])
 def test_logits_are_those_of_numpy(trunk, unit_weights, learned):
-    model = normalised_classifier(trunk, 5, scale=12.0, learned_scale=learned, unit_weights=unit_weights)
+    model = normalized_classifier(trunk, 5, scale=12.0, learned_scale=learned, unit_weights=unit_weights)
     x = pixels(model)
     features = np.asarray(embedding_model(model)(x), "float64")
     features /= np.linalg.norm(features, axis=1, keepdims=True)
@@ -36,12 +36,12 @@ def test_logits_are_those_of_numpy(trunk, unit_weights, learned):
 
 
 def test_it_is_made_of_stock_layers(trunk):
-    model = normalised_classifier(trunk, 5, learned_scale=True, unit_weights=True)
+    model = normalized_classifier(trunk, 5, learned_scale=True, unit_weights=True)
     assert all(getattr(keras.layers, type(layer).__name__) is type(layer) for layer in model.layers)
 
 
 def test_class_weights_keep_unit_length_and_the_scale_is_learned(trunk):
-    model = normalised_classifier(trunk, 3, scale=4.0, learned_scale=True, unit_weights=True)
+    model = normalized_classifier(trunk, 3, scale=4.0, learned_scale=True, unit_weights=True)
     np.testing.assert_allclose(np.linalg.norm(model.get_layer("cosines").get_weights()[0], axis=0), 1, rtol=1e-5)
     model.compile(keras.optimizers.SGD(0.1), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     model.fit(pixels(model, 6), np.arange(6) % 3, verbose=0)
@@ -63,7 +63,7 @@ def test_the_embedding_is_what_the_classifier_takes(build, width):
     model = build()
     cut = embedding_model(model)
     assert cut.output_shape == (None, width)
-    again = normalised_classifier(model, 4)
+    again = normalized_classifier(model, 4)
     assert embedding_model(again).output_shape == (None, width)
     x = pixels(model)
     np.testing.assert_array_equal(np.asarray(embedding_model(again)(x)), np.asarray(cut(x)))
@@ -80,4 +80,4 @@ def test_a_model_whose_features_cannot_be_told_is_refused():
 @pytest.mark.parametrize("scale", [-1.0, 0.0, float("nan")])
 def test_a_scale_that_is_not_above_0_is_refused(trunk, scale, unit_weights):
     with pytest.raises(ValueError, match=f"{trunk.name}: scale={scale} would turn the logits round"):
-        normalised_classifier(trunk, 3, scale=scale, unit_weights=unit_weights)
+        normalized_classifier(trunk, 3, scale=scale, unit_weights=unit_weights)

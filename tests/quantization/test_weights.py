@@ -9,7 +9,7 @@ import pytest
 import tfslim
 from tests.quantization.packed_models import MODELS, half_precision
 from tfslim.quantization import Float16, Float32, LogMinMax, QuantizingOptimizer, Ternary, Uniform, plan_codecs
-from tfslim.quantization.model_tensors import model_variables, tensors
+from tfslim.quantization.model_tensors import model_variables, weight_tensors
 
 
 def model_with_everything() -> keras.Model:
@@ -27,7 +27,7 @@ def model_with_everything() -> keras.Model:
 
 
 def test_tensors_by_path_with_their_roles_and_filters():
-    found = tensors(model_with_everything())
+    found = weight_tensors(model_with_everything())
     assert found["stem/kernel"].role == "convolution" and found["stem/kernel"].filter_axes == (-1,)
     assert found["stem/bias"].role == "vector" and found["norm/moving_mean"].role == "vector"
     assert found["separable/depthwise_kernel"].filter_axes == (-2, -1)
@@ -55,7 +55,7 @@ def test_tensors_by_path_with_their_roles_and_filters():
 def test_scope_and_names_choose_what_is_snapped(arguments, wanted):
     model = model_with_everything()
     plan = plan_codecs(model, "uniform", 3, **arguments)
-    assert plan == {path: Uniform(3) if wanted(path) else Float32() for path in tensors(model)}
+    assert plan == {path: Uniform(3) if wanted(path) else Float32() for path in weight_tensors(model)}
 
 
 def test_small_variances_keep_their_size():
@@ -77,7 +77,7 @@ def test_weights_are_the_codecs_and_the_model_is_left_alone():
     smaller, report = tfslim.quantize_weights(model, "log_min_max", 5, rest="float16")
     for weight, kept in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(weight, kept)
-    pairs = zip(tensors(model).items(), tensors(smaller).values(), strict=True)
+    pairs = zip(weight_tensors(model).items(), weight_tensors(smaller).values(), strict=True)
     bits = 0
     for (path, tensor), after in pairs:
         codec = Float16() if tensor.role == "vector" else LogMinMax(5)
@@ -98,7 +98,7 @@ def test_a_plan_says_it_all():
     plan = plan_codecs(model, Ternary(), scope="convolutions")
     first = next(path for path, codec in plan.items() if codec == Ternary())
     smaller, report = tfslim.quantize_weights(model, plan)
-    kernel = np.asarray(tensors(smaller)[first].variable)
+    kernel = np.asarray(weight_tensors(smaller)[first].variable)
     assert first == "stem/kernel"
     assert all(len(np.unique(np.abs(kernel[..., number]))) <= 2 for number in range(kernel.shape[-1]))
     assert f"{first}: ternary" in "\n".join(report.done)
@@ -113,7 +113,7 @@ def test_the_moving_statistics_of_normalisation_layers_count():
     norm.adapt(np.random.default_rng(0).normal(5, 3, (50, 4, 4, 3)))
     model = keras.Model(inputs, keras.layers.Conv2D(2, 3, name="conv")(norm(inputs)))
     smaller, _ = tfslim.quantize_weights(model, Uniform(2), scope="all")
-    mean = np.asarray(tensors(smaller)["pixels/mean"].variable).reshape(-1)
+    mean = np.asarray(weight_tensors(smaller)["pixels/mean"].variable).reshape(-1)
     expected = keras.layers.Normalization(
         mean=mean, variance=np.asarray(smaller.get_layer("pixels").variance).reshape(-1)
     )
@@ -209,7 +209,7 @@ def wrapped() -> keras.Model:
 
 def test_a_wrapped_layers_tensors_are_its_own():
     """Their filters' axes are those of the tests of layers that aren't wrapped."""
-    found = tensors(wrapped())
+    found = weight_tensors(wrapped())
     roles = {path: (each.role, each.filter_axes) for path, each in found.items() if each.role != "vector"}
     lstm = {f"both_ways/{name}": ("matrix", (-1,)) for name in ("kernel", "recurrent_kernel")}
     assert roles == {
@@ -233,7 +233,7 @@ def test_any_model_is_snapped_and_a_plan_serves_its_copies(make, tmp_path):
     smaller, _ = tfslim.quantize_weights(model, plan)
     model.save(tmp_path / "model.keras")
     again, _ = tfslim.quantize_weights(keras.models.load_model(tmp_path / "model.keras"), plan)
-    for path, tensor in tensors(model).items():
+    for path, tensor in weight_tensors(model).items():
         expected = plan[path].decode(plan[path].encode(np.asarray(tensor.variable), tensor.filter_axes))
         for copy in (smaller, again):
             np.testing.assert_array_equal(np.asarray(model_variables(copy)[path]), expected, err_msg=path)

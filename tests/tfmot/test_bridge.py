@@ -7,7 +7,7 @@ from keras import applications, layers
 
 import tfslim
 from tests.layer_checks import randomize
-from tfslim.graph.derived_state import renew_derived_state
+from tfslim.graph.derived_state import refresh_cached_state
 from tfslim.tfmot import UnsupportedLayer, from_tf_keras, to_tf_keras
 from tfslim.tfmot.packages import tf_keras
 
@@ -47,7 +47,7 @@ def with_slow_ones_marked(names) -> list:
 def there_and_back(model: keras.Model, inputs) -> keras.Model:
     """Asserts that the model is the same on the other side and again on this one."""
     randomize(model)
-    renew_derived_state(model)
+    refresh_cached_state(model)
     before = [weights.copy() for weights in model.get_weights()]
     legacy = to_tf_keras(model)
     again = from_tf_keras(legacy)

@@ -46,7 +46,7 @@ def test_labels_and_a_teachers_answers_share_a_tensor(learned, labels, columns, 
 
     teacher = np.array([[0.0, 4.0], [1.0, 1.0]], "float32")
     copied = tfslim.distillation.SoftTargets(2.0, weight=3.0)
-    taught = tfmot_trainer.make_loss(learned, columns, tfmot_trainer.Answers(None, [copied], labels=0.5))
+    taught = tfmot_trainer.make_loss(learned, columns, tfmot_trainer.ValidationOutputs(None, [copied], labels=0.5))
     softened = [np.exp(each / 2) / np.exp(each / 2).sum(axis=1, keepdims=True) for each in (teacher, LOGITS)]
     divergence = 4 * (softened[0] * np.log(softened[0] / softened[1])).sum(axis=1)
     found = taught(tf.concat([wanted, teacher], axis=1), tf.constant(LOGITS))
@@ -89,7 +89,9 @@ def fit(faces, monkeypatch):
         optimization = dataclasses.replace(recipe.optimization, learning_rate=rate, average=average)
         seeded = dataclasses.replace(seeded, stages=[Stage(epochs, SIZE)], optimization=optimization)
         task = make_task(recipe, celeba)
-        epoch = tfmot_trainer.fit(model, seeded, celeba, task, None, folder, list(callbacks), verbose=0, best=best)
+        epoch = tfmot_trainer.fit_tfmot(
+            model, seeded, celeba, task, None, folder, list(callbacks), verbose=0, best=best
+        )
         assert epoch == (json.loads((folder / "best.json").read_text())["epoch"] if best else epochs)
         return model
 

@@ -17,7 +17,7 @@ def test_a_dead_embedding_does_not_end_a_training(faces):
     features = L2Normalization(16.0, name="features").flat(trunk.output)
     plain = keras.Model(trunk.input, keras.layers.Dense(len(NAMES), name="answers")(features))
     plain.get_layer("logits").set_weights([np.zeros(shape) for shape in ((60, len(NAMES)), (len(NAMES),))])
-    training = trainer.prepare(recipe, CelebA(faces, attributes=NAMES), plain=plain)
+    training = trainer.prepare_training(recipe, CelebA(faces, attributes=NAMES), plain=plain)
     training.fitted.compile(keras.optimizers.SGD(0.01), training.task.loss())
     images, answers = next(iter(training.batches(recipe.stages[0], range(1))))[:2]
     training.fitted.fit(images, answers, verbose=0)
@@ -30,7 +30,7 @@ def test_a_learned_scale_is_not_decayed(faces):
     trunk = tiny_model()
     features = L2Normalization(16.0, learned=True, name="features").flat(trunk.output)
     plain = keras.Model(trunk.input, keras.layers.Dense(len(NAMES), name="answers")(features))
-    training = trainer.prepare(recipe, CelebA(faces, attributes=NAMES), plain=plain)
+    training = trainer.prepare_training(recipe, CelebA(faces, attributes=NAMES), plain=plain)
     before = {name: training.copy.get_layer(name).kernel.numpy() for name in ("answers", "features_scale_factor")}
     variables = training.copy.trainable_variables
     training.fitted.optimizer.apply([keras.ops.zeros(each.shape) for each in variables], variables)
@@ -44,7 +44,9 @@ def test_a_run_killed_in_its_first_epoch_is_resumed_from_its_beginning(faces, tm
     states = []
     for name, resume in (("whole", False), ("resumed", True)):
         (tmp_path / name).mkdir()
-        trainer.fit(trainer.prepare(recipe, celeba, plain=tiny_model()), tmp_path / name, resume, verbose=0)
+        trainer.fit_training(
+            trainer.prepare_training(recipe, celeba, plain=tiny_model()), tmp_path / name, resume, verbose=0
+        )
         with np.load(tmp_path / name / "state.npz") as file:
             states.append({each: file[each] for each in file.files if each != "record"})
     for each, values in states[0].items():

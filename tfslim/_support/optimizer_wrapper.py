@@ -3,7 +3,7 @@
 import keras
 
 
-class OptimizerAround(keras.optimizers.Optimizer):
+class OptimizerWrapper(keras.optimizers.Optimizer):
     """Base of those that change what a step does: rate, loss scale and configuration are the inner optimizer's.
 
     A model that is saved while it is trained opens with the inner optimizer. A subclass adds its own variables, builds

@@ -69,7 +69,7 @@ def main(
         shapes = teaching.kept_shapes(model, distillation, recipe)
         return Distiller(student, None, taught.losses, taught.labels, shapes)
 
-    training = trainer.prepare(recipe, celeba, teach)
+    training = trainer.prepare_training(recipe, celeba, teach)
     print(training.summary())
     print(taught.summary)
     if dry_run:
@@ -86,7 +86,7 @@ def main(
                 return taught_batches(lambda views: training.batches(stage, views), kept, epochs)
 
         verbose = 1 if sys.stdout.isatty() else 2
-        trainer.fit(training, folder, resume, verbose, batches, step="distill")
+        trainer.fit_training(training, folder, resume, verbose, batches, step="distill")
 
 
 def run() -> None:

@@ -33,7 +33,7 @@ Examples:
 FAILED = 1  # exit code
 KINDS = {"float32": "none", "float16": "float16", "dynamic": "dynamic", "int8": "int8", "int16x8": "int16x8"}
 Kind = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
-QUANTISED = ("int8", "int16x8")  # need representative images
+QUANTIZED = ("int8", "int16x8")  # need representative images
 REPRESENTATIVE = 200
 # outputs -> what the names of its files begin with, and the file of figures
 NAMES = {"answers": ("model", "tflite.json"), "embedding": ("embedding", "tflite-embedding.json")}
@@ -119,7 +119,7 @@ def main(
         return 0
 
     folder.mkdir(parents=True, exist_ok=True)
-    representatives = decoded(celeba, chosen, exported.size)[0] if {*QUANTISED} & {*kinds} else None
+    representatives = decoded(celeba, chosen, exported.size)[0] if {*QUANTIZED} & {*kinds} else None
     metadata = exported.metadata(licence, training_data)
     images, rows = decoded(celeba, compared, exported.size)
     truth = None if truth is None else truth[rows]
@@ -127,7 +127,7 @@ def main(
     results = {}
     for kind, path in paths.items():
         options = {"metadata": metadata}
-        options |= {"representative": representatives} if kind in QUANTISED else {}
+        options |= {"representative": representatives} if kind in QUANTIZED else {}
         options |= {"target": target, "io": io} if kind == "int8" else {}
         results[kind] = _made(exported, path, KINDS[kind], options, (images, truth), threads)
 
@@ -164,7 +164,7 @@ def _check_arguments(
         raise ValueError(f"--target edgetpu runs int8 only, --kinds are {', '.join(kinds)}: add --kinds '[int8]'")
     if io != "int8" and "int8" not in kinds:
         raise ValueError(f"--io is of the int8 file, --kinds are {', '.join(kinds)}: add int8, or leave it out")
-    if representative != REPRESENTATIVE and not {*QUANTISED} & {*kinds}:
+    if representative != REPRESENTATIVE and not {*QUANTIZED} & {*kinds}:
         raise ValueError(f"--representative is for integer files, --kinds are {', '.join(kinds)}: leave it out")
     if not MINIMUM <= representative <= MAXIMUM:
         raise ValueError(f"--representative must be {MINIMUM} to {MAXIMUM} images, found {representative}")

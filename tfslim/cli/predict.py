@@ -117,7 +117,7 @@ def _card_files(photos: list[Path], folder: Path) -> dict[Path, Path]:
 def _read(
     files: list[Path], size: tuple[int, int], crop: bool, on_error: str, skipped: dict[str, str]
 ) -> "list[tuple[Path, Image.Image]]":
-    from tfslim.data.images import ImageError, centre_crop, open_rgb
+    from tfslim.data.images import ImageError, center_crop, open_rgb
 
     read = []
     for file in files:
@@ -128,7 +128,7 @@ def _read(
                 raise
             skipped[str(file)] = str(error)
         else:
-            read.append((file, centre_crop(image, size) if crop else image))
+            read.append((file, center_crop(image, size) if crop else image))
     return read
 
 

@@ -57,7 +57,7 @@ def main(
     from tfslim.workflows import pruning as pruning_run
 
     begun = folder if resume else None
-    run = pruning_run.prepare(recipe, celeba, trained, pruning, teacher, distillation, begun)
+    run = pruning_run.prepare_pruning(recipe, celeba, trained, pruning, teacher, distillation, begun)
     print(run.summary())
     if dry_run:
         return

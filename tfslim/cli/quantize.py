@@ -76,11 +76,15 @@ def main(
     if quantization:
         from tfslim.workflows import weight_quantization
 
-        run = weight_quantization.prepare(recipe, celeba, trained, quantization, teacher, distillation, begun)
+        run = weight_quantization.prepare_weight_quantization(
+            recipe, celeba, trained, quantization, teacher, distillation, begun
+        )
     else:
         from tfslim.workflows import int8_training
 
-        run = int8_training.prepare(recipe, celeba, trained, sparsity, clustering, int8, teacher, distillation, begun)
+        run = int8_training.prepare_int8_training(
+            recipe, celeba, trained, sparsity, clustering, int8, teacher, distillation, begun
+        )
     print(run.summary())
     if dry_run:
         return 0

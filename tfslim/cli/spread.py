@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tfslim.cli import app
-from tfslim.workflows.experiments.seeds import _markdown, merged_runs
+from tfslim.workflows.experiments.seeds import _markdown, aggregate_seeds
 
 DESCRIPTION = """\
 Puts the tables together that prune.py or quantize.py wrote for several seeds of one recipe: for every row and figure
@@ -25,7 +25,7 @@ def main(runs: list[str], out: str | None = None) -> None:
     """
     if out and Path(out).suffix == ".json":
         raise ValueError(f"{out}: is the Markdown table's name, and the JSON lies beside it: let it end in .md")
-    merged = merged_runs(runs)
+    merged = aggregate_seeds(runs)
     text = _markdown(merged, len(runs))
     print(text)
     if out:

@@ -5,7 +5,7 @@ import pathlib
 from tfslim.cli import app
 from tfslim.training.recipe import Distillation, Recipe
 from tfslim.workflows.experiments.runs import run_all
-from tfslim.workflows.experiments.stage1 import TEACHER, Row, plan, write
+from tfslim.workflows.experiments.stage1 import TEACHER, Stage1Row, plan, write_stage1_table
 
 DESCRIPTION = """\
 Trains a teacher (the first row) and the students of the other rows, each student alone and taught, and makes the table
@@ -26,7 +26,7 @@ FLAGS = {"dry_run": "list the runs and stop", "table": "make the table of the ru
 
 def main(
     recipe: Recipe,
-    rows: list[Row],
+    rows: list[Stage1Row],
     distillation: Distillation = Distillation(),
     out: str = "runs/stage1",
     jobs: int = 1,
@@ -68,7 +68,7 @@ def main(
         return 0
     failed = 0 if table else run_all(runs, jobs)
 
-    write(recipe, rows, runs, folder)
+    write_stage1_table(recipe, rows, runs, folder)
     return 1 if failed else 0
 
 

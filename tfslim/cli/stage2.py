@@ -7,7 +7,7 @@ from tfslim.training.provenance import check_same_data
 from tfslim.training.recipe import Distillation, Recipe
 from tfslim.training.run_folder import open_data
 from tfslim.workflows.experiments.runs import run_all
-from tfslim.workflows.experiments.stage2 import Row, check, plan, write
+from tfslim.workflows.experiments.stage2 import Stage2Row, check, plan, write_stage2_table
 
 DESCRIPTION = """\
 Takes the networks that stage1.py trained, and makes the tables of the Flame paper's second stage: each network at its
@@ -33,7 +33,7 @@ def main(
     recipe: Recipe,
     trained: str,
     teacher: str,
-    rows: list[Row],
+    rows: list[Stage2Row],
     curve: list[str],
     curve_bits: list[int],
     distillation: Distillation = Distillation(),
@@ -83,7 +83,7 @@ def main(
     failed = 0 if table else run_all(list(runs.values()), jobs)
 
     drawn = [source / name for name in curve if (source / name / "report.json").is_file()]
-    write(recipe, celeba, source, runs, drawn, curve_bits, folder)
+    write_stage2_table(recipe, celeba, source, runs, drawn, curve_bits, folder)
     return 1 if failed else 0
 
 

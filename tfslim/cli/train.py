@@ -46,12 +46,12 @@ def main(
 
     from tfslim.training import provenance, trainer
 
-    training = trainer.prepare(recipe, celeba)
+    training = trainer.prepare_training(recipe, celeba)
     print(training.summary())
     if dry_run:
         return
     with run_folder.working(folder, provenance.written_with_data(recipe, celeba), resume):
-        trainer.fit(training, folder, resume, verbose=1 if sys.stdout.isatty() else 2)
+        trainer.fit_training(training, folder, resume, verbose=1 if sys.stdout.isatty() else 2)
 
 
 def run() -> None:

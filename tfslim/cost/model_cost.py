@@ -9,7 +9,7 @@ import keras
 
 from tfslim._support.text import text_table
 from tfslim.cost.macs import Shape, UnknownExtent, layer_macs
-from tfslim.graph.traversal import Call, calls, is_graph
+from tfslim.graph.traversal import LayerCall, is_graph, iter_layer_calls
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,7 +132,7 @@ def measure(model: keras.Model, input_shapes: Sequence[int] | Mapping[str, Seque
             "around it: x = keras.Input(shape); tfslim.measure(keras.Model(x, model(x)))"
         )
     tally = _Tally(_open_inputs(model))
-    for call in calls(model, _inputs(model, input_shapes)):
+    for call in iter_layer_calls(model, _inputs(model, input_shapes)):
         tally.add(call)
     return Cost(
         name=model.name,
@@ -158,11 +158,11 @@ class _Tally:
 
     def __init__(self, open_inputs: str):
         self.open_inputs = open_inputs
-        self.seen: dict[int, tuple[Call, int]] = {}
+        self.seen: dict[int, tuple[LayerCall, int]] = {}
         self.macs: dict[int, int] = {}
         self.uncounted: list[str] = []
 
-    def add(self, call: Call) -> None:
+    def add(self, call: LayerCall) -> None:
         key = id(call.operation)
         first, times = self.seen.get(key, (call, 0))
         self.seen[key] = (first, times + 1)
@@ -203,7 +203,7 @@ class _Tally:
         return rows
 
     @staticmethod
-    def _count(call: Call) -> int | None:
+    def _count(call: LayerCall) -> int | None:
         if call.opaque:
             return None
         return layer_macs(call.operation, call.args, call.kwargs, call.outputs[0].shape)

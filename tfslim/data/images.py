@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from tfslim.data.sources import ImageArchive, ImageFolder
 
 
-def centre_crop(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+def center_crop(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """Cuts the largest middle part that has the height-to-width ratio of `size`; it is not resized.
 
     Args:
@@ -22,7 +22,7 @@ def centre_crop(image: Image.Image, size: tuple[int, int]) -> Image.Image:
         size: (height, width) whose ratio the part gets, to the nearest pixel.
 
     Example:
-        >>> centre_crop(Image.new("RGB", (400, 218)), (109, 89)).size
+        >>> center_crop(Image.new("RGB", (400, 218)), (109, 89)).size
         (178, 218)
     """
     height, width = size
@@ -88,7 +88,7 @@ def decode(
     Example:
         pixels = decode(open("face.jpg", "rb").read(), "face.jpg", size=(218, 178))
     """
-    return fit(open_rgb(data, name), size, crop)
+    return fit_image(open_rgb(data, name), size, crop)
 
 
 def open_rgb(data: bytes, name: str) -> Image.Image:
@@ -113,7 +113,7 @@ def open_rgb(data: bytes, name: str) -> Image.Image:
         raise ImageError(f"{name}: can't be decoded: {error} ({len(data)} bytes)") from error
 
 
-def fit(image: Image.Image, size: tuple[int, int] | None, crop: tuple[int, int] | None = None) -> np.ndarray:
+def fit_image(image: Image.Image, size: tuple[int, int] | None, crop: tuple[int, int] | None = None) -> np.ndarray:
     """Gives the pixels of an image's middle part at a size.
 
     Args:
@@ -125,7 +125,7 @@ def fit(image: Image.Image, size: tuple[int, int] | None, crop: tuple[int, int] 
         (height, width, 3) uint8.
 
     Example:
-        >>> fit(Image.new("RGB", (178, 218)), size=(64, 64), crop=(120, 120)).shape
+        >>> fit_image(Image.new("RGB", (178, 218)), size=(64, 64), crop=(120, 120)).shape
         (64, 64, 3)
     """
     return resize(middle(image, crop), size)

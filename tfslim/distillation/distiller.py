@@ -15,7 +15,7 @@ from tfslim.distillation.layer_outputs import (
     teacher_layers,
 )
 from tfslim.distillation.resizing import resize
-from tfslim.graph.traversal import calls
+from tfslim.graph.traversal import iter_layer_calls
 
 
 class Distiller(keras.Model):
@@ -282,5 +282,5 @@ def _distinct(names: list[str]) -> tuple[str, ...]:
 
 def _computes_in_float16(model: keras.Model) -> bool:
     # Its own policy is the global one of when it was made, whatever its layers were given.
-    every = calls(model, model.inputs, opened=True)
+    every = iter_layer_calls(model, model.inputs, opened=True)
     return any(getattr(call.operation, "compute_dtype", None) == "float16" for call in every)

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from tfslim.distillation.distillation_loss import DistillationLoss
-from tfslim.graph.outputs import probability_at_end
+from tfslim.graph.outputs import find_output_activation
 from tfslim.graph.traversal import layer_call
 
 OUTPUT = "output"  # what the model gives, whatever its last layer is called
@@ -101,7 +101,7 @@ def check_logits(model: keras.Model, role: str, losses: Iterable[DistillationLos
     Example:
         >>> check_logits(tfslim.models.VGG11(), "teacher", [SoftTargets()])
     """
-    found = probability_at_end(model)
+    found = find_output_activation(model)
     for loss in losses:
         if found and loss.needs_logits and getattr(loss, role) is None:
             raise ValueError(

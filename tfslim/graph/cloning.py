@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import keras
 
-from tfslim.graph.derived_state import renew_derived_state
+from tfslim.graph.derived_state import refresh_cached_state
 from tfslim.graph.rebuilding import copy_operation, new_inputs
 from tfslim.graph.traversal import is_graph
 
@@ -31,7 +31,7 @@ def copy_of(model: keras.Model, rebuilt: Callable[[keras.Operation], keras.Opera
     copy = copies.of(model)
     copies.freeze_alike()
     copy.set_weights(model.get_weights())
-    renew_derived_state(copy)
+    refresh_cached_state(copy)
     if model.compiled:
         # What Keras says of a function or class that it can't find by its name.
         with contextlib.suppress(TypeError, ValueError):

@@ -11,9 +11,9 @@ import numpy as np
 
 from tfslim.graph.rebuilding import Copies, copy_operation, model_like, new_inputs, rebuild
 from tfslim.graph.stock_layers import is_as_stock
-from tfslim.graph.traversal import Call, calls, tensors_of
+from tfslim.graph.traversal import LayerCall, iter_layer_calls, tensors_of
 
-SPELLED_ACTIVATIONS = ("hard_sigmoid", "hard_silu", "hard_swish", "relu6")
+DECOMPOSED_ACTIVATIONS = ("hard_sigmoid", "hard_silu", "hard_swish", "relu6")
 # Layers that give what their activation gives; others, as LSTM, use theirs in the midst of what they compute.
 _CONVOLUTIONS = [f"Conv{rank}D{kind}" for rank in (1, 2, 3) for kind in ("", "Transpose")]
 _CONVOLUTIONS += [f"{kind}Conv{rank}D" for rank in (1, 2) for kind in ("Depthwise", "Separable")]
@@ -29,7 +29,7 @@ class UnsupportedLayer(ValueError):
         super().__init__(f"layer {name!r} ({kind}): {reason}")
 
 
-def spelled_out(model: keras.Model) -> keras.Model:
+def decompose_operations(model: keras.Model) -> keras.Model:
     """Rebuilds a functional model so that its graph holds layers alone, with no hard activation and no layer for one.
 
     Args:
@@ -42,10 +42,10 @@ def spelled_out(model: keras.Model) -> keras.Model:
         UnsupportedLayer: the graph holds an operation of `keras.ops` for which there is no layer, or a mask.
 
     Example:
-        >>> [layer.name for layer in spelled_out(model).layers]  # of x + 3.0
+        >>> [layer.name for layer in decompose_operations(model).layers]  # of x + 3.0
         ['image', 'add']
     """
-    listed = list(calls(model, model.inputs, opened=False))
+    listed = list(iter_layer_calls(model, model.inputs, opened=False))
     if all(isinstance(call.operation, keras.layers.Layer) and own_step(call.operation) is None for call in listed):
         return model
     copies, inputs, times = Copies(), new_inputs(model), Counter()
@@ -56,7 +56,7 @@ def spelled_out(model: keras.Model) -> keras.Model:
         times[prefix] += 1  # a layer that is called again has its activation again
         return prefix if times[prefix] == 1 else f"{prefix}_{times[prefix]}"
 
-    def place(call: Call, args: tuple, kwargs: dict):
+    def place(call: LayerCall, args: tuple, kwargs: dict):
         layer = call.operation
         if id(layer) in masks:
             maker, reader = masks[id(layer)]
@@ -95,7 +95,7 @@ def own_step(layer: keras.layers.Layer) -> str | keras.layers.Layer | None:
     if isinstance(activation, keras.layers.Layer):
         return activation
     name = getattr(activation, "__name__", None)
-    known = name in SPELLED_ACTIVATIONS and activation is getattr(keras.activations, name, None)
+    known = name in DECOMPOSED_ACTIVATIONS and activation is getattr(keras.activations, name, None)
     return name if known else None
 
 
@@ -115,7 +115,7 @@ def activation_layers(
     return keras.layers.Rescaling(1 / 6, name=prefix, activity_regularizer=regularizer)(product)
 
 
-def making_masks(listed: list[Call]) -> dict[int, tuple[keras.layers.Layer, str]]:
+def making_masks(listed: list[LayerCall]) -> dict[int, tuple[keras.layers.Layer, str]]:
     """Finds the operations that work out a mask: id -> layer that the mask belongs to, and name of one that reads it.
 
     Layers make masks with operations beside their own; their graph does not say whose those are.
@@ -152,7 +152,7 @@ def _own_weights(layer: keras.layers.Layer) -> list[np.ndarray]:
     return [keras.ops.convert_to_numpy(weight) for weight in layer.weights if id(weight) not in others]
 
 
-def _as_layer(call: Call, args: tuple, kwargs: dict):
+def _as_layer(call: LayerCall, args: tuple, kwargs: dict):
     kind, name = type(call.operation).__name__, call.operation.name
     given = [value for value in keras.tree.flatten((args, kwargs)) if isinstance(value, keras.KerasTensor)]
     for table in (_MERGES, _UNARY):
@@ -169,7 +169,7 @@ def _as_layer(call: Call, args: tuple, kwargs: dict):
     raise UnsupportedLayer(name, f"keras.ops {kind}", "there is no layer that does this; write it with keras.layers")
 
 
-def _with_constant(call: Call, args: tuple, x: keras.KerasTensor) -> keras.KerasTensor:
+def _with_constant(call: LayerCall, args: tuple, x: keras.KerasTensor) -> keras.KerasTensor:
     """Arithmetic of a tensor and a number, or an array of one number a channel, as a Rescaling."""
     kind, name = type(call.operation).__name__, call.operation.name
     _check_floats(call)
@@ -184,7 +184,7 @@ def _with_constant(call: Call, args: tuple, x: keras.KerasTensor) -> keras.Keras
     return keras.layers.Rescaling(_listed(scale), offset=_listed(offset), name=name)(x)
 
 
-def _check_floats(call: Call) -> None:
+def _check_floats(call: LayerCall) -> None:
     """Refuses arithmetic of whole numbers, which runs over or is cut off where a rescaling's would not."""
     dtype = call.outputs[0].dtype
     if "float" not in dtype:
@@ -206,7 +206,7 @@ def _listed(value: np.ndarray | float) -> float | list[float]:
     return np.asarray(value, "float64").tolist()
 
 
-def _pooling(average: str, call: Call, name: str) -> keras.layers.Layer:
+def _pooling(average: str, call: LayerCall, name: str) -> keras.layers.Layer:
     operation, x = call.operation, tensors_of(call)[0]
     if getattr(operation, "initial", None) is not None:
         raise UnsupportedLayer(name, f"keras.ops {type(operation).__name__}", "a pooling layer has no initial value")
@@ -217,19 +217,19 @@ def _pooling(average: str, call: Call, name: str) -> keras.layers.Layer:
     return pool(keepdims=operation.keepdims, data_format="channels_last", name=name)
 
 
-def _negative(call: Call, name: str) -> keras.layers.Layer:
+def _negative(call: LayerCall, name: str) -> keras.layers.Layer:
     _check_floats(call)
     return keras.layers.Rescaling(-1.0, name=name)
 
 
-def _cast(call: Call, name: str) -> keras.layers.Layer:
+def _cast(call: LayerCall, name: str) -> keras.layers.Layer:
     if tensors_of(call)[0].dtype != call.outputs[0].dtype and "float" not in call.outputs[0].dtype:
         raise UnsupportedLayer(name, "keras.ops Cast", f"it casts to {call.outputs[0].dtype}")
     # A rescaling casts what it is given to float first.
     return keras.layers.Rescaling(1.0, name=name)
 
 
-def _fixed_reshape(call: Call, name: str) -> keras.layers.Layer:
+def _fixed_reshape(call: LayerCall, name: str) -> keras.layers.Layer:
     shape = call.outputs[0].shape
     if shape[0] != tensors_of(call)[0].shape[0] or None in shape[1:]:
         raise UnsupportedLayer(name, f"keras.ops {type(call.operation).__name__}", "it changes the batch axis")

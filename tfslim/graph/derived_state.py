@@ -3,7 +3,7 @@
 import keras
 
 
-def renew_derived_state(model: keras.Model) -> None:
+def refresh_cached_state(model: keras.Model) -> None:
     """Works out again what layers hold beside their weights, after these were assigned one by one.
 
     `keras.layers.Normalization` holds its mean and variance as tensors in the shape of its inputs. Layers in nested

@@ -4,9 +4,9 @@ import inspect
 
 import keras
 
-from tfslim.graph.derived_state import renew_derived_state
+from tfslim.graph.derived_state import refresh_cached_state
 from tfslim.graph.rebuilding import copy_operation
-from tfslim.graph.traversal import calls, graph_inputs, is_graph
+from tfslim.graph.traversal import graph_inputs, is_graph, iter_layer_calls
 from tfslim.layers.composite import Composite
 
 
@@ -43,7 +43,7 @@ def flatten(model: keras.Model, keep_unreadable: bool = False) -> keras.Model:
     laid_out = keras.Model(flat.input, flat.output, name=model.name)
     clean = keras.models.clone_model(laid_out, clone_function=copy_operation)
     clean.set_weights(flat.get_weights())
-    renew_derived_state(clean)
+    refresh_cached_state(clean)
     return clean
 
 
@@ -147,7 +147,7 @@ WIDENED = {("float16", "float32"), ("bfloat16", "float32")}
 def _only_layers_take(tensor: keras.KerasTensor, part: keras.Model) -> bool:
     takers = [
         getattr(call.operation, "autocast", False)
-        for call in calls(part, part.inputs, opened=False)
+        for call in iter_layer_calls(part, part.inputs, opened=False)
         if _is_among(tensor, (call.args, call.kwargs))
     ]
     return all(takers) and not _is_among(tensor, part.outputs)

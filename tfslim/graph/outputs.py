@@ -9,7 +9,7 @@ PROBABILITIES = {"softmax": "softmax", "sigmoid": "sigmoid", "hardsigmoid": "har
 PASSING_ON = ("Identity", "Cast", "Reshape", "Flatten")
 
 
-def probability_at_end(model: keras.Model) -> str | None:
+def find_output_activation(model: keras.Model) -> str | None:
     """Says what makes probabilities of a model's outputs, and in which layer or operation; None if they are logits.
 
     Nested models are entered, and what only passes values on (linear activations, casts, reshapes) is passed by.
@@ -19,9 +19,9 @@ def probability_at_end(model: keras.Model) -> str | None:
 
     Example:
         >>> inputs = keras.Input((8,))
-        >>> probability_at_end(keras.Model(inputs, keras.layers.Dense(2, "sigmoid", name="likely")(inputs)))
+        >>> find_output_activation(keras.Model(inputs, keras.layers.Dense(2, "sigmoid", name="likely")(inputs)))
         "sigmoid in 'likely'"
-        >>> probability_at_end(tfslim.models.SlimNet()) is None
+        >>> find_output_activation(tfslim.models.SlimNet()) is None
         True
     """
     return next((found for found in map(_probability, model.outputs) if found), None)

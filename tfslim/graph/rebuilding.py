@@ -5,11 +5,11 @@ from typing import Any
 
 import keras
 
-from tfslim.graph.derived_state import renew_derived_state
-from tfslim.graph.traversal import Call, calls
+from tfslim.graph.derived_state import refresh_cached_state
+from tfslim.graph.traversal import LayerCall, iter_layer_calls
 
 # A call of the old model, with its arguments and keyword arguments in the new one -> what it gives there.
-Place = Callable[[Call, tuple, dict], Any]
+Place = Callable[[LayerCall, tuple, dict], Any]
 
 
 def rebuild(model: keras.Model, inputs: list, place: Place) -> list:
@@ -27,7 +27,7 @@ def rebuild(model: keras.Model, inputs: list, place: Place) -> list:
         >>> outputs = rebuild(model, model.inputs, lambda call, args, kwargs: call.operation(*args, **kwargs))
     """
     made = {id(old): new for old, new in zip(model.inputs, inputs, strict=True)}
-    for call in calls(model, model.inputs, opened=False):
+    for call in iter_layer_calls(model, model.inputs, opened=False):
         args, kwargs = keras.tree.map_structure(
             lambda value: made[id(value)] if isinstance(value, keras.KerasTensor) else value, (call.args, call.kwargs)
         )
@@ -128,7 +128,7 @@ class Copies:
             if getattr(original, "weights", None):
                 values = original.get_weights()
                 copy.set_weights([*values, *copy.get_weights()[len(values) :]])
-        renew_derived_state(model)
+        refresh_cached_state(model)
 
 
 def new_inputs(model: keras.Model) -> list[keras.KerasTensor]:

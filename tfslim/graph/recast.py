@@ -2,8 +2,8 @@
 
 import keras
 
-from tfslim.graph.derived_state import renew_derived_state
-from tfslim.graph.traversal import calls
+from tfslim.graph.derived_state import refresh_cached_state
+from tfslim.graph.traversal import iter_layer_calls
 
 # Where a rounded 1/127.5 would shift the whole image.
 PIXEL_LAYERS = (keras.layers.Rescaling, keras.layers.Normalization)
@@ -46,7 +46,7 @@ def recast(
     # A clone of a compiled model is compiled, and would save an optimizer that was never asked for.
     copy = keras.Model(cloned.input, cloned.output, name=model.name)
     copy.set_weights(model.get_weights())
-    renew_derived_state(copy)
+    refresh_cached_state(copy)
     return copy
 
 
@@ -56,7 +56,7 @@ def _output_names(model: keras.Model) -> set[str]:
 
 def _names_from_unit_length_on(model: keras.Model) -> set[str]:
     names, tensors = set(), set()
-    for call in calls(model, model.inputs):
+    for call in iter_layer_calls(model, model.inputs):
         given = {id(value) for value in keras.tree.flatten((call.args, call.kwargs))}
         if isinstance(call.operation, keras.layers.UnitNormalization) or given & tensors:
             names.add(call.operation.name)

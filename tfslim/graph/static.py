@@ -2,7 +2,7 @@
 
 import keras
 
-from tfslim.graph.derived_state import renew_derived_state
+from tfslim.graph.derived_state import refresh_cached_state
 
 _FLOAT_POLICIES = {"mixed_float16", "mixed_bfloat16", "float16", "bfloat16", "float64"}
 
@@ -43,7 +43,7 @@ def static_float32(model: keras.Model) -> keras.Model:
     finally:
         keras.config.set_dtype_policy(before)
     copy.set_weights(model.get_weights())
-    renew_derived_state(copy)
+    refresh_cached_state(copy)
     return copy
 
 

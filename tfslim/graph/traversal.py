@@ -9,7 +9,7 @@ import keras
 
 
 @dataclasses.dataclass(frozen=True)
-class Call:
+class LayerCall:
     """One call of one layer (or operation of `keras.ops`).
 
     `path` is the layer's name, after those of the models and layers that hold it: "backbone/conv1". `args` and `kwargs`
@@ -26,7 +26,7 @@ class Call:
     opaque: bool = False
 
 
-def calls(model: keras.Model, inputs: list[keras.KerasTensor], opened: bool = True) -> Iterator[Call]:
+def iter_layer_calls(model: keras.Model, inputs: list[keras.KerasTensor], opened: bool = True) -> Iterator[LayerCall]:
     """Yields the calls of a functional model in an order in which they can be run.
 
     Args:
@@ -36,7 +36,7 @@ def calls(model: keras.Model, inputs: list[keras.KerasTensor], opened: bool = Tr
         opened: whether to yield the calls inside nested models and layers too.
 
     Example:
-        >>> [call.path for call in calls(model, model.inputs)]
+        >>> [call.path for call in iter_layer_calls(model, model.inputs)]
         ['conv', 'relu', 'logits']
     """
     return _walk(model.inputs, model.outputs, inputs, "", opened=opened)
@@ -73,7 +73,7 @@ def is_graph(operation: object) -> bool:
     return not any("call" in vars(kind) for kind in own)
 
 
-def _walk(declared_inputs, declared_outputs, inputs, prefix, lasting_names=True, opened=True) -> Iterator[Call]:
+def _walk(declared_inputs, declared_outputs, inputs, prefix, lasting_names=True, opened=True) -> Iterator[LayerCall]:
     actual = {id(declared): tensor for declared, tensor in zip(declared_inputs, inputs, strict=True)}
     for node in _nodes(declared_inputs, declared_outputs):
         operation = node.operation
@@ -85,11 +85,11 @@ def _walk(declared_inputs, declared_outputs, inputs, prefix, lasting_names=True,
         # What a layer's code does anew at each symbolic call is numbered anew; only layers keep their names there.
         lasting = lasting_names or isinstance(operation, keras.layers.Layer)
         path = prefix + (operation.name if lasting else type(operation).__name__)
-        call = Call(operation, path, args, kwargs, outputs)
+        call = LayerCall(operation, path, args, kwargs, outputs)
         yield from _open(call) if opened else (call,)
 
 
-def _open(call: Call) -> Iterator[Call]:
+def _open(call: LayerCall) -> Iterator[LayerCall]:
     """The call itself, after the calls that it is made of."""
     prefix = f"{call.path}/"
     if is_graph(call.operation):
@@ -121,7 +121,7 @@ def has_own_code(layer: keras.layers.Layer) -> bool:
     return stock in (keras.layers.Layer, keras.layers.Lambda) or type(layer).call is not stock.call
 
 
-def _calls_inside(call: Call, prefix: str) -> list[Call]:
+def _calls_inside(call: LayerCall, prefix: str) -> list[LayerCall]:
     """What somebody's own layer does, seen by calling it once on symbolic tensors.
 
     A symbolic call leaves marks (nodes) on the layers inside; these are wiped off, so that the model stays unchanged.
@@ -174,7 +174,7 @@ def _is_symbolic(value: object) -> bool:
     return isinstance(value, keras.KerasTensor)
 
 
-def layer_call(model: keras.Model, name: str) -> Call:
+def layer_call(model: keras.Model, name: str) -> LayerCall:
     """Finds the one call of a layer in a model's own graph.
 
     Keras' `layer.output` is of the layer's first call anywhere: in this model, or in another that shares the layer.
@@ -195,13 +195,13 @@ def layer_call(model: keras.Model, name: str) -> Call:
         near = difflib.get_close_matches(name, known, n=4) or known[-4:]
         raise ValueError(f"{model.name}: has no layer {name!r}; there are {', '.join(near)}")
     layer = model.get_layer(name)
-    found = [call for call in calls(model, model.inputs, opened=False) if call.operation is layer]
+    found = [call for call in iter_layer_calls(model, model.inputs, opened=False) if call.operation is layer]
     if len(found) != 1:
         raise ValueError(f"{model.name}: layer {name!r} is used {len(found)} times; expected once")
     return found[0]
 
 
-def tensors_of(call: Call) -> list[keras.KerasTensor]:
+def tensors_of(call: LayerCall) -> list[keras.KerasTensor]:
     """All tensors that a call takes, in order."""
     return [value for value in keras.tree.flatten((call.args, call.kwargs)) if isinstance(value, keras.KerasTensor)]
 

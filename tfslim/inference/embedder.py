@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from tfslim.data.celeba.people import read_people
-from tfslim.data.images import fit
+from tfslim.data.images import fit_image
 from tfslim.data.sources import ImageArchive, ImageFolder
 from tfslim.inference.batches import ImageOutputs, image_outputs
 from tfslim.inference.model_files import model_file, open_model, shown_shape
@@ -62,7 +62,7 @@ class Embedder:
 
     def fit(self, image: Image.Image, size: tuple[int, int]) -> np.ndarray:
         """Gives the pixels of an RGB photo as the model was trained on them: cropped, then resized to `size`."""
-        return fit(image, size, self.crop)
+        return fit_image(image, size, self.crop)
 
 
 def load_embedder(path: str | os.PathLike, batch_size: int = 64, threads: int | None = None) -> Embedder:

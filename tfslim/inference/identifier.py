@@ -10,7 +10,7 @@ from PIL import Image
 
 from tfslim.data.celeba.people import People, read_people
 from tfslim.data.celeba.records import Records
-from tfslim.data.images import fit
+from tfslim.data.images import fit_image
 from tfslim.data.sources import ImageArchive, ImageFolder
 from tfslim.inference.batches import image_outputs
 from tfslim.inference.embedder import says_embedding
@@ -36,7 +36,7 @@ class Identifier:
 
     def fit(self, image: Image.Image, size: tuple[int, int]) -> np.ndarray:
         """Gives the pixels of an RGB photo as the model was trained on them: cropped, then resized to `size`."""
-        return fit(image, size, self.people.crop)
+        return fit_image(image, size, self.people.crop)
 
 
 def load_identifier(path: str | os.PathLike, batch_size: int = 64, threads: int | None = None) -> Identifier:

@@ -67,16 +67,16 @@ def load_predictor(path: str | os.PathLike, batch_size: int = 64, threads: int |
 
 
 def _ending_in_logits(model: "keras.Model") -> "keras.Model":
-    from tfslim.graph.outputs import probability_at_end
+    from tfslim.graph.outputs import find_output_activation
 
-    found = probability_at_end(model)
+    found = find_output_activation(model)
     if found:
         raise ValueError(f"its output is a probability ({found}); expected logits")
     return model
 
 
 @dataclasses.dataclass(frozen=True)
-class Answers:
+class PartPredictions:
     """What a model said of a part's images, and what the labels say.
 
     Attributes:
@@ -113,13 +113,13 @@ def label_columns(predictor: Predictor, celeba: CelebA) -> list[int]:
         ) from error
 
 
-def answer_part(
+def predict_part(
     predictor: Predictor,
     celeba: CelebA,
     part: str,
     batch_size: int = 64,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Answers:
+) -> PartPredictions:
     """Runs a model on every image of a part; memory holds some hundred images, whatever the part's size.
 
     Args:
@@ -134,7 +134,7 @@ def answer_part(
         ImageError: an image can't be decoded.
 
     Example:
-        >>> answers = answer_part(load_predictor("runs/slimnet"), CelebA("celeba"), "test")
+        >>> answers = predict_part(load_predictor("runs/slimnet"), CelebA("celeba"), "test")
         >>> attribute_table(answers.labels, answers.logits, answers.names).means()["accuracy"]
         0.884
     """
@@ -153,4 +153,4 @@ def answer_part(
     for file, why in answers.skipped.items():
         celeba.skip(file, why)
     labels = records.attributes[np.isin(records.files, answers.files)][:, columns]
-    return Answers(predictor.labels.attributes, answers.values, labels, dict(celeba.skipped))
+    return PartPredictions(predictor.labels.attributes, answers.values, labels, dict(celeba.skipped))

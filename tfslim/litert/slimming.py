@@ -16,7 +16,7 @@ from tfslim.litert.flatbuffer.byte_counts import KINDS
 from tfslim.litert.flatbuffer.graph import Graph, Operator, Tensor, buffer_content
 from tfslim.litert.flatbuffer.model_file import ModelFileError, OpenFile, open_file
 from tfslim.litert.flatbuffer.reader import Table
-from tfslim.litert.flatbuffer.summary import FileSummary, associated_files, read, summarise
+from tfslim.litert.flatbuffer.summary import FileSummary, associated_files, read, summarize
 from tfslim.litert.flatbuffer.writer import write_tables
 from tfslim.litert.runtime.isolated import CannotRun, compare_files
 from tfslim.report import Report
@@ -74,7 +74,7 @@ def slim_file(
     """
     opened, out = open_file(path), Path(out)
     _check_known(opened)
-    before = summarise(opened)
+    before = summarize(opened)
     content = _with_files(write_tables(_slimmed(opened, keep_names, keep_metadata)), opened)
     skipped = {}
     with replacing(out) as beside:

@@ -21,7 +21,7 @@ class FoldAccuracy:
     thresholds: tuple[float, ...]
 
 
-def fold_accuracy(
+def kfold_accuracy(
     scores: np.ndarray, genuine: np.ndarray, folds: np.ndarray | None = None, seed: int = 0
 ) -> FoldAccuracy:
     """Gives the accuracy on each fold with the threshold that is best on the other folds, as LFW's protocol has it.
@@ -42,7 +42,7 @@ def fold_accuracy(
             fold only.
 
     Example:
-        >>> fold_accuracy(np.array([0.9, 0.2, 0.7, 0.4]), np.array([1, 0, 1, 0]), folds=np.array([0, 0, 1, 1])).mean
+        >>> kfold_accuracy(np.array([0.9, 0.2, 0.7, 0.4]), np.array([1, 0, 1, 0]), folds=np.array([0, 0, 1, 1])).mean
         1.0
 
     Source: Huang, Ramesh, Berg, Learned-Miller, "Labeled Faces in the Wild", 2007, section 4.
@@ -113,7 +113,7 @@ __all__ = [
     "cosine_similarity",
     "eer",
     "error_curve",
-    "fold_accuracy",
+    "kfold_accuracy",
     "tar_at_far",
     "templates",
     "verification_table",
@@ -179,7 +179,7 @@ def verification_table(
         eer=eer(curve),
         auc=auc(scores, genuine),
         tar=tuple(tar_at_far(curve, far) for far in fars),
-        accuracy=fold_accuracy(scores, genuine, folds, seed) if enough else None,
+        accuracy=kfold_accuracy(scores, genuine, folds, seed) if enough else None,
     )
 
 

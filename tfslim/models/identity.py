@@ -6,7 +6,7 @@ from tfslim.graph.traversal import layer_call
 from tfslim.layers.l2_normalization import L2Normalization, scaled
 
 
-def normalised_classifier(
+def normalized_classifier(
     model: keras.Model, classes: int, scale: float = 16.0, learned_scale: bool = False, unit_weights: bool = False
 ) -> keras.Model:
     """Puts a classifier on L2-normalised features in the place of a model's own.
@@ -31,7 +31,7 @@ def normalised_classifier(
 
     Example:
         >>> trunk = tfslim.models.VGG11((64, 64, 3), classes=2, module="flame")
-        >>> normalised_classifier(trunk, 200, scale=16.0).output.shape
+        >>> normalized_classifier(trunk, 200, scale=16.0).output.shape
         (None, 200)
 
     Source: Ranjan, Castillo, Chellappa, "L2-constrained Softmax Loss for Discriminative Face Verification", arXiv

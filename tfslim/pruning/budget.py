@@ -10,7 +10,7 @@ from tfslim.cost.model_cost import Cost, bits_of, measure
 from tfslim.pruning.dependency.channel_graph import ChannelGraph
 from tfslim.pruning.dependency.tracing import Slice
 from tfslim.pruning.selection import Left
-from tfslim.pruning.surgery import kept
+from tfslim.pruning.surgery import kept_mask
 
 KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 
@@ -34,7 +34,7 @@ class Budget:
 
     def filters(self, gone: np.ndarray) -> int:
         """Filters of all layers that are left, those of the model's answers not counted."""
-        return sum(int(kept(units, gone).sum()) for units in self._graph.filters.values())
+        return sum(int(kept_mask(units, gone).sum()) for units in self._graph.filters.values())
 
     def params(self, gone: np.ndarray) -> int:
         """Parameters left, as `tfslim.measure` counts them."""
@@ -56,7 +56,7 @@ class Budget:
     def _size(self, variable: keras.Variable, gone: np.ndarray) -> int:
         shape = list(variable.shape)
         for part in self._slices.get(id(variable), ()):
-            shape[part.axis] = int(kept(part.units, gone).sum())
+            shape[part.axis] = int(kept_mask(part.units, gone).sum())
         return int(np.prod(shape))
 
     @cached_property

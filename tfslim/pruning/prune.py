@@ -13,7 +13,7 @@ from tfslim.pruning.importance.reduction import Aggregation
 from tfslim.pruning.importance.scores import Scores
 from tfslim.pruning.importance.weights import Importance, check_scores, weight_importance
 from tfslim.pruning.selection import select_units
-from tfslim.pruning.surgery import carry_optimizer, kept, remove_units
+from tfslim.pruning.surgery import carry_optimizer, kept_mask, remove_units
 from tfslim.report import Report
 
 
@@ -92,7 +92,7 @@ def prune_filters(
 
 def prune_report(step: str, graph: ChannelGraph, gone: np.ndarray, smaller: keras.Model) -> Report:
     """What removing some units did to a model; `gone` is (graph.unit_count,) bool."""
-    counts = {name: (len(units), int(kept(units, gone).sum())) for name, units in graph.filters.items()}
+    counts = {name: (len(units), int(kept_mask(units, gone).sum())) for name, units in graph.filters.items()}
     budget = Budget(graph)
     before, after = measured(graph.model), measured(smaller)
     figures = {

@@ -5,8 +5,8 @@ from typing import Literal
 import keras
 import numpy as np
 
-from tfslim._support.optimizer_wrapper import OptimizerAround
-from tfslim.pruning.dependency.channel_graph import STAYS, ChannelGraph, keeps_zeros
+from tfslim._support.optimizer_wrapper import OptimizerWrapper
+from tfslim.pruning.dependency.channel_graph import FROZEN, ChannelGraph, keeps_zeros
 from tfslim.pruning.dependency.tracing import Slice
 from tfslim.pruning.importance.gates import along_channels, gates, own_weights
 from tfslim.pruning.importance.reduction import Aggregation, aggregate
@@ -20,7 +20,7 @@ MOVING = ("momentum", "average", "linear", "gradient_accumulator")
 
 
 @keras.saving.register_keras_serializable(package="tfslim")
-class PruningOptimizer(OptimizerAround):
+class PruningOptimizer(OptimizerWrapper):
     """Adds up Taylor scores while another optimizer trains a model, and holds dropped units at zero.
 
     The gradients of all filters' gates fall out of the weights' own (`tfslim.pruning.importance.gates`), so a step
@@ -127,7 +127,7 @@ class PruningOptimizer(OptimizerAround):
         if not units:
             return {}
         places = np.concatenate(list(units.values()))
-        places = np.where(places == STAYS, self.graph.unit_count, places).astype("int32")
+        places = np.where(places == FROZEN, self.graph.unit_count, places).astype("int32")
         # One look-up for all: it is their number that costs.
         every = keras.ops.take(keras.ops.concatenate([self.alive, keras.ops.ones((1,), "float32")]), places)
         ends = np.cumsum([len(each) for each in units.values()])
@@ -203,7 +203,7 @@ def _moved(graph: ChannelGraph, trained: list[Slice]) -> list[Slice]:
     for part in trained:
         if part.role == "inputs":
             read[part.units] = True
-    read[STAYS] = True
+    read[FROZEN] = True
     rests = keeps_zeros(graph)
     return [part for part in trained if not read[part.units].all() or (part.role == "inputs" and not rests)]
 

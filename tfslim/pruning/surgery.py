@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 
-from tfslim.graph.derived_state import renew_derived_state
+from tfslim.graph.derived_state import refresh_cached_state
 from tfslim.graph.rebuilding import copy_operation
-from tfslim.pruning.dependency.channel_graph import STAYS, ChannelGraph
+from tfslim.pruning.dependency.channel_graph import FROZEN, ChannelGraph
 from tfslim.pruning.dependency.tracing import Slice
 
 
@@ -26,9 +26,9 @@ def remove_units(graph: ChannelGraph, removed: np.ndarray) -> keras.Model:
         >>> graph = channel_graph(model)
         >>> smaller = remove_units(graph, graph.groups[0].units[:8])
     """
-    gone = gone_of(graph, removed)
+    gone = removed_mask(graph, removed)
     for name, units in graph.filters.items():
-        if not kept(units, gone).any():
+        if not kept_mask(units, gone).any():
             raise ValueError(f"{name}: all of its {len(units)} filters would go; at least one must stay")
     model = graph.model
     changes = {}
@@ -40,7 +40,7 @@ def remove_units(graph: ChannelGraph, removed: np.ndarray) -> keras.Model:
 
         def change(config: dict) -> None:
             for edit in edits:
-                edit.change(config, kept(edit.units, gone))
+                edit.change(config, kept_mask(edit.units, gone))
 
         return copy_operation(operation, change=change if edits else None)
 
@@ -53,13 +53,13 @@ def remove_units(graph: ChannelGraph, removed: np.ndarray) -> keras.Model:
     for old, new in zip(bare.variables, smaller.variables, strict=True):
         value = old
         for part in shorter.get(id(old), ()):
-            value = np.compress(kept(part.units, gone), value, axis=part.axis)
+            value = np.compress(kept_mask(part.units, gone), value, axis=part.axis)
         new.assign(value)
-    renew_derived_state(smaller)
+    refresh_cached_state(smaller)
     return smaller
 
 
-def gone_of(graph: ChannelGraph, removed: np.ndarray) -> np.ndarray:
+def removed_mask(graph: ChannelGraph, removed: np.ndarray) -> np.ndarray:
     """Whether each unit is removed, (graph.unit_count,) bool.
 
     Raises:
@@ -73,9 +73,9 @@ def gone_of(graph: ChannelGraph, removed: np.ndarray) -> np.ndarray:
     return gone
 
 
-def kept(units: np.ndarray, gone: np.ndarray) -> np.ndarray:
+def kept_mask(units: np.ndarray, gone: np.ndarray) -> np.ndarray:
     """Whether each index of an axis stays, given which units go."""
-    return np.where(units == STAYS, True, ~gone[units]) if len(gone) else np.ones(len(units), bool)
+    return np.where(units == FROZEN, True, ~gone[units]) if len(gone) else np.ones(len(units), bool)
 
 
 def carry_optimizer(
@@ -102,14 +102,14 @@ def carry_optimizer(
     """
     if not optimizer.built:
         return
-    gone = gone_of(graph, removed)
+    gone = removed_mask(graph, removed)
     new = smaller.optimizer
     if type(new) is not type(optimizer):
         raise ValueError(f"the smaller model has {type(new).__name__}, expected {type(optimizer).__name__}")
     new.build(smaller.trainable_variables)
     cuts = {}
     for part in graph.slices:
-        cuts.setdefault(id(part.variable), []).append((part.axis, kept(part.units, gone)))
+        cuts.setdefault(id(part.variable), []).append((part.axis, kept_mask(part.units, gone)))
     weights = {_key(weight): weight for weight in graph.model.trainable_variables}
     gathered = {_name(each): np.asarray(each) for each in optimizer.variables}
     for fresh in new.variables:
@@ -155,11 +155,11 @@ def silence(graph: ChannelGraph, units: np.ndarray, roles: tuple[str, ...] = MAK
     Example:
         >>> silence(graph, graph.groups[0].units[:8])
     """
-    gone = gone_of(graph, units)
+    gone = removed_mask(graph, units)
     for part in graph.slices:
         if part.role in roles:
             part.variable.assign(keras.ops.multiply(part.variable, mask(part, gone)))
-    renew_derived_state(graph.model)
+    refresh_cached_state(graph.model)
 
 
 def mask(part: Slice, gone: np.ndarray) -> np.ndarray:

@@ -27,6 +27,7 @@ _HOMES = {
     "quantize_aware": ".int8.training",
     "quantize_weights": ".weights",
     "read_packed": ".packed.reader",
+    "detect_codec": ".codecs.detection",
     "recognise": ".codecs.detection",
     "save_packed": ".packed.writer",
 }

@@ -9,9 +9,9 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from tfslim.graph.cloning import copy_of
-from tfslim.graph.derived_state import renew_derived_state
+from tfslim.graph.derived_state import refresh_cached_state
 from tfslim.quantization.codecs.registry import Codec
-from tfslim.quantization.model_tensors import tensors
+from tfslim.quantization.model_tensors import weight_tensors
 from tfslim.quantization.plan import Layers, Scope, plan_codecs
 from tfslim.quantization.weights import encode, values_of, within_float16
 from tfslim.report import Report
@@ -94,7 +94,7 @@ def allocate_bits(
     bits = sorted(set(bits))
     if not bits:
         raise ValueError("bits: there are none to choose from")
-    found = tensors(model)
+    found = weight_tensors(model)
     plans = [
         within_float16(plan_codecs(model, codec, width, scope=scope, layers=layers, skip=skip, rest=rest), found)
         for width in bits
@@ -109,7 +109,7 @@ def allocate_bits(
         if not len(keras.tree.flatten(images)[0]):
             raise ValueError("images: there are none to compare outputs on")
         distance = output_distance(model, images)
-    parts = tensors(trial)
+    parts = weight_tensors(trial)
     fixed_bits = 0  # of what is not in few bits, the same in all plans
     for number, plan in enumerate(plans):
         encoded = encode(found, plan)
@@ -120,7 +120,7 @@ def allocate_bits(
         for row, path in enumerate(chosen):
             kept = values_of(path, parts[path])
             parts[path].variable.assign(plan[path].decode(encoded[path]))
-            renew_derived_state(trial)
+            refresh_cached_state(trial)
             distances[row, number] = _finite(distance(trial), path, bits[number])
             parts[path].variable.assign(kept)
             progress(number * len(chosen) + row + 1, len(bits) * len(chosen))

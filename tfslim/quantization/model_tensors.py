@@ -73,7 +73,7 @@ DEPTHWISE = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
 
 
 @dataclasses.dataclass(frozen=True)
-class Tensor:
+class WeightTensor:
     """A variable of a model.
 
     Args:
@@ -97,7 +97,7 @@ class Tensor:
         return prod(self.variable.shape)
 
 
-def tensors(model: keras.Model) -> dict[str, Tensor]:
+def weight_tensors(model: keras.Model) -> dict[str, WeightTensor]:
     """The float variables of a model by their paths, such as "conv1/kernel", each once.
 
     Paths are the names of `model_variables`: nested models and tfslim's layers are opened, and a copy's are the same.
@@ -106,7 +106,7 @@ def tensors(model: keras.Model) -> dict[str, Tensor]:
         ValueError: the model has none.
 
     Example:
-        >>> list(tensors(keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="answers")])))
+        >>> list(weight_tensors(keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="answers")])))
         ['answers/kernel', 'answers/bias']
     """
     # What is held has no more variables than what holds it, and comes after it where it has as many.
@@ -122,11 +122,11 @@ def tensors(model: keras.Model) -> dict[str, Tensor]:
     return found
 
 
-def _tensor(variable: keras.Variable, layer: keras.layers.Layer, owner: keras.layers.Layer) -> Tensor:
+def _tensor(variable: keras.Variable, layer: keras.layers.Layer, owner: keras.layers.Layer) -> WeightTensor:
     axes = len(variable.shape)
     if axes < 2 or not variable.name.endswith(("kernel", "embeddings")):
-        return Tensor(variable, layer, owner, "vector", (-1,))
+        return WeightTensor(variable, layer, owner, "vector", (-1,))
     role = "convolution" if isinstance(owner, CONVOLUTIONS) else "matrix"
     if isinstance(owner, DEPTHWISE) or variable.name == "depthwise_kernel":
-        return Tensor(variable, layer, owner, role, (-2, -1))
-    return Tensor(variable, layer, owner, role, (-2,) if isinstance(owner, TRANSPOSED) else (-1,))
+        return WeightTensor(variable, layer, owner, role, (-2, -1))
+    return WeightTensor(variable, layer, owner, role, (-2,) if isinstance(owner, TRANSPOSED) else (-1,))

@@ -9,12 +9,12 @@ import numpy as np
 
 from tfslim.cost.model_cost import Cost, measured
 from tfslim.graph.cloning import copy_of
-from tfslim.graph.derived_state import renew_derived_state
+from tfslim.graph.derived_state import refresh_cached_state
 from tfslim.graph.traversal import is_graph
 from tfslim.quantization.codecs.encoded import Encoded
 from tfslim.quantization.codecs.floats import LARGEST, Float16, Float32
 from tfslim.quantization.codecs.registry import Codec
-from tfslim.quantization.model_tensors import Tensor, tensors
+from tfslim.quantization.model_tensors import WeightTensor, weight_tensors
 from tfslim.quantization.plan import Layers, Scope, plan_codecs
 from tfslim.report import Report
 
@@ -66,22 +66,22 @@ def quantize_weights(
         plan = dict(codec)
     else:
         plan = plan_codecs(model, codec, bits, scope=scope, layers=layers, skip=skip, rest=rest)
-    found = tensors(model)
+    found = weight_tensors(model)
     plan = within_float16(plan, found)
     encoded = encode(found, plan)
     snapped = copy_of(model)
     errors = {}
-    for path, tensor in tensors(snapped).items():
+    for path, tensor in weight_tensors(snapped).items():
         if isinstance(plan[path], Float32):
             continue
         before, after = values_of(path, tensor), plan[path].decode(encoded[path])
         errors[path] = _relative_error(before, after)
         tensor.variable.assign(after)
-    renew_derived_state(snapped)
+    refresh_cached_state(snapped)
     return snapped, _report(model, found, plan, encoded, errors)
 
 
-def encode(found: Mapping[str, Tensor], plan: Mapping[str, Codec]) -> dict[str, Encoded]:
+def encode(found: Mapping[str, WeightTensor], plan: Mapping[str, Codec]) -> dict[str, Encoded]:
     """The codes of every tensor.
 
     Raises:
@@ -101,7 +101,7 @@ def encode(found: Mapping[str, Tensor], plan: Mapping[str, Codec]) -> dict[str, 
     return encoded
 
 
-def within_float16(plan: Mapping[str, Codec], found: Mapping[str, Tensor]) -> dict[str, Codec]:
+def within_float16(plan: Mapping[str, Codec], found: Mapping[str, WeightTensor]) -> dict[str, Codec]:
     """The plan with float32 for tensors of float16 that hold more than it can, as moving variances may."""
     fits = dict(plan)
     for path in found.keys() & plan.keys():
@@ -110,12 +110,12 @@ def within_float16(plan: Mapping[str, Codec], found: Mapping[str, Tensor]) -> di
     return fits
 
 
-def as_float32(tensor: Tensor) -> np.ndarray:
+def as_float32(tensor: WeightTensor) -> np.ndarray:
     """A tensor's values as float32, to which bfloat16 and float16 lose nothing."""
     return np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(tensor.variable.value, "float32")))
 
 
-def values_of(path: str, tensor: Tensor) -> np.ndarray:
+def values_of(path: str, tensor: WeightTensor) -> np.ndarray:
     """A tensor's values, float32.
 
     Raises:

@@ -10,6 +10,7 @@ _HOMES = {
     "KernelContent": ".kernel_statistics",
     "cluster": ".clustered_training",
     "convert": ".quantized_file",
+    "convert_trained": ".quantized_file",
     "file_kernels": ".kernel_statistics",
     "from_tf_keras": ".bridge",
     "load_quantize_aware": ".training_state",
@@ -21,6 +22,7 @@ _HOMES = {
     "sparsify": ".sparse_training",
     "strip": ".stripping",
     "to_tf_keras": ".bridge",
+    "wrap_quantize_aware": ".quantize_aware_training",
 }
 __all__ = sorted(_HOMES)
 __getattr__, __dir__ = lazy_names(__name__, _HOMES)

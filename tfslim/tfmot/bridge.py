@@ -4,11 +4,11 @@ from typing import Any
 
 import keras
 
-from tfslim.graph.decomposition import UnsupportedLayer, spelled_out
-from tfslim.graph.derived_state import renew_derived_state
+from tfslim.graph.decomposition import UnsupportedLayer, decompose_operations
+from tfslim.graph.derived_state import refresh_cached_state
 from tfslim.graph.flattening import flatten
 from tfslim.graph.rebuilding import rebuild
-from tfslim.graph.traversal import Call
+from tfslim.graph.traversal import LayerCall
 from tfslim.tfmot.layer_translation import (
     from_legacy_layer,
     legacy_model_name,
@@ -50,7 +50,7 @@ def to_tf_keras(model: keras.Model) -> Any:
         >>> tfmot.quantization.keras.quantize_annotate_model(legacy)
     """
     tk, name = tf_keras(), legacy_model_name(model)
-    plain = spelled_out(flatten(model))
+    plain = decompose_operations(flatten(model))
     inputs = [
         tk.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=legacy_name(tensor._keras_history.operation))
         for tensor in plain.inputs
@@ -58,7 +58,7 @@ def to_tf_keras(model: keras.Model) -> Any:
     layers: dict[int, Any] = {}
     originals: dict[int, keras.layers.Layer] = {}
 
-    def place(call: Call, args: tuple, kwargs: dict):
+    def place(call: LayerCall, args: tuple, kwargs: dict):
         key = id(call.operation)
         if key not in layers:
             layers[key], originals[key] = to_legacy_layer(call.operation), call.operation
@@ -117,7 +117,7 @@ def from_tf_keras(model: Any) -> keras.Model:
     )
     for original, layer in layers.values():
         _copy_weights(original, layer)
-    renew_derived_state(modern)
+    refresh_cached_state(modern)
     check_same_outputs(modern, model)
     return modern
 

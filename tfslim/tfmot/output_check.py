@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from tfslim.graph.cloning import copy_of
-from tfslim.graph.derived_state import renew_derived_state
+from tfslim.graph.derived_state import refresh_cached_state
 from tfslim.tfmot.packages import tf_keras
 
 TOLERANCE = 1e-4  # of the largest output
@@ -60,7 +60,7 @@ def _tolerance(modern: keras.Model, inputs: list[np.ndarray], outputs: list[np.n
             for each in map(np.asarray, modern.get_weights())
         ]
     )
-    renew_derived_state(copy)
+    refresh_cached_state(copy)
     change = max(map(_difference, outputs, _run(copy, inputs)))
     return min(max(TOLERANCE, change), _MOST_TOLERANCE)
 

@@ -11,7 +11,7 @@ from tfslim.data.celeba.attributes import write_labels
 from tfslim.data.celeba.dataset import CelebA
 from tfslim.data.celeba.people import People, write_people
 from tfslim.losses import BalancedBinaryCrossentropy, MarginCrossentropy
-from tfslim.models.identity import normalised_classifier
+from tfslim.models.identity import normalized_classifier
 from tfslim.training.recipe import Head, Network, Recipe
 
 
@@ -81,7 +81,7 @@ def _identities(recipe: Recipe, celeba: CelebA) -> Task:
         network = _network(recipe.model, size, people)
         if head.kind == "plain":
             return network
-        return normalised_classifier(network, people, head.scale, head.learned_scale, head.kind == "cosine")
+        return normalized_classifier(network, people, head.scale, head.learned_scale, head.kind == "cosine")
 
     def name_outputs(folder: pathlib.Path, resumed: bool) -> None:
         known = tuple(old for old, new in sorted(celeba.identity_map.items(), key=lambda pair: pair[1]) if new < people)

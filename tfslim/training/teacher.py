@@ -74,7 +74,7 @@ def _check_head(file: Path, head: Head) -> None:
 
 
 @dataclasses.dataclass(frozen=True)
-class Teaching:
+class TeacherSetup:
     """Makes of a student that which `fit` is called on; the student itself where there is no teacher.
 
     Args:
@@ -99,16 +99,16 @@ class Teaching:
         return student if self.teacher is None else Distiller(student, self.teacher, self.losses, self.labels)
 
 
-def teach_with(teacher: str | None, recipe: Recipe, celeba: CelebA, distillation: Distillation) -> Teaching:
+def teach_with(teacher: str | None, recipe: Recipe, celeba: CelebA, distillation: Distillation) -> TeacherSetup:
     """Opens a teacher that runs with every step, if there is one."""
     if teacher is None:
-        return Teaching()
+        return TeacherSetup()
     if distillation.views:
         raise ValueError("distillation.views: only distill.py keeps a teacher's outputs: set it to 0")
     return taught_by(teacher, recipe, celeba, distillation)
 
 
-def taught_by(teacher: str, recipe: Recipe, celeba: CelebA, distillation: Distillation) -> Teaching:
+def taught_by(teacher: str, recipe: Recipe, celeba: CelebA, distillation: Distillation) -> TeacherSetup:
     """Opens a teacher."""
     model = load_teacher(teacher, recipe, celeba)
     written = {
@@ -116,7 +116,7 @@ def taught_by(teacher: str, recipe: Recipe, celeba: CelebA, distillation: Distil
         "teacher_weights": fingerprint(model),
         "distillation": as_plain(dataclasses.asdict(distillation)),
     }
-    return Teaching(model, tuple(losses(distillation, recipe.task)), distillation.labels, written)
+    return TeacherSetup(model, tuple(losses(distillation, recipe.task)), distillation.labels, written)
 
 
 def losses(asked: Distillation, task: str) -> list[DistillationLoss]:

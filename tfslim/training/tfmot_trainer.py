@@ -27,7 +27,7 @@ CHOSEN = "best.json"  # whose epoch and accuracy
 
 
 @dataclasses.dataclass(frozen=True)
-class Answers:
+class ValidationOutputs:
     """A teacher's answers, carried beside the labels.
 
     Args:
@@ -41,12 +41,12 @@ class Answers:
     labels: float
 
 
-def fit(
+def fit_tfmot(
     model: Any,
     recipe: Recipe,
     celeba: CelebA,
     task: Task,
-    answers: Answers | None,
+    answers: ValidationOutputs | None,
     folder: pathlib.Path,
     callbacks: list,
     verbose: int,
@@ -65,7 +65,7 @@ def fit(
         answers: a teacher's, or None for labels alone.
         folder: holds the state after every epoch, and the history.
         callbacks: of tf_keras.
-        verbose: as for `fit`.
+        verbose: as for `fit_tfmot`.
         best: leave the model as it was at its best on the validation part, before the first epoch or after one of
             those that are validated, with its weights averaged as the recipe asks; otherwise as the last epoch leaves
             it, not averaged, as the average of masked and clustered weights is neither.
@@ -123,7 +123,9 @@ def _columns(wanted: tf.Tensor, columns: int) -> tf.Tensor:
     return tf.cast(tf.reshape(wanted, (-1, columns)), tf.float32)
 
 
-def make_loss(task: Task, columns: int, answers: Answers | None) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+def make_loss(
+    task: Task, columns: int, answers: ValidationOutputs | None
+) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     """The task's loss on targets whose first `columns` are labels and the others, if any, a teacher's answers."""
     labels = task.loss()
 

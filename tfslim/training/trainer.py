@@ -31,7 +31,7 @@ class Training:
     """Everything that a run needs, made and checked before the first step.
 
     `plain` is the float32 model that is validated and saved, `copy` the one that is trained in its place, and `fitted`
-    what `fit` is called on: the copy, or a Distiller that holds it.
+    what `fit_training` is called on: the copy, or a Distiller that holds it.
     """
 
     recipe: Recipe
@@ -96,7 +96,7 @@ def _cached(recipe: Recipe, celeba: CelebA, part: str, size: tuple[int, int]) ->
     return len(celeba.part(part)) * size[0] * size[1] * 3 <= recipe.cache_gigabytes * 1e9
 
 
-def prepare(
+def prepare_training(
     recipe: Recipe,
     celeba: CelebA,
     teach: Callable[[keras.Model], keras.Model] = lambda student: student,
@@ -108,7 +108,7 @@ def prepare(
     Args:
         recipe: what is asked for.
         celeba: its data.
-        teach: makes what `fit` is called on from the copy, such as a Distiller.
+        teach: makes what `fit_training` is called on from the copy, such as a Distiller.
         plain: the model to go on with; a new one of the recipe's network by default.
         around: puts an optimizer around the recipe's own, for the copy that is trained.
     """
@@ -152,7 +152,7 @@ def check_amounts(recipe: Recipe, celeba: CelebA) -> None:
     celeba.part("validation")  # raises if it is empty
 
 
-def fit(
+def fit_training(
     training: Training,
     folder: pathlib.Path,
     resume: bool,
@@ -164,10 +164,10 @@ def fit(
     """Runs or resumes the training and writes the run folder, report.json last.
 
     Args:
-        training: what `prepare` made.
+        training: what `prepare_training` made.
         folder: the run folder.
         resume: go on where `folder` was, which is the beginning if it has no state yet.
-        verbose: as for Keras' `fit`.
+        verbose: as for Keras' `fit_training`.
         batches: stage and epochs -> their batches; `training.batches` by default.
         step: what the report calls this.
         finish: does what is still to be done with the trained model.keras, and gives what the report is to say of it.

@@ -17,7 +17,7 @@ from tfslim.workflows.evaluation.results import percent
 from tfslim.workflows.test_figures import judge_of
 
 
-def write(
+def write_int8_table(
     recipe: Recipe,
     models: dict[str, Path],
     model: keras.Model,

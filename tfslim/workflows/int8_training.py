@@ -16,7 +16,7 @@ import tfslim
 import tfslim.tfmot
 from tfslim._support.files import read_json, replacing
 from tfslim.data.celeba.dataset import CelebA
-from tfslim.data.sampling import still_images
+from tfslim.data.sampling import sample_images
 from tfslim.distillation import FrozenTeacher, fingerprint
 from tfslim.inference.model_files import load_keras_file
 from tfslim.report import Report
@@ -48,7 +48,7 @@ class CompressionRun:
     int8: Int8 | None
     model: keras.Model
     file: pathlib.Path
-    teach: teaching.Teaching
+    teach: teaching.TeacherSetup
     written: dict
 
     def summary(self) -> str:
@@ -111,7 +111,7 @@ class CompressionRun:
         few = [kernel_names(layer, self.clustering.depthwise) for layer in layers.get("cluster", [])]
         chosen = folder / "int8" / tfmot_trainer.CHOSEN
         epochs = {"trained int8": read_json(chosen, dict)["epoch"]} if chosen.is_file() else {}
-        int8_table.write(self.recipe, there, self.model, sparse, few, epochs, folder)
+        int8_table.write_int8_table(self.recipe, there, self.model, sparse, few, epochs, folder)
 
     @functools.cached_property
     def reports(self) -> list[Report]:
@@ -181,9 +181,9 @@ class CompressionRun:
 
     def _rounded_natively(self, model: keras.Model, folder: pathlib.Path, resume: bool, verbose: int) -> keras.Model:
         plain, _ = tfslim.quantization.quantize_aware(model, self._images())
-        training = trainer.prepare(self.recipe, self.celeba, self.teach, plain)
+        training = trainer.prepare_training(self.recipe, self.celeba, self.teach, plain)
         folder.mkdir(exist_ok=True)
-        trainer.fit(training, folder, resume, verbose, step="int8")
+        trainer.fit_training(training, folder, resume, verbose, step="int8")
         return load_keras_file(folder / "model.keras")
 
     def _fit(self, training: Any, folder: pathlib.Path, callbacks: list, verbose: int, best: bool = False) -> int:
@@ -191,8 +191,8 @@ class CompressionRun:
         answers = None
         if self.teach.teacher is not None:
             frozen = FrozenTeacher(self.teach.teacher, ["output"])
-            answers = tfmot_trainer.Answers(frozen, self.teach.losses, self.teach.labels)
-        return tfmot_trainer.fit(
+            answers = tfmot_trainer.ValidationOutputs(frozen, self.teach.losses, self.teach.labels)
+        return tfmot_trainer.fit_tfmot(
             training, self.recipe, self.celeba, self.task, answers, folder, callbacks, verbose, best
         )
 
@@ -201,10 +201,10 @@ class CompressionRun:
 
     def _images(self) -> np.ndarray:
         count = (self.int8 or Int8()).representative
-        return still_images(self.celeba, "train", count, self.recipe.stages[-1].size, self.recipe.seed)
+        return sample_images(self.celeba, "train", count, self.recipe.stages[-1].size, self.recipe.seed)
 
 
-def prepare(
+def prepare_int8_training(
     recipe: Recipe,
     celeba: CelebA,
     trained: str,

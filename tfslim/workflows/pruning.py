@@ -66,7 +66,7 @@ class PruningRun:
     pruning: Pruning
     model: keras.Model
     file: pathlib.Path
-    teach: teaching.Teaching
+    teach: teaching.TeacherSetup
     written: dict
     cuts: list[Cut]
 
@@ -96,15 +96,15 @@ class PruningRun:
     def fine_tune(self, folder: pathlib.Path, resume: bool, verbose: int) -> None:
         """Trains what the last cut left; its run folder is `folder`."""
         model = load_keras_file(folder / self.cuts[-1].name / "model.keras")
-        training = trainer.prepare(self.recipe, self.celeba, self.teach, recast(model))
-        trainer.fit(training, folder, resume, verbose, step="prune")
+        training = trainer.prepare_training(self.recipe, self.celeba, self.teach, recast(model))
+        trainer.fit_training(training, folder, resume, verbose, step="prune")
 
     def write_table(self, folder: pathlib.Path) -> None:
         """The original, every cut and the result side by side."""
         models = {"original": self.file}
         models |= {cut.name: folder / cut.name / "model.keras" for cut in self.cuts}
         models["fine-tuned"] = folder / "model.keras"
-        pruning_table.write(self.recipe, models, folder)
+        pruning_table.write_pruning_table(self.recipe, models, folder)
 
     def _graph(self, model: keras.Model) -> ChannelGraph:
         """The graph whose units the callback drops, of another copy of the model."""
@@ -174,7 +174,7 @@ class PruningRun:
         """Training at a constant rate, without averages: what is scored is what is trained."""
         optimization = dataclasses.replace(self.recipe.optimization, warmup_epochs=0.0, final_rate=1.0, average=0.0)
         recipe = dataclasses.replace(self.recipe, optimization=optimization)
-        return trainer.prepare(recipe, self.celeba, self.teach, recast(model))
+        return trainer.prepare_training(recipe, self.celeba, self.teach, recast(model))
 
     def _save(self, path: pathlib.Path, model: keras.Model, training: trainer.Training, record: dict) -> None:
         """Writes a cut's folder; cut.json comes last and says that all is there."""
@@ -188,7 +188,7 @@ class PruningRun:
         write_json(path / "cut.json", record)
 
 
-def prepare(
+def prepare_pruning(
     recipe: Recipe,
     celeba: CelebA,
     trained: str,

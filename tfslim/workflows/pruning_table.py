@@ -15,7 +15,7 @@ from tfslim.workflows.evaluation.results import percent
 from tfslim.workflows.test_figures import judge_of
 
 
-def write(recipe: Recipe, models: dict[str, Path], folder: Path) -> None:
+def write_pruning_table(recipe: Recipe, models: dict[str, Path], folder: Path) -> None:
     """Prints the table and writes it as JSON and CSV, and the curve as a picture.
 
     Args:

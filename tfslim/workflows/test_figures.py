@@ -96,10 +96,10 @@ def _pairs(records: "Records", template: int, skipped: Collection[str]) -> "Pair
 
 def _attributes(file: Path, celeba: CelebA) -> dict[str, float | None]:
     """Shares: mean accuracy over attributes on the test part, balanced accuracy, and always saying the majority."""
-    from tfslim.inference.predictor import answer_part, load_predictor
+    from tfslim.inference.predictor import load_predictor, predict_part
     from tfslim.metrics.attributes import attribute_table
 
-    answers = answer_part(load_predictor(file), celeba, "test")
+    answers = predict_part(load_predictor(file), celeba, "test")
     means = attribute_table(answers.labels, answers.logits, answers.names).means()
     return {
         "accuracy": means["accuracy"],

@@ -11,7 +11,7 @@ import tfslim
 from tfslim._support.files import read_json, replacing, write_json, write_rows
 from tfslim._support.terminal import print_table, progress_bar
 from tfslim.data.celeba.dataset import CelebA
-from tfslim.data.sampling import still_images
+from tfslim.data.sampling import sample_images
 from tfslim.distillation import fingerprint
 from tfslim.graph.recast import recast
 from tfslim.inference.model_files import load_keras_file
@@ -39,7 +39,7 @@ class QuantizationRun:
     quantization: Quantization
     model: keras.Model
     file: pathlib.Path
-    teach: teaching.Teaching
+    teach: teaching.TeacherSetup
     written: dict
     plan: dict[str, Codec]
     snapped: keras.Model
@@ -71,7 +71,7 @@ class QuantizationRun:
             plans.append(optimizer.plan)
             return optimizer
 
-        training = trainer.prepare(self.recipe, self.celeba, self.teach, recast(self.model), around)
+        training = trainer.prepare_training(self.recipe, self.celeba, self.teach, recast(self.model), around)
         training.task.name_outputs(folder, resume)
         with trainer.naming_broken_images(self.celeba):
             # Snapped weights shift what batch normalisation sees.
@@ -79,7 +79,7 @@ class QuantizationRun:
         _save(tfslim.quantize_weights(self.snapped, self.plan)[0], folder / "post-training.keras")
         # What was killed before the report is there goes on to the exact values with --resume.
         finish = functools.partial(self._finish, folder, plans[0], training)
-        trainer.fit(training, folder, resume, verbose, step="quantize", finish=finish)
+        trainer.fit_training(training, folder, resume, verbose, step="quantize", finish=finish)
 
     def _finish(self, folder: pathlib.Path, plan: dict[str, Codec], training: trainer.Training) -> dict[str, object]:
         """Gives the trained network the codebooks' exact values, packs it, and measures what is in the file."""
@@ -111,7 +111,7 @@ class QuantizationRun:
         print(f"wrote {folder / 'quantization'}.json and .csv, {folder / 'model.tfslim'}")
 
 
-def prepare(
+def prepare_weight_quantization(
     recipe: Recipe,
     celeba: CelebA,
     trained: str,
@@ -151,7 +151,7 @@ def _plan(
         return plan_codecs(model, asked.codec, asked.bits, **common)
     if begun and (begun / BITS).is_file():
         return _plan_of(begun / BITS, model, asked.codec, common)
-    images = still_images(celeba, "validation", asked.images, tuple(model.inputs[0].shape[1:3]), recipe.seed)
+    images = sample_images(celeba, "validation", asked.images, tuple(model.inputs[0].shape[1:3]), recipe.seed)
     with progress_bar("bits by budget") as move:
         plan, report = allocate_bits(
             model, asked.budget, images, codec=asked.codec, bits=asked.choices, progress=move, **common

@@ -119,10 +119,10 @@ def test_labels_of_another_set_are_told(celeba_folder, celeb_a, tmp_path):
 
 @pytest.mark.parametrize("images", ["folder", "zip"])
 def test_the_builder_keeps_attributes_and_identity_together(celeba_folder, tmp_path, images):
-    from tfslim.data.tfds.builder import prepare
+    from tfslim.data.tfds.builder import prepare_celeba_tfds
 
     little = celeba_folder(10, images=images)
-    builder = prepare(little.path, tmp_path / "tfds")
+    builder = prepare_celeba_tfds(little.path, tmp_path / "tfds")
     assert {name: split.num_examples for name, split in builder.info.splits.items()} == {
         "train": 6,
         "validation": 2,
@@ -140,17 +140,17 @@ def test_the_builder_keeps_attributes_and_identity_together(celeba_folder, tmp_p
 
 def test_the_builder_stops_at_a_damaged_image_with_its_name(celeba_folder, tmp_path):
     from tfslim.data.images import ImageError
-    from tfslim.data.tfds.builder import prepare
+    from tfslim.data.tfds.builder import prepare_celeba_tfds
 
     little = celeba_folder(10)
     (little.image_folder / "000004.jpg").write_bytes(little.jpeg(3)[:200])
     with pytest.raises(ImageError, match=r"000004\.jpg"):
-        prepare(little.path, tmp_path / "tfds")
+        prepare_celeba_tfds(little.path, tmp_path / "tfds")
 
 
 @pytest.mark.parametrize("labels, file", [("ip", "list_attr_celeba.txt"), ("ap", "identity_CelebA.txt")])
 def test_the_builder_needs_both_label_files(celeba_folder, tmp_path, labels, file):
-    from tfslim.data.tfds.builder import prepare
+    from tfslim.data.tfds.builder import prepare_celeba_tfds
 
     with pytest.raises(FileNotFoundError, match=f"no {file}, which this dataset needs"):
-        prepare(celeba_folder(10, labels=labels).path, tmp_path / "tfds")
+        prepare_celeba_tfds(celeba_folder(10, labels=labels).path, tmp_path / "tfds")

@@ -7,8 +7,8 @@ from keras import layers
 
 from tests.layer_checks import randomize
 from tfslim.graph.decomposition import UnsupportedLayer
-from tfslim.quantization.int8.layout import int8_layout
-from tfslim.quantization.int8.scheme import Quantised, int8_plan
+from tfslim.quantization.int8.layout import rewrite_for_int8
+from tfslim.quantization.int8.scheme import QuantizedStep, int8_scheme
 
 
 def silu(x):
@@ -24,7 +24,7 @@ def laid_out(build, shape=(6, 6, 4), dtype="float32"):
     inputs = keras.Input(shape, name="image", dtype=dtype)
     model = keras.Model(inputs, build(inputs))
     randomize(model)
-    arranged = int8_layout(model)
+    arranged = rewrite_for_int8(model)
     x = np.random.default_rng(0).uniform(0, 255, (3, *shape)).astype(dtype)
     expected = np.asarray(model(x))
     np.testing.assert_allclose(np.asarray(arranged(x)), expected, rtol=0, atol=1e-5 * np.abs(expected).max())
@@ -82,7 +82,7 @@ def test_as_many_rows_as_channels_are_not_taken_for_channels():
         layers.Normalization(1, mean=values, variance=values),
     ):
         inputs = keras.Input((4, 4, 4))
-        found = np.asarray(int8_layout(keras.Model(inputs, layer(inputs)))(x))
+        found = np.asarray(rewrite_for_int8(keras.Model(inputs, layer(inputs)))(x))
         rows = np.reshape(values, (4, 1, 1))
         expected = x * rows if isinstance(layer, layers.Rescaling) else (x - rows) / np.sqrt(rows)
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
@@ -114,7 +114,7 @@ def test_every_layer_computes_in_float32(policy):
         x = layers.BatchNormalization()(layers.Rescaling(0.5, 1.0)(layers.Flatten()(x)))
         model = keras.Model(inputs, layers.Dense(3)(x))
         randomize(model)
-        arranged = int8_layout(model)
+        arranged = rewrite_for_int8(model)
     finally:
         keras.config.set_dtype_policy("float32")
     computing = arranged.layers[1:]
@@ -134,7 +134,7 @@ def test_shared_layers_stay_shared_and_the_model_unchanged():
     shared = layers.Conv2D(4, 3, padding="same", name="twice", activation="swish")
     inputs = keras.Input((6, 6, 4))
     model = keras.Model(inputs, shared(shared(inputs)))
-    arranged = int8_layout(model)
+    arranged = rewrite_for_int8(model)
     assert kinds(arranged).count("Conv2D") == 1 and model.get_layer("twice").activation.__name__ == "silu"
     assert arranged.count_params() == model.count_params()
 
@@ -209,11 +209,11 @@ def test_a_layer_for_an_activation_is_one_of_its_own(layer, activation):
 def test_what_would_make_the_converter_refuse_the_model_is_refused_by_name(layer, reason):
     inputs = keras.Input((6, 6, 4))
     with pytest.raises(UnsupportedLayer, match=reason):
-        int8_layout(keras.Model(inputs, layer()(inputs)))
+        rewrite_for_int8(keras.Model(inputs, layer()(inputs)))
 
 
 def planned(build):
-    plan, skipped = int8_plan(laid_out(build))
+    plan, skipped = int8_scheme(laid_out(build))
     return plan, skipped
 
 
@@ -225,8 +225,8 @@ def test_a_fused_layer_has_its_range_at_the_end():
 
     plan, skipped = planned(build)
     assert skipped == {}
-    assert plan["image_quantized"] == Quantised(output=True)
-    assert plan["conv"] == Quantised("kernel", "filters", output=False)
+    assert plan["image_quantized"] == QuantizedStep(output=True)
+    assert plan["conv"] == QuantizedStep("kernel", "filters", output=False)
     assert [plan[name].output for name in ("norm", "relu", "sum", "end")] == [False, True, False, True]
 
 
@@ -245,7 +245,7 @@ def test_layers_that_hand_on_values_or_have_a_fixed_range_get_none():
         return layers.Flatten(name="flat")(layers.MaxPooling2D(name="pool")(x))
 
     plan, _ = planned(build)
-    assert plan["dense"] == Quantised("kernel", "tensor", output=True)
+    assert plan["dense"] == QuantizedStep("kernel", "tensor", output=True)
     assert not any(plan[name].output for name in ("fixed", "pool", "flat"))
 
 
@@ -271,4 +271,4 @@ def test_what_stays_in_float_has_a_reason_and_a_range(layer, reason):
     plan, skipped = planned(lambda x: layers.ReLU()(layer()(x)))
     assert (reason is None) == ("odd" not in skipped)
     if reason:
-        assert reason in skipped["odd"] and plan["odd"] == Quantised(output=True)
+        assert reason in skipped["odd"] and plan["odd"] == QuantizedStep(output=True)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.quantization.packed_bytes import packed_bytes, packed_tensors
-from tfslim.quantization.codecs.detection import recognise
+from tfslim.quantization.codecs.detection import detect_codec
 from tfslim.quantization.codecs.log_min_max import LogMinMax
 from tfslim.quantization.packed.container import join_sections, split_sections
 from tfslim.quantization.packed.reader import parse_packed
@@ -87,7 +87,7 @@ def test_every_width_of_log_min_max_and_recognised_tensors(reader, tmp_path):
                 name = f"{rule}/{bits}/{sign}"
                 coded = entropy_coding and bits % 2 == 0
                 made = packed_codes(f"{name}/as_asked", codec, codec.encode(values), (-1,), coded)
-                found, encoded = recognise(codec.decode(codec.encode(values)))
+                found, encoded = detect_codec(codec.decode(codec.encode(values)))
                 for entry, data in (made, packed_codes(f"{name}/as_found", found, encoded, (-1,), coded)):
                     entries.append(entry)
                     stored.append(data)

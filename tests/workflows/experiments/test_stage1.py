@@ -73,18 +73,23 @@ def plan(rows, **changes):
 
 
 def test_teachers_come_first_and_students_have_the_teacher_of_their_seed():
-    runs = plan([stage1.Row("T", seeds=2), stage1.Row("S", {"module": "flame"}, seeds=2), stage1.Row("Q")], views=3)
+    runs = plan(
+        [stage1.Stage1Row("T", seeds=2), stage1.Stage1Row("S", {"module": "flame"}, seeds=2), stage1.Stage1Row("Q")],
+        views=3,
+    )
     names = [run.folder.name for run in runs]
     assert names[:2] == ["T-5", "T-6"] and len(names) == len(set(names)) == 8
     by_name = {run.folder.name: run for run in runs}
     assert by_name["S-taught-6"].needs is by_name["T-6"] and by_name["S-6"].needs is None
     assert by_name["S-taught-6"].options["model"]["arguments"] == {"module": "flame"}
     assert by_name["S-taught-6"].shared == "out/teacher-outputs-6" != by_name["Q-taught-5"].shared
-    assert all(run.shared is None for run in plan([stage1.Row("T"), stage1.Row("S")]))
+    assert all(run.shared is None for run in plan([stage1.Stage1Row("T"), stage1.Stage1Row("S")]))
 
 
 def test_a_row_may_take_longer_and_the_rows_of_most_seeds_come_first():
-    runs = plan([stage1.Row("T", seeds=2), stage1.Row("Q"), stage1.Row("S", seeds=2, epochs=9)], views=3)
+    runs = plan(
+        [stage1.Stage1Row("T", seeds=2), stage1.Stage1Row("Q"), stage1.Stage1Row("S", seeds=2, epochs=9)], views=3
+    )
     assert [run.row for run in runs] == ["T", "T", "S", "S", "S", "S", "Q", "Q"]
     assert [run.options["stages"][0]["epochs"] for run in runs] == [1, 1, 9, 9, 9, 9, 1, 1]
 
@@ -92,7 +97,7 @@ def test_a_row_may_take_longer_and_the_rows_of_most_seeds_come_first():
 def test_changes_are_taken_over_the_seeds_that_both_have():
     from tfslim.workflows.experiments import stage1 as stage1_table
 
-    rows = [stage1.Row("T", seeds=3, paper_accuracy=77.0), stage1.Row("S", seeds=3, paper_accuracy=76.5)]
+    rows = [stage1.Stage1Row("T", seeds=3, paper_accuracy=77.0), stage1.Stage1Row("S", seeds=3, paper_accuracy=76.5)]
     runs = {(run.row, run.taught, run.seed): run for run in plan(rows)}
     done = {
         ("T", False, 5): 0.75,

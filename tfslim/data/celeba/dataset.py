@@ -18,7 +18,7 @@ from tfslim.data.celeba.identities import restrict
 from tfslim.data.celeba.label_files import PARTS
 from tfslim.data.celeba.listing import missing_images, read_listing
 from tfslim.data.celeba.records import Records
-from tfslim.data.images import ImageError, each_image, fit
+from tfslim.data.images import ImageError, each_image, fit_image
 from tfslim.data.sources import find_source
 
 log = logging.getLogger(__name__)
@@ -175,7 +175,7 @@ class CelebA:
 
     def fit(self, image: Image.Image, size: tuple[int, int]) -> np.ndarray:
         """Gives an image's pixels, (height, width, 3) uint8: cropped as this data was asked to be, then resized."""
-        return fit(image, size, self.crop)
+        return fit_image(image, size, self.crop)
 
     def skip(self, file: str, reason: str) -> None:
         """Notes an image as undecodable: it is in `skipped`, and in no part any more."""

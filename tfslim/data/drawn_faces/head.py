@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from tfslim.data.drawn_faces.pen import Colour, Pen, mirrored
-from tfslim.data.drawn_faces.traits import HAIR_COLOURS, Person, Shot
+from tfslim.data.drawn_faces.pen import Color, Pen, mirrored
+from tfslim.data.drawn_faces.traits import HAIR_COLORS, Person, Shot
 
 PALE = (255, 243, 236)
 BLOOD = (206, 62, 62)
@@ -19,8 +19,8 @@ class Head:
     person: Person
     shown: frozenset[str]
     shot: Shot
-    skin: Colour
-    hair: Colour
+    skin: Color
+    hair: Color
     bare: bool  # no hair at all
     cheek: float  # half widths of the face
     jaw: float
@@ -46,12 +46,12 @@ class Head:
         return 25.5 * self.person.nose_length
 
 
-def mix(first: Colour, second: Colour, share: float) -> Colour:
+def mix(first: Color, second: Color, share: float) -> Color:
     """Returns `first` with a share (0 to 1) of `second`."""
     return tuple(int(a + (b - a) * share) for a, b in zip(first[:3], second[:3], strict=True))
 
 
-def darker(colour: Colour, factor: float = 0.8) -> Colour:
+def darker(colour: Color, factor: float = 0.8) -> Color:
     """Returns the colour in shadow."""
     return tuple(int(c * factor) for c in colour[:3])
 
@@ -64,15 +64,15 @@ def pose_head(pen: Pen, person: Person, shown: frozenset[str], shot: Shot) -> He
         cheek, jaw, chin, bottom = cheek - 3.0, jaw - 6.5, chin - 1.5, bottom + 4.0
     if "Chubby" in shown:
         cheek, jaw, chin, bottom = cheek + 6.0, jaw + 10.0, chin + 6.0, bottom + 1.0
-    colours = shown & set(HAIR_COLOURS)
-    own = colours == person.attributes & set(HAIR_COLOURS)
+    colours = shown & set(HAIR_COLORS)
+    own = colours == person.attributes & set(HAIR_COLORS)
     return Head(
         pen=pen,
         person=person,
         shown=shown,
         shot=shot,
         skin=mix(person.skin, PALE, 0.7) if "Pale_Skin" in shown else person.skin,
-        hair=person.hair if own else HAIR_COLOURS[min(colours, default="")],
+        hair=person.hair if own else HAIR_COLORS[min(colours, default="")],
         bare="Bald" in shown or ("Wearing_Hat" in shown and "Bald" in person.attributes),
         cheek=cheek,
         jaw=jaw * person.jaw,

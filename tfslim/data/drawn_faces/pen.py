@@ -13,7 +13,7 @@ ORIGIN = (89.0, 111.0)  # x and y, in that frame, of the point between the eyes:
 SUPERSAMPLING = 2
 STEPS = 6  # points drawn for each point given
 
-Colour = tuple[int, ...]  # red, green, blue and, for a translucent shape, alpha
+Color = tuple[int, ...]  # red, green, blue and, for a translucent shape, alpha
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,22 +86,22 @@ class Pen:
         points = points + (self.pose.yaw * depth, self.pose.pitch * depth)
         return (points @ self.turn + self.centre).ravel().tolist()
 
-    def shape(self, points, colour: Colour, depth: float = 1.0, smooth: bool = True) -> None:
+    def shape(self, points, colour: Color, depth: float = 1.0, smooth: bool = True) -> None:
         """Fills the closed outline through (N, 2) points."""
         outline = curve(points, closed=True) if smooth else np.asarray(points, float)
         self.draw.polygon(self.place(outline, depth), fill=colour)
 
-    def ellipse(self, x: float, y: float, rx: float, ry: float, colour: Colour, depth: float = 1.0) -> None:
+    def ellipse(self, x: float, y: float, rx: float, ry: float, colour: Color, depth: float = 1.0) -> None:
         """Fills the ellipse around (x, y)."""
         self.draw.polygon(self.place(CIRCLE * (rx, ry) + (x, y), depth), fill=colour)
 
-    def glow(self, x: float, y: float, rx: float, ry: float, colour: Colour, depth: float = 1.0) -> None:
+    def glow(self, x: float, y: float, rx: float, ry: float, colour: Color, depth: float = 1.0) -> None:
         """Fills the ellipse around (x, y) with a translucent colour that fades towards its edge."""
         faint = (*colour[:3], colour[3] // 5)
         for part in (1.0, 0.84, 0.68, 0.52, 0.34):
             self.ellipse(x, y, rx * part, ry * part, faint, depth)
 
-    def stroke(self, points, width: float, colour: Colour, depth: float = 1.0, ends: float = 0.15) -> None:
+    def stroke(self, points, width: float, colour: Color, depth: float = 1.0, ends: float = 0.15) -> None:
         """Draws a smooth line through (N, 2) points, `width` units in its middle and `ends` of that at its ends."""
         line = curve(points)
         along = np.gradient(line, axis=0)

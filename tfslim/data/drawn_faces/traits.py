@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from tfslim.data.drawn_faces.pen import Colour, Pose
+from tfslim.data.drawn_faces.pen import Color, Pose
 
 # How often an attribute is given to women and to men. A person keeps the stable ones in every picture.
 STABLE_RATES = {
@@ -46,7 +46,7 @@ PICTURE_RATES = {
     "Rosy_Cheeks": (0.25, 0.06),
     "Smiling": (0.55, 0.45),
 }
-HAIR_COLOURS = {
+HAIR_COLORS = {
     "Black_Hair": (34, 29, 34),
     "Brown_Hair": (104, 64, 38),
     "Blond_Hair": (226, 188, 106),
@@ -57,7 +57,7 @@ HAIR_TEXTURES = ("Straight_Hair", "Wavy_Hair", "")
 
 DRAWN_ATTRIBUTES = tuple(
     sorted(
-        ["Male", *STABLE_RATES, *HABIT_RATES, *PICTURE_RATES, *filter(None, HAIR_COLOURS), *filter(None, HAIR_TEXTURES)]
+        ["Male", *STABLE_RATES, *HABIT_RATES, *PICTURE_RATES, *filter(None, HAIR_COLORS), *filter(None, HAIR_TEXTURES)]
     )
 )
 """The attributes that can be seen in a drawn face; CelebA's others are always -1."""
@@ -91,9 +91,9 @@ class Person:
 
     attributes: frozenset[str]
     habits: dict[str, float]  # attribute -> the share of this person's pictures that show it
-    skin: Colour
-    hair: Colour
-    iris: Colour
+    skin: Color
+    hair: Color
+    iris: Color
     hair_length: str  # "short", "bob" or "long"
     hair_volume: float
     parting: float  # where the hair parts: -1 left, 1 right
@@ -119,13 +119,13 @@ class Shot:
     gaze: float
     light: tuple[float, ...]  # brightness at the picture's four corners, around 1
     warmth: float
-    backdrop: tuple[Colour, Colour]
-    clothes: Colour
-    accent: Colour  # of hat, necktie and jewels
+    backdrop: tuple[Color, Color]
+    clothes: Color
+    accent: Color  # of hat, necktie and jewels
     variant: int  # which glasses, hat and collar
 
 
-def tinted(colour: Colour, rng: np.random.Generator, spread: float) -> Colour:
+def tinted(colour: Color, rng: np.random.Generator, spread: float) -> Color:
     """Returns the colour moved at random by about `spread` in brightness and a third of that in each channel."""
     moved = np.array(colour) + rng.normal(0, spread) + rng.normal(0, spread / 3, 3)
     return tuple(int(c) for c in np.clip(moved, 12, 250))
@@ -146,7 +146,7 @@ def draw_person(seed: int, identity: int) -> Person:
     if skin > 1:
         attributes.discard("Pale_Skin")
     shares = (0.34, 0.28, 0.24, 0.02, 0.12) if "Young" in attributes else (0.18, 0.2, 0.1, 0.44, 0.08)
-    colour = str(rng.choice(list(HAIR_COLOURS), p=shares))
+    colour = str(rng.choice(list(HAIR_COLORS), p=shares))
     if skin > 2 and colour in ("Blond_Hair", ""):
         colour = "Black_Hair"
     texture = str(rng.choice(HAIR_TEXTURES, p=(0.4, 0.4, 0.2)))
@@ -155,7 +155,7 @@ def draw_person(seed: int, identity: int) -> Person:
         attributes=frozenset(attributes),
         habits=habits,
         skin=tinted(SKINS[skin], rng, 4),
-        hair=tinted(HAIR_COLOURS[colour], rng, 5),
+        hair=tinted(HAIR_COLORS[colour], rng, 5),
         iris=IRISES[rng.integers(len(IRISES))] if skin < 3 else IRISES[rng.integers(2)],
         hair_length=str(rng.choice(("short", "bob", "long"), p=(0.84, 0.1, 0.06) if male else (0.18, 0.36, 0.46))),
         hair_volume=factor(rng, 0.2),
@@ -203,7 +203,7 @@ def settled(attributes: frozenset[str]) -> frozenset[str]:
     """Returns the attributes less those that another one hides or rules out."""
     hidden = set()
     if "Bald" in attributes:
-        hidden |= {"Bangs", "Receding_Hairline", "Sideburns", *HAIR_COLOURS, *HAIR_TEXTURES}
+        hidden |= {"Bangs", "Receding_Hairline", "Sideburns", *HAIR_COLORS, *HAIR_TEXTURES}
     if "Wearing_Hat" in attributes:
         hidden |= {"Bald", "Bangs", "Receding_Hairline"}
     if "Bangs" in attributes:

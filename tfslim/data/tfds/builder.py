@@ -74,7 +74,7 @@ class CelebaIdentities(tfds.core.GeneratorBasedBuilder):
             )
 
 
-def prepare(folder: str | os.PathLike, data_dir: str | os.PathLike) -> CelebaIdentities:
+def prepare_celeba_tfds(folder: str | os.PathLike, data_dir: str | os.PathLike) -> CelebaIdentities:
     """Prepares the dataset from a folder with CelebA's files; does nothing where it is prepared already.
 
     Args:

@@ -96,7 +96,7 @@ def _prepared(data_dir: pathlib.Path) -> pathlib.Path:
     if not versions:
         raise FileNotFoundError(
             f"{data_dir} has no prepared celeb_a (celeb_a/<version>/dataset_info.json): prepare it with TFDS, or make "
-            "one from CelebA's files with tfslim.data.tfds.builder.prepare"
+            "one from CelebA's files with tfslim.data.tfds.builder.prepare_celeba_tfds"
         )
     return max(versions, key=lambda path: [int(number) for number in path.name.split(".") if number.isdigit()])
 

@@ -16,7 +16,7 @@ from tfslim.litert.conversion.converter_process import ConversionError, full_dis
 from tfslim.litert.conversion.metadata import Metadata, with_metadata
 from tfslim.litert.conversion.representative import Given, representative_samples
 from tfslim.litert.edgetpu.preparation import prepare_for_edgetpu
-from tfslim.litert.flatbuffer.model_file import float_islands
+from tfslim.litert.flatbuffer.model_file import float_operators
 from tfslim.report import Report
 
 __all__ = ["ConversionError", "convert"]
@@ -98,7 +98,7 @@ def convert(
             content = with_metadata(content, metadata)
         with replacing(path) as beside:
             Path(beside).write_bytes(content)
-    islands = float_islands(path) if samples else {}
+    islands = float_operators(path) if samples else {}
     figures = {
         **job,
         "bytes": len(content),

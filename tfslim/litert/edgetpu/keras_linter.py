@@ -5,9 +5,9 @@ import dataclasses
 import keras
 
 from tfslim._support.text import text_table
-from tfslim.graph.traversal import calls, is_graph
+from tfslim.graph.traversal import is_graph, iter_layer_calls
 from tfslim.litert.edgetpu.keras_checks import found_in
-from tfslim.litert.edgetpu.rules import RULES, Rule
+from tfslim.litert.edgetpu.rules import RULES, LintRule
 
 PREPARED, CONVERTED = "prepare_for_edgetpu", "convert"
 _COMPUTES_SHAPE = ("Flatten", "Reshape", "Permute", "Conv1DTranspose", "Conv2DTranspose")
@@ -26,7 +26,7 @@ class LayerFinding:
     """
 
     layer: str
-    rule: Rule
+    rule: LintRule
     found: str
     cure: str
     cured_by: str = ""
@@ -115,7 +115,7 @@ def diagnose(model: keras.Model) -> Diagnosis:
     kept = []
     inputs = [keras.KerasTensor((1, *tensor.shape[1:]), tensor.dtype) for tensor in model.inputs]
     source: dict[int, keras.Operation] = {}
-    for call in calls(model, inputs):
+    for call in iter_layer_calls(model, inputs):
         kept += call.outputs
         source.update((id(output), call.operation) for output in call.outputs)
         if call.composite:

@@ -9,7 +9,7 @@ from tfslim.litert.edgetpu.estimates import Estimates, estimate
 from tfslim.litert.edgetpu.file_checks import FILE_CHECKS
 from tfslim.litert.edgetpu.hit import Hit
 from tfslim.litert.edgetpu.operator_checks import OPERATOR_CHECKS
-from tfslim.litert.edgetpu.rules import RULES, Rule
+from tfslim.litert.edgetpu.rules import RULES, LintRule
 from tfslim.litert.edgetpu.tensor_checks import TENSOR_CHECKS, is_float_end
 from tfslim.litert.flatbuffer.graph import Graph, Operator
 from tfslim.litert.flatbuffer.summary import FileSummary, read
@@ -72,7 +72,7 @@ class Finding:
         operator_name, tensor_name: their names, "" where there is none.
     """
 
-    rule: Rule
+    rule: LintRule
     found: str
     cure: str
     graph: int | None = None
@@ -207,7 +207,7 @@ def lint_summary(summary: FileSummary) -> LintResult:
     return LintResult(summary.path, findings, placements, None if errors else estimate(graph))
 
 
-def _hits(summary: FileSummary) -> Iterator[tuple[Rule, Hit]]:
+def _hits(summary: FileSummary) -> Iterator[tuple[LintRule, Hit]]:
     for rule, check in FILE_CHECKS.items():
         yield from ((RULES[rule], hit) for hit in check(summary))
     for rule, check in (OPERATOR_CHECKS | TENSOR_CHECKS).items():
@@ -216,7 +216,7 @@ def _hits(summary: FileSummary) -> Iterator[tuple[Rule, Hit]]:
                 yield from ((RULES[rule], hit) for hit in check(graph, operator))
 
 
-def _finding(rule: Rule, hit: Hit) -> Finding:
+def _finding(rule: LintRule, hit: Hit) -> Finding:
     operator, tensor = hit.operator, hit.tensor
     return Finding(
         rule=rule,
@@ -246,7 +246,7 @@ def _verdict(result: LintResult) -> str:
     return text
 
 
-def _rule_text(rule: Rule, findings: list[Finding]) -> str:
+def _rule_text(rule: LintRule, findings: list[Finding]) -> str:
     if rule.severity == "information":
         return "\n".join(f"{rule.id} {rule.title}: {finding.found}" for finding in findings)
     lines = [f"{rule.id} {rule.title}: {rule.why}"]

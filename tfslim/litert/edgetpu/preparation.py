@@ -5,16 +5,16 @@ import inspect
 import keras
 
 from tfslim.cost.model_cost import measure
-from tfslim.graph.derived_state import renew_derived_state
+from tfslim.graph.derived_state import refresh_cached_state
 from tfslim.graph.flattening import flatten
 from tfslim.graph.rebuilding import rebuild
 from tfslim.graph.static import static_float32
-from tfslim.graph.traversal import Call
+from tfslim.graph.traversal import LayerCall
 from tfslim.layers.composite import Composite
 from tfslim.litert.edgetpu.keras_linter import diagnose
 from tfslim.litert.edgetpu.rewrites import activations
 from tfslim.litert.edgetpu.rewrites.convolutions import dense_on_map, pointwise, undilate, ungroup
-from tfslim.litert.edgetpu.rewrites.pooled_dense import Row, is_pool, keeps_rows, pools_before_dense
+from tfslim.litert.edgetpu.rewrites.pooled_dense import PooledDenseInput, is_pool, keeps_rows, pools_before_dense
 from tfslim.litert.edgetpu.rewrites.rewrite import Names, by_place, called, copied
 from tfslim.litert.edgetpu.rewrites.shapes import pick_by_pooling, pool_before, upsample_by_resizing
 from tfslim.report import Report
@@ -59,7 +59,7 @@ def prepare_for_edgetpu(model: keras.Model) -> tuple[keras.Model, Report]:
     given = keras.tree.pack_sequence_as(static.input, inputs)
     given_back = keras.tree.pack_sequence_as(static.output, outputs)
     prepared = keras.Model(given, given_back, name=model.name)
-    renew_derived_state(prepared)
+    refresh_cached_state(prepared)
     left = diagnose(prepared)
     return prepared, Report(
         step="prepare for the Edge TPU",
@@ -80,14 +80,14 @@ class _Rewriting:
         self._copies: dict[int, keras.Operation] = {}
         self._kept: list[keras.Operation] = []
 
-    def place(self, call: Call, args: tuple, kwargs: dict):
+    def place(self, call: LayerCall, args: tuple, kwargs: dict):
         call, operation = by_place(call), call.operation
         if len(call.args) > len(args):
             kwargs = dict(kwargs)
             args = (kwargs.pop(next(iter(inspect.signature(operation.call).parameters))),)
         first = args[0] if args else None
         # Layers are called with a mask of None and, in inference, with training=False.
-        if isinstance(first, Row) and not any(value for value in keras.tree.flatten(kwargs)):
+        if isinstance(first, PooledDenseInput) and not any(value for value in keras.tree.flatten(kwargs)):
             kept = self._place_on_row(call, first)
             if kept is not None:
                 return kept
@@ -98,7 +98,7 @@ class _Rewriting:
             return self._opened_pool(operation, args[0])
         return self._place_on_tensor(call, args, kwargs)
 
-    def _place_on_tensor(self, call: Call, args: tuple, kwargs: dict):
+    def _place_on_tensor(self, call: LayerCall, args: tuple, kwargs: dict):
         operation = call.operation
         if activations.rewritable_activation(operation):
             return self._rewrite_activation(call, args, kwargs)
@@ -111,19 +111,19 @@ class _Rewriting:
                 return made.output
         return self._copy(operation)(*args, **kwargs)
 
-    def _rewrite_activation(self, call: Call, args: tuple, kwargs: dict) -> keras.KerasTensor:
+    def _rewrite_activation(self, call: LayerCall, args: tuple, kwargs: dict) -> keras.KerasTensor:
         operation, x = call.operation, args[0]
         if getattr(operation, "weights", None):
             # A layer with weights that applies the activation to what it gives.
             plain = type(operation).from_config({**operation.get_config(), "activation": "linear"})
             plain.build(operation.get_build_config()["input_shape"])
             plain.set_weights(operation.get_weights())
-            x = self._place_on_tensor(Call(plain, call.path, call.args, call.kwargs, call.outputs), args, kwargs)
+            x = self._place_on_tensor(LayerCall(plain, call.path, call.args, call.kwargs, call.outputs), args, kwargs)
         output, how = activations.rewritten_activation(operation, x, self._names)
         self.done.append(f"{called(call)}: {how}")
         return output
 
-    def _relu_around(self, call: Call, pool: keras.layers.Layer, pooled: keras.KerasTensor) -> keras.KerasTensor:
+    def _relu_around(self, call: LayerCall, pool: keras.layers.Layer, pooled: keras.KerasTensor) -> keras.KerasTensor:
         if isinstance(pool, keras.layers.AveragePooling2D):
             self.done.append(f"{called(call)}: kept apart from the average pooling before it")
             return activations.relu_apart(call.operation, pooled, self._names)
@@ -132,11 +132,11 @@ class _Rewriting:
         self.done.append(f"{called(call)}: before the max pooling, not after it")
         return copied(pool, self._names.free(pool.name))(clipped)
 
-    def _opened_pool(self, pool: keras.layers.Layer, x: keras.KerasTensor) -> Row:
+    def _opened_pool(self, pool: keras.layers.Layer, x: keras.KerasTensor) -> PooledDenseInput:
         kept = copied(pool, self._names.free(f"{pool.name}_map"), keepdims=True)(x)
-        return Row(kept, lambda: self._copy(pool)(x))
+        return PooledDenseInput(kept, lambda: self._copy(pool)(x))
 
-    def _place_on_row(self, call: Call, row: Row) -> Row | keras.KerasTensor | None:
+    def _place_on_row(self, call: LayerCall, row: PooledDenseInput) -> PooledDenseInput | keras.KerasTensor | None:
         operation = call.operation
         if isinstance(operation, keras.layers.Reshape) and tuple(call.outputs[0].shape[1:]) == tuple(row.map.shape[1:]):
             return row.map
@@ -149,10 +149,10 @@ class _Rewriting:
         if isinstance(operation, keras.layers.BatchNormalization):
             made = self._copy(operation, axis=-1)(row.map)
         else:
-            made = self._place_on_tensor(Call(operation, call.path, (row.map,), {}, call.outputs), (row.map,), {})
+            made = self._place_on_tensor(LayerCall(operation, call.path, (row.map,), {}, call.outputs), (row.map,), {})
         return self._row(made, operation.name)
 
-    def _dense_on_row(self, call: Call, x: keras.KerasTensor) -> Row:
+    def _dense_on_row(self, call: LayerCall, x: keras.KerasTensor) -> PooledDenseInput:
         dense = call.operation
         if activations.rewritable_activation(dense):
             plain = keras.layers.Dense.from_config({**dense.get_config(), "activation": "linear"})
@@ -165,8 +165,10 @@ class _Rewriting:
         self.done.append(f"{called(call)}: after a global pooling as a 1x1 convolution")
         return self._row(made, dense.name)
 
-    def _row(self, made: keras.KerasTensor, name: str) -> Row:
-        return Row(made, lambda: keras.layers.Reshape((made.shape[-1],), name=self._names.free(f"{name}_row"))(made))
+    def _row(self, made: keras.KerasTensor, name: str) -> PooledDenseInput:
+        return PooledDenseInput(
+            made, lambda: keras.layers.Reshape((made.shape[-1],), name=self._names.free(f"{name}_row"))(made)
+        )
 
     def _copy(self, operation: keras.Operation, **changes):
         """A function that calls the one copy of an operation, which takes its weights at the first call."""
@@ -185,7 +187,7 @@ class _Rewriting:
 
 
 def _as_tensor(value):
-    return value.as_row() if isinstance(value, Row) else value
+    return value.as_row() if isinstance(value, PooledDenseInput) else value
 
 
 def _sums(dense: keras.layers.Dense) -> bool:

@@ -4,7 +4,7 @@ import dataclasses
 
 
 @dataclasses.dataclass(frozen=True)
-class Rule:
+class LintRule:
     """One rule; the letter of its `id` is its severity: E (error), W (warning), I (information).
 
     `effect` says what the compiler does with a file that breaks it: "refused" (no file comes out), "on CPU" (the
@@ -29,7 +29,7 @@ _REQUIREMENTS = "coral.ai/docs/edgetpu/models-intro, model requirements"
 _LOADERS = "measured: one-operator files loaded by TensorFlow 2.5.3 and 2.6.5, the compiler's age"
 
 ERRORS = (
-    Rule(
+    LintRule(
         "E1",
         "custom operator",
         "on CPU",
@@ -37,7 +37,7 @@ ERRORS = (
         "write the layer with stock Keras layers, and convert without SELECT_TF_OPS",
         _TABLE,
     ),
-    Rule(
+    LintRule(
         "E2",
         "several subgraphs or control flow",
         "refused",
@@ -45,7 +45,7 @@ ERRORS = (
         "take branches and loops out of the model, or unroll them; convert one signature a file",
         "google-coral/edgetpu#461",
     ),
-    Rule(
+    LintRule(
         "E3",
         "resource variables left in",
         "refused",
@@ -53,7 +53,7 @@ ERRORS = (
         "convert from a SavedModel written by model.export, as tfslim.litert.convert does",
         "measured: from_concrete_functions of a Keras 3 model leaves VAR_HANDLE and READ_VARIABLE",
     ),
-    Rule(
+    LintRule(
         "E4",
         "operator newer than the compiler",
         "refused",
@@ -61,7 +61,7 @@ ERRORS = (
         "use a layer that converts to older operators",
         f"google-coral/edgetpu#667, #818, #862; {_LOADERS}",
     ),
-    Rule(
+    LintRule(
         "E5",
         "operator version newer than the compiler",
         "refused",
@@ -69,7 +69,7 @@ ERRORS = (
         "use a layer that converts to the older version of the operator",
         f"google-coral/edgetpu#631, #879; {_LOADERS}",
     ),
-    Rule(
+    LintRule(
         "E6",
         "open size",
         "refused",
@@ -77,7 +77,7 @@ ERRORS = (
         "build the model with keras.Input(shape, batch_size=1), or convert with tfslim.litert.convert, which does",
         f"{_REQUIREMENTS}; tensorflow/tensorflow#73946",
     ),
-    Rule(
+    LintRule(
         "E7",
         "shape computed at run time",
         "refused",
@@ -85,7 +85,7 @@ ERRORS = (
         "fix the batch at 1 before conversion: Flatten and Reshape then need no computed shape",
         f"{_REQUIREMENTS}; google-coral/edgetpu#586, #829",
     ),
-    Rule(
+    LintRule(
         "E8",
         "batch other than 1",
         "on CPU",
@@ -93,7 +93,7 @@ ERRORS = (
         "convert with a batch of 1",
         _REQUIREMENTS,
     ),
-    Rule(
+    LintRule(
         "E9",
         "parameter stored outside the flatbuffer or missing",
         "refused",
@@ -101,7 +101,7 @@ ERRORS = (
         "tfslim.litert.slim_file(path, out) writes the buffers into the flatbuffer",
         'measured: TensorFlow 2.6.5 says "Input tensor lacks data"; ml-nskolesnikov/edge-bench',
     ),
-    Rule(
+    LintRule(
         "E10",
         "parameter not constant",
         "on CPU",
@@ -109,7 +109,7 @@ ERRORS = (
         "compute them before conversion and store them as weights",
         _REQUIREMENTS,
     ),
-    Rule(
+    LintRule(
         "E11",
         "64-bit operand",
         "on CPU",
@@ -117,7 +117,7 @@ ERRORS = (
         "convert with TensorFlow's converter, which writes int32, or cast the constant",
         "int8-pruning-pipeline, convert/flatbuffer.py",
     ),
-    Rule(
+    LintRule(
         "E12",
         "not quantised to 8 bits",
         "on CPU",
@@ -126,7 +126,7 @@ ERRORS = (
         "that TensorFlow keeps in float (LayerNormalization, GroupNormalization, ELU)",
         _REQUIREMENTS,
     ),
-    Rule(
+    LintRule(
         "E13",
         "activation without one scale",
         "on CPU",
@@ -134,7 +134,7 @@ ERRORS = (
         "convert with representative images, so that every tensor gets its range",
         _REQUIREMENTS,
     ),
-    Rule(
+    LintRule(
         "E14",
         "bias of another scale",
         "wrong",
@@ -142,7 +142,7 @@ ERRORS = (
         "convert again; do not edit scales in the file",
         "tensorflow.org/lite/performance/quantization_spec",
     ),
-    Rule(
+    LintRule(
         "E15",
         "dense layer with a scale for each unit",
         "wrong",
@@ -150,7 +150,7 @@ ERRORS = (
         'convert with target="edgetpu", or end in a 1x1 convolution in place of Dense',
         "measured in TensorFlow 2.6.5 and 2.8: top-1 agreement 0.00; LiteRT#3596",
     ),
-    Rule(
+    LintRule(
         "E16",
         "dense layer of an unsupported form",
         "on CPU",
@@ -158,7 +158,7 @@ ERRORS = (
         "flatten to one row before Dense, or use a 1x1 convolution on a map",
         _TABLE,
     ),
-    Rule(
+    LintRule(
         "E17",
         "grouped convolution",
         "refused",
@@ -166,7 +166,7 @@ ERRORS = (
         "split the channels, convolve each part and concatenate; groups equal to channels is DepthwiseConv2D",
         "google-coral/edgetpu#631; measured",
     ),
-    Rule(
+    LintRule(
         "E18",
         "dilation differs in height and width",
         "on CPU",
@@ -174,7 +174,7 @@ ERRORS = (
         "use one dilation rate for both axes",
         _TABLE,
     ),
-    Rule(
+    LintRule(
         "E19",
         "operator not supported",
         "on CPU",
@@ -182,7 +182,7 @@ ERRORS = (
         "write it with operators of that table, or do it in the app, behind the file's outputs",
         _TABLE,
     ),
-    Rule(
+    LintRule(
         "E20",
         "fused activation on pooling or concatenation",
         "on CPU",
@@ -190,7 +190,7 @@ ERRORS = (
         "ReLU before max pooling or concatenation gives the same; after average pooling write it as a PReLU of slope 0",
         _TABLE,
     ),
-    Rule(
+    LintRule(
         "E21",
         "reduction over an unsupported axis",
         "on CPU",
@@ -198,7 +198,7 @@ ERRORS = (
         "reduce over height and width, or pad the channels to a multiple of 4",
         _TABLE,
     ),
-    Rule(
+    LintRule(
         "E22",
         "softmax of an unsupported size",
         "on CPU",
@@ -206,7 +206,7 @@ ERRORS = (
         "let the file give logits, and take the softmax in the app",
         _TABLE,
     ),
-    Rule(
+    LintRule(
         "E23",
         "strided slice with steps or masks",
         "on CPU",
@@ -214,7 +214,7 @@ ERRORS = (
         "slice with steps of 1 (Cropping2D), or use a strided convolution or pooling",
         _TABLE,
     ),
-    Rule(
+    LintRule(
         "E24",
         "PReLU with a slope for each position",
         "on CPU",
@@ -222,7 +222,7 @@ ERRORS = (
         "keras.layers.PReLU(shared_axes=[1, 2])",
         _TABLE,
     ),
-    Rule(
+    LintRule(
         "E25",
         "split, pack or padding along the batch",
         "on CPU",
@@ -230,7 +230,7 @@ ERRORS = (
         "do it along another axis",
         _TABLE,
     ),
-    Rule(
+    LintRule(
         "E26",
         "concatenation with a constant",
         "on CPU",
@@ -238,7 +238,7 @@ ERRORS = (
         "pad with ZeroPadding2D, or take the constant out",
         _TABLE,
     ),
-    Rule(
+    LintRule(
         "E27",
         "too many axes",
         "on CPU",
@@ -246,7 +246,7 @@ ERRORS = (
         "keep to (1, height, width, channels); a channel shuffle or a nearest UpSampling2D passes through 5 axes",
         _REQUIREMENTS,
     ),
-    Rule(
+    LintRule(
         "E28",
         "scales along the wrong axis",
         "wrong",
@@ -258,7 +258,7 @@ ERRORS = (
 
 
 WARNINGS = (
-    Rule(
+    LintRule(
         "W1",
         "operators stranded on the CPU",
         "slower",
@@ -266,7 +266,7 @@ WARNINGS = (
         "cure the first operator that does not map; put what cannot map at the very end",
         "google-coral/edgetpu#461, #30",
     ),
-    Rule(
+    LintRule(
         "W2",
         "float at the file's ends",
         "slower",
@@ -274,7 +274,7 @@ WARNINGS = (
         'convert with io="int8" or io="uint8"',
         _REQUIREMENTS,
     ),
-    Rule(
+    LintRule(
         "W3",
         "parameters do not fit the chip's memory",
         "slower",
@@ -282,7 +282,7 @@ WARNINGS = (
         "fewer filters (tfslim.prune_filters), or a smaller model",
         "coral.ai/docs/edgetpu/compiler, parameter data caching",
     ),
-    Rule(
+    LintRule(
         "W4",
         "large activation",
         "on CPU",
@@ -290,7 +290,7 @@ WARNINGS = (
         "a smaller input image, or an earlier stride; split a MEAN over a large map into two",
         "google-coral/edgetpu#461, #183, #439, #512, #608",
     ),
-    Rule(
+    LintRule(
         "W5",
         "resizing",
         "on CPU",
@@ -298,7 +298,7 @@ WARNINGS = (
         "small sizes; Conv2DTranspose maps",
         "google-coral/edgetpu#187, #206, #283, #396, #420",
     ),
-    Rule(
+    LintRule(
         "W6",
         "few channels",
         "none",
@@ -306,7 +306,7 @@ WARNINGS = (
         "nothing has to be done; pruning below 64 channels saves bytes and no time",
         "int8-pruning-pipeline, docs/PRUNING_HAZARDS.md",
     ),
-    Rule(
+    LintRule(
         "W7",
         "large outputs",
         "slower",
@@ -314,7 +314,7 @@ WARNINGS = (
         "reduce on the chip what the app reduces",
         "int8-pruning-pipeline, docs/PRUNING_HAZARDS.md",
     ),
-    Rule(
+    LintRule(
         "W8",
         "sparse tensors",
         "on CPU",
@@ -322,7 +322,7 @@ WARNINGS = (
         "convert without EXPERIMENTAL_SPARSITY",
         "measured: DENSIFY in the converted files; TensorFlow's sparsity format",
     ),
-    Rule(
+    LintRule(
         "W9",
         "open batch of inputs and outputs",
         "none",
@@ -330,7 +330,7 @@ WARNINGS = (
         "build the model with keras.Input(shape, batch_size=1)",
         _REQUIREMENTS,
     ),
-    Rule(
+    LintRule(
         "W10",
         "operator version at the edge",
         "refused",
@@ -338,7 +338,7 @@ WARNINGS = (
         "use a layer that converts to the older version of the operator",
         _LOADERS,
     ),
-    Rule(
+    LintRule(
         "I1",
         "producer",
         "none",
@@ -349,7 +349,7 @@ WARNINGS = (
 )
 
 
-RULES: dict[str, Rule] = {rule.id: rule for rule in ERRORS + WARNINGS}
+RULES: dict[str, LintRule] = {rule.id: rule for rule in ERRORS + WARNINGS}
 
 # What to write in place of an operator that E4, E5 or E19 names.
 REPLACEMENTS = {

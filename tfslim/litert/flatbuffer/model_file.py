@@ -74,7 +74,7 @@ def open_flatfile(path: str | Path) -> schema.ModelT:
     return schema.ModelT.InitFromPackedBuf(open_file(path).data)
 
 
-def float_islands(path: str | Path) -> dict[str, str]:
+def float_operators(path: str | Path) -> dict[str, str]:
     """Lists the operators of a .tflite file that still compute in floating point, by the name of their output tensor.
 
     QUANTIZE and DEQUANTIZE, which lead to an island and back or are the file's own inputs and outputs, are not listed.

@@ -210,10 +210,10 @@ def read(path: str | Path) -> FileSummary:
         >>> tfslim.litert.read("face-int8.tflite").bytes_by_kind["scales and zero points"]  # doctest: +SKIP
         153640
     """
-    return summarise(open_file(path))
+    return summarize(open_file(path))
 
 
-def summarise(opened: OpenFile) -> FileSummary:
+def summarize(opened: OpenFile) -> FileSummary:
     """The summary of a file that is open already."""
     model = opened.model
     files, archive = associated_files(opened.data)

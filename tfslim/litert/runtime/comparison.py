@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from tfslim.graph.outputs import output_names, probability_at_end
+from tfslim.graph.outputs import find_output_activation, output_names
 from tfslim.litert.runtime.output_differences import (
     attribute_changes,
     embedding_changes,
@@ -190,7 +190,7 @@ def _check_arguments(model: keras.Model, path: str | Path, count: int, labels, t
     ):
         if given is not None and task not in tasks:
             raise ValueError(f"{name} are for {' or '.join(tasks)}; the task is {task}: leave them out")
-    if task == "attributes" and thresholds is None and (found := probability_at_end(model)):
+    if task == "attributes" and thresholds is None and (found := find_output_activation(model)):
         raise ValueError(
             f"model '{model.name}' gives probabilities ({found}), which all lie above the default threshold 0 of a "
             "logit; pass thresholds=[0.5] * outputs"

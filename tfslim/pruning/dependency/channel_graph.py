@@ -9,13 +9,13 @@ import keras
 import numpy as np
 
 from tfslim.graph.flattening import flatten
-from tfslim.graph.traversal import calls, is_graph
+from tfslim.graph.traversal import is_graph, iter_layer_calls
 from tfslim.layers.composite import Composite
 from tfslim.pruning.dependency.rules import follow
 from tfslim.pruning.dependency.tracing import Edit, Slice, Tracer
 from tfslim.pruning.dependency.zero_propagation import not_surely_zero
 
-STAYS = -1  # in place of a unit's number, for channels that must stay
+FROZEN = -1  # in place of a unit's number, for channels that must stay
 ANSWER = "is the model's output"
 
 
@@ -37,7 +37,7 @@ class Group:
 
 @dataclasses.dataclass(frozen=True)
 class ChannelGraph:
-    """What `channel_graph` found. Units are numbered from 0; `STAYS` stands for channels that must stay.
+    """What `channel_graph` found. Units are numbered from 0; `FROZEN` stands for channels that must stay.
 
     Args:
         model: the model with nested models and tfslim's layers opened, which the slices are of.
@@ -66,7 +66,7 @@ class ChannelGraph:
     @property
     def prunable_count(self) -> int:
         """Filters that may go."""
-        return sum(int((units != STAYS).sum()) for units in self.filters.values())
+        return sum(int((units != FROZEN).sum()) for units in self.filters.values())
 
     @property
     def unit_count(self) -> int:
@@ -99,7 +99,7 @@ def channel_graph(model: keras.Model, prune_outputs: bool = False, keep: Iterabl
     tracer = Tracer()
     for tensor in flat.inputs:
         tracer.set(tensor, tracer.staying(tensor, "is the model's input"))
-    for call in calls(flat, flat.inputs, opened=False):
+    for call in iter_layer_calls(flat, flat.inputs, opened=False):
         follow(call, tracer)
     if not prune_outputs:
         tracer.freeze(flat.outputs, ANSWER, told=True)
@@ -167,7 +167,7 @@ def _graph(model: keras.Model, tracer: Tracer) -> ChannelGraph:
     for part in parts:
         if part.role == "filters":
             made[roots[part.units]] = True
-    number_of = np.full(len(roots), STAYS)
+    number_of = np.full(len(roots), FROZEN)
     chosen = np.unique(roots[free & made[roots]])
     number_of[chosen] = np.arange(len(chosen))
     renumbered = number_of[roots]
@@ -179,7 +179,7 @@ def _graph(model: keras.Model, tracer: Tracer) -> ChannelGraph:
     for part, old in zip(slices, parts, strict=True):
         if part.role != "filters" or part.layer.name in filters:
             continue
-        stays = part.units == STAYS
+        stays = part.units == FROZEN
         reason = tracer.units.reason(old.units[stays.argmax()]) if stays.any() else None
         if stays.all() and reason == ANSWER:
             continue
@@ -188,9 +188,9 @@ def _graph(model: keras.Model, tracer: Tracer) -> ChannelGraph:
             frozen[part.layer.name] = reason
     return ChannelGraph(
         model,
-        [part for part in slices if (part.units != STAYS).any()],
-        [edit for edit in edits if (edit.units != STAYS).any()],
-        np.setdiff1d(measured, [STAYS]),
+        [part for part in slices if (part.units != FROZEN).any()],
+        [edit for edit in edits if (edit.units != FROZEN).any()],
+        np.setdiff1d(measured, [FROZEN]),
         _groups(filters, len(chosen)),
         filters,
         frozen,
@@ -200,7 +200,7 @@ def _graph(model: keras.Model, tracer: Tracer) -> ChannelGraph:
 def _groups(filters: dict[str, np.ndarray], count: int) -> list[Group]:
     makers = defaultdict(list)
     for name, units in filters.items():
-        for unit in np.unique(units[units != STAYS]).tolist():
+        for unit in np.unique(units[units != FROZEN]).tolist():
             makers[unit].append(name)
     members = defaultdict(list)
     for unit in range(count):

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from tfslim.graph.traversal import Call, channel_axis, tensors_of
+from tfslim.graph.traversal import LayerCall, channel_axis, tensors_of
 from tfslim.pruning.dependency.tracing import Channels, Measured, Tracer
 
 # fmt: off
@@ -46,12 +46,12 @@ WINDOW_OPERATIONS = frozenset({"AveragePool", "MaxPool", "Resize"})
 # fmt: on
 
 
-def same_shape(call: Call, tracer: Tracer) -> list[Channels | None]:
+def same_shape(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
     """Each output element comes from the input element in its place."""
     return [tracer.channels(tensors_of(call)[0])]
 
 
-def unit_normalization(call: Call, tracer: Tracer) -> list[Channels | None]:
+def unit_normalization(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
     """Divides by the length over the channels, to which one that is 0 adds nothing."""
     layer, tensor = call.operation, tensors_of(call)[0]
     channels = tracer.channels(tensor)
@@ -60,7 +60,7 @@ def unit_normalization(call: Call, tracer: Tracer) -> list[Channels | None]:
     return [channels]
 
 
-def unary(call: Call, tracer: Tracer) -> list[Channels | None]:
+def unary(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
     """An operation of `keras.ops` on one tensor; one that holds numbers for each channel keeps them."""
     name, settings = call.operation.name, vars(call.operation)
     if any(np.ndim(value) for key, value in settings.items() if not key.startswith("_")):
@@ -68,7 +68,7 @@ def unary(call: Call, tracer: Tracer) -> list[Channels | None]:
     return same_shape(call, tracer)
 
 
-def dropout(call: Call, tracer: Tracer) -> list[Channels | None]:
+def dropout(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
     """Dropout; a noise that is drawn in a given shape keeps it."""
     channels = tracer.channels(tensors_of(call)[0])
     shape = call.operation.noise_shape
@@ -77,7 +77,7 @@ def dropout(call: Call, tracer: Tracer) -> list[Channels | None]:
     return [channels]
 
 
-def activation(call: Call, tracer: Tracer) -> list[Channels | None]:
+def activation(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
     """`keras.layers.Activation`, channel by channel if it is one of Keras' own that are."""
     channels = tracer.channels(tensors_of(call)[0])
     freeze_mixing_activation(call.operation, channels, tracer)
@@ -93,7 +93,7 @@ def freeze_mixing_activation(layer: keras.layers.Layer, channels: Channels | Non
         tracer.units.freeze(channels.units, f"{layer.name}'s activation {name} may mix channels")
 
 
-def softmax(call: Call, tracer: Tracer) -> list[Channels | None]:
+def softmax(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
     """Softmax along another axis leaves channels apart."""
     tensor = tensors_of(call)[0]
     channels = tracer.channels(tensor)
@@ -103,7 +103,7 @@ def softmax(call: Call, tracer: Tracer) -> list[Channels | None]:
     return [channels]
 
 
-def window(call: Call, tracer: Tracer) -> list[Channels | None]:
+def window(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
     """Pooling, padding, cropping and resizing of the axes beside the channels."""
     tensor = tensors_of(call)[0]
     channels = tracer.channels(tensor)
@@ -114,7 +114,7 @@ def window(call: Call, tracer: Tracer) -> list[Channels | None]:
     return [channels]
 
 
-def pad(call: Call, tracer: Tracer) -> list[Channels | None]:
+def pad(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
     """`keras.ops.pad` beside the channels."""
     tensor = tensors_of(call)[0]
     channels = tracer.channels(tensor)
@@ -125,7 +125,7 @@ def pad(call: Call, tracer: Tracer) -> list[Channels | None]:
     return [channels]
 
 
-def rescaling(call: Call, tracer: Tracer) -> list[Channels | None]:
+def rescaling(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
     """A factor and an offset, for all channels or one for each."""
     layer, tensor = call.operation, tensors_of(call)[0]
     channels = tracer.channels(tensor)
@@ -147,7 +147,7 @@ def _cut_list(key: str):
     return change
 
 
-def merge(call: Call, tracer: Tracer) -> list[Channels | None]:
+def merge(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
     """Arithmetic of tensors, which broadcasts as numpy does: channels that meet go together."""
     name, rank = call.operation.name, len(call.outputs[0].shape)
     tensors = tensors_of(call)
@@ -184,7 +184,7 @@ def _meeting_axis(tensors: list[keras.KerasTensor], rank: int, tracer: Tracer) -
     return axes.pop() if len(axes) == 1 else None
 
 
-def _constants(call: Call) -> list[tuple[int, ...]]:
+def _constants(call: LayerCall) -> list[tuple[int, ...]]:
     """The shapes of the arguments that are no tensors of the model."""
     shapes = []
     for argument in (*call.args, *call.kwargs.values()):

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from tfslim.graph.traversal import Call, channel_axis, tensors_of
+from tfslim.graph.traversal import LayerCall, channel_axis, tensors_of
 from tfslim.pruning.dependency.elementwise_rules import freeze_mixing_activation
 from tfslim.pruning.dependency.tracing import Channels, Tracer
 
 
-def convolution(call: Call, tracer: Tracer) -> list[Channels | None]:
+def convolution(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
     """Plain and grouped convolutions of one to three dimensions.
 
     In a grouped convolution the n-th channels of all groups go together, so that the groups stay of one size; where a
@@ -28,7 +28,7 @@ def convolution(call: Call, tracer: Tracer) -> list[Channels | None]:
     return _made(call, tracer, axis, outputs, "filters")
 
 
-def transposed_convolution(call: Call, tracer: Tracer) -> list[Channels | None]:
+def transposed_convolution(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
     """Transposed convolutions, whose kernel has the outputs before the inputs."""
     layer, tensor = call.operation, tensors_of(call)[0]
     axis = channel_axis(layer, len(tensor.shape))
@@ -36,7 +36,7 @@ def transposed_convolution(call: Call, tracer: Tracer) -> list[Channels | None]:
     return _made(call, tracer, axis, tracer.made(layer, layer.kernel, -2), "filters")
 
 
-def depthwise_convolution(call: Call, tracer: Tracer) -> list[Channels | None]:
+def depthwise_convolution(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
     """A filter, or `depth_multiplier` of them, for each channel, which goes with it."""
     layer, tensor = call.operation, tensors_of(call)[0]
     axis = channel_axis(layer, len(tensor.shape))
@@ -45,7 +45,7 @@ def depthwise_convolution(call: Call, tracer: Tracer) -> list[Channels | None]:
     return _made(call, tracer, axis, np.repeat(inputs, layer.depth_multiplier), None)
 
 
-def separable_convolution(call: Call, tracer: Tracer) -> list[Channels | None]:
+def separable_convolution(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
     """A depthwise and a pointwise convolution in one layer."""
     layer, tensor = call.operation, tensors_of(call)[0]
     axis = channel_axis(layer, len(tensor.shape))
@@ -55,14 +55,14 @@ def separable_convolution(call: Call, tracer: Tracer) -> list[Channels | None]:
     return _made(call, tracer, axis, tracer.made(layer, layer.pointwise_kernel, -1), "filters")
 
 
-def dense(call: Call, tracer: Tracer) -> list[Channels | None]:
+def dense(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
     """A dense layer, on the last axis."""
     layer, axis = call.operation, len(tensors_of(call)[0].shape) - 1
     tracer.bind(layer, layer.kernel, -2, "inputs", _read(call, tracer, axis))
     return _made(call, tracer, axis, tracer.made(layer, layer.kernel, -1), "units")
 
 
-def batch_normalization(call: Call, tracer: Tracer) -> list[Channels | None]:
+def batch_normalization(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
     """Each channel by itself."""
     layer, tensor = call.operation, tensors_of(call)[0]
     channels = tracer.channels(tensor)
@@ -78,7 +78,7 @@ def batch_normalization(call: Call, tracer: Tracer) -> list[Channels | None]:
     return [channels]
 
 
-def group_normalization(call: Call, tracer: Tracer) -> list[Channels | None]:
+def group_normalization(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
     """The channels of a group have their mean in common, so a group goes as a whole."""
     layer, tensor = call.operation, tensors_of(call)[0]
     channels = tracer.channels(tensor)
@@ -93,7 +93,7 @@ def group_normalization(call: Call, tracer: Tracer) -> list[Channels | None]:
     return [channels]
 
 
-def layer_normalization(call: Call, tracer: Tracer) -> list[Channels | None]:
+def layer_normalization(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
     """Mean and variance over the channels change with every channel that goes: they stay."""
     layer, tensor = call.operation, tensors_of(call)[0]
     channels = tracer.channels(tensor)
@@ -103,7 +103,7 @@ def layer_normalization(call: Call, tracer: Tracer) -> list[Channels | None]:
     return [channels]
 
 
-def prelu(call: Call, tracer: Tracer) -> list[Channels | None]:
+def prelu(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
     """A slope for each channel, unless the channels share one."""
     layer = call.operation
     channels = tracer.channels(tensors_of(call)[0])
@@ -112,7 +112,7 @@ def prelu(call: Call, tracer: Tracer) -> list[Channels | None]:
     return [channels]
 
 
-def normalization(call: Call, tracer: Tracer) -> list[Channels | None]:
+def normalization(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
     """`keras.layers.Normalization`, whose means and variances are weights, or are set."""
     layer, tensor = call.operation, tensors_of(call)[0]
     channels = tracer.channels(tensor)
@@ -133,7 +133,7 @@ def normalization(call: Call, tracer: Tracer) -> list[Channels | None]:
     return [channels]
 
 
-def _read(call: Call, tracer: Tracer, axis: int) -> np.ndarray:
+def _read(call: LayerCall, tracer: Tracer, axis: int) -> np.ndarray:
     """The units of the channels that a kernel reads along an axis of its input."""
     tensor = tensors_of(call)[0]
     channels = tracer.along(tensor, axis)
@@ -145,7 +145,7 @@ def _read(call: Call, tracer: Tracer, axis: int) -> np.ndarray:
     return units
 
 
-def _made(call: Call, tracer: Tracer, axis: int, units: np.ndarray, setting: str | None) -> list[Channels]:
+def _made(call: LayerCall, tracer: Tracer, axis: int, units: np.ndarray, setting: str | None) -> list[Channels]:
     layer = call.operation
     if layer.use_bias:
         tracer.bind(layer, layer.bias, 0, "filters", units)
@@ -178,7 +178,7 @@ def _cut_last_axis(key: str):
     return change
 
 
-def _other_axis(call: Call, tracer: Tracer) -> list[Channels | None]:
+def _other_axis(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
     tensor = tensors_of(call)[0]
     tracer.freeze([tensor], f"{call.operation.name} works along another axis")
     return [tracer.channels(tensor)]

@@ -5,7 +5,7 @@ from collections import defaultdict
 import keras
 
 from tfslim.cost.macs import DEPTHWISE
-from tfslim.graph.traversal import calls, tensors_of
+from tfslim.graph.traversal import iter_layer_calls, tensors_of
 from tfslim.pruning.dependency.elementwise_rules import WINDOW_LAYERS
 from tfslim.pruning.dependency.reshape_rules import GLOBAL_POOLING
 
@@ -41,7 +41,7 @@ class FollowingNorms:
     """
 
     def __init__(self, model: keras.Model):
-        self._calls = list(calls(model, model.inputs, opened=False))
+        self._calls = list(iter_layer_calls(model, model.inputs, opened=False))
         self._readers = defaultdict(list)
         for call in self._calls:
             for tensor in tensors_of(call):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from tfslim.graph.traversal import Call, channel_axis, tensors_of
+from tfslim.graph.traversal import LayerCall, channel_axis, tensors_of
 from tfslim.pruning.dependency.tracing import Channels, Tracer
 
 GLOBAL_POOLING = tuple(
@@ -16,7 +16,7 @@ REDUCTIONS = frozenset({"Max", "Mean", "Min", "Sum"})
 MOVES = frozenset({"ExpandDims", "Moveaxis", "Squeeze", "Swapaxes", "Transpose"})
 
 
-def flatten(call: Call, tracer: Tracer) -> list[Channels | None]:
+def flatten(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
     """`keras.layers.Flatten`: each channel becomes as many features as the image has pixels."""
     layer = call.operation
     first = getattr(layer, "data_format", None) == "channels_first"
@@ -24,7 +24,7 @@ def flatten(call: Call, tracer: Tracer) -> list[Channels | None]:
     return _moved(call, tracer, lambda x: (np.moveaxis(x, 0, -1) if first else x).reshape(shape))
 
 
-def reshape(call: Call, tracer: Tracer) -> list[Channels | None]:
+def reshape(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
     """`keras.layers.Reshape` and `keras.ops.reshape`, whose target has the number of channels in it."""
     operation, tensor, output = call.operation, tensors_of(call)[0], call.outputs[0]
     channels, shape = tracer.channels(tensor), output.shape[1:]
@@ -55,13 +55,13 @@ def _set_target(key: str, place: int) -> Callable[[dict, np.ndarray], None]:
     return change
 
 
-def permute(call: Call, tracer: Tracer) -> list[Channels | None]:
+def permute(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
     """`keras.layers.Permute`."""
     axes = [axis - 1 for axis in call.operation.dims]
     return _moved(call, tracer, lambda x: x.transpose(axes), any_size=True)
 
 
-def move(call: Call, tracer: Tracer) -> list[Channels | None]:
+def move(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
     """Operations of `keras.ops` that put axes elsewhere; the batch must stay the first."""
     operation = call.operation
     function = {
@@ -79,7 +79,7 @@ def move(call: Call, tracer: Tracer) -> list[Channels | None]:
     return _moved(call, tracer, lambda x: function(np.broadcast_to(x, (2, *x.shape)))[0], any_size=True)
 
 
-def take(call: Call, tracer: Tracer) -> list[Channels | None]:
+def take(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
     """`tensor[...]` that takes all channels."""
     tensor = tensors_of(call)[0]
     channels = tracer.channels(tensor)
@@ -95,7 +95,7 @@ def take(call: Call, tracer: Tracer) -> list[Channels | None]:
     return [Channels(channels.axis - sum(isinstance(i, int) for i in index[: channels.axis]), channels.units)]
 
 
-def global_pooling(call: Call, tracer: Tracer) -> list[Channels | None]:
+def global_pooling(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
     """One value for each channel."""
     layer, tensor = call.operation, tensors_of(call)[0]
     channels = tracer.channels(tensor)
@@ -105,7 +105,7 @@ def global_pooling(call: Call, tracer: Tracer) -> list[Channels | None]:
     return [Channels(channels.axis if layer.keepdims else 1, channels.units)]
 
 
-def reduction(call: Call, tracer: Tracer) -> list[Channels | None]:
+def reduction(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
     """A mean, maximum, minimum or sum over axes beside the channels."""
     operation, tensor = call.operation, tensors_of(call)[0]
     channels, rank = tracer.channels(tensor), len(tensor.shape)
@@ -116,7 +116,7 @@ def reduction(call: Call, tracer: Tracer) -> list[Channels | None]:
     return [Channels(channels.axis - gone, channels.units)]
 
 
-def concatenate(call: Call, tracer: Tracer) -> list[Channels | None]:
+def concatenate(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
     """Channels side by side, or, along another axis, channels that go together."""
     tensors = tensors_of(call)
     axis = call.operation.axis % len(tensors[0].shape)
@@ -132,7 +132,7 @@ def concatenate(call: Call, tracer: Tracer) -> list[Channels | None]:
 
 
 def _moved(
-    call: Call, tracer: Tracer, function: Callable[[np.ndarray], np.ndarray], any_size: bool = False
+    call: LayerCall, tracer: Tracer, function: Callable[[np.ndarray], np.ndarray], any_size: bool = False
 ) -> list[Channels | None]:
     """Moves the units of every element of a tensor, batch left out, and looks along which axis they differ then.
 
@@ -158,7 +158,7 @@ def _moved(
     return [max(found, key=lambda each: len(each.units))]
 
 
-def _lost(call: Call, tracer: Tracer, why: str) -> list[Channels | None]:
+def _lost(call: LayerCall, tracer: Tracer, why: str) -> list[Channels | None]:
     tracer.freeze(tensors_of(call), f"goes into {call.operation.name}: {why}")
     return [tracer.staying(output, f"comes out of {call.operation.name}") for output in call.outputs]
 

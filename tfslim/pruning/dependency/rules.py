@@ -7,14 +7,14 @@ import numpy as np
 
 from tfslim.cost.macs import CONVOLUTIONS, DEPTHWISE, SEPARABLE, TRANSPOSED
 from tfslim.graph.stock_layers import is_as_stock
-from tfslim.graph.traversal import Call, tensors_of
+from tfslim.graph.traversal import LayerCall, tensors_of
 from tfslim.pruning.dependency import elementwise_rules, layer_rules, reshape_rules
 from tfslim.pruning.dependency.tracing import Channels, Tracer
 
-Rule = Callable[[Call, Tracer], list[Channels | None]]
+LayerRule = Callable[[LayerCall, Tracer], list[Channels | None]]
 
 # The first that fits counts; transposed and depthwise convolutions are no subclasses of plain ones.
-LAYER_RULES: tuple[tuple[type | tuple[type, ...], Rule], ...] = (
+LAYER_RULES: tuple[tuple[type | tuple[type, ...], LayerRule], ...] = (
     (CONVOLUTIONS, layer_rules.convolution),
     (TRANSPOSED, layer_rules.transposed_convolution),
     (DEPTHWISE, layer_rules.depthwise_convolution),
@@ -39,7 +39,7 @@ LAYER_RULES: tuple[tuple[type | tuple[type, ...], Rule], ...] = (
     (keras.layers.Permute, reshape_rules.permute),
     (reshape_rules.GLOBAL_POOLING, reshape_rules.global_pooling),
 )
-OPERATION_RULES: tuple[tuple[frozenset[str], Rule], ...] = (
+OPERATION_RULES: tuple[tuple[frozenset[str], LayerRule], ...] = (
     (elementwise_rules.UNARY_OPERATIONS, elementwise_rules.unary),
     (elementwise_rules.BINARY_OPERATIONS, elementwise_rules.merge),
     (elementwise_rules.WINDOW_OPERATIONS, elementwise_rules.window),
@@ -53,7 +53,7 @@ OPERATION_RULES: tuple[tuple[frozenset[str], Rule], ...] = (
 )
 
 
-def follow(call: Call, tracer: Tracer) -> None:
+def follow(call: LayerCall, tracer: Tracer) -> None:
     """Notes what a call makes of the channels; a layer that is not known keeps all that go into it."""
     found = _rule(call.operation) or _unknown
     for tensor, channels in zip(call.outputs, found(call, tracer), strict=True):
@@ -65,7 +65,7 @@ def follow(call: Call, tracer: Tracer) -> None:
         tracer.set(tensor, channels)
 
 
-def _rule(operation: keras.Operation) -> Rule | None:
+def _rule(operation: keras.Operation) -> LayerRule | None:
     if isinstance(operation, keras.layers.Layer):
         if not is_as_stock(operation) or _is_special(operation):
             return None
@@ -102,7 +102,7 @@ def _makes_one_shape(layer: keras.layers.Layer, key: str) -> bool:
     return False
 
 
-def _unknown(call: Call, tracer: Tracer) -> list[Channels | None]:
+def _unknown(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
     kind, name = type(call.operation).__name__, call.operation.name
     tracer.freeze(tensors_of(call), f"goes into {name} ({kind}), which can't be followed")
     return [tracer.staying(output, f"comes out of {name} ({kind}), which can't be followed") for output in call.outputs]

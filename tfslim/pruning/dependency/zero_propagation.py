@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import keras
 
 from tfslim.cost.macs import CONVOLUTIONS, DEPTHWISE, SEPARABLE, TRANSPOSED
-from tfslim.graph.traversal import Call, calls, tensors_of
+from tfslim.graph.traversal import LayerCall, iter_layer_calls, tensors_of
 from tfslim.pruning.dependency.elementwise_rules import MERGING_LAYERS
 from tfslim.pruning.dependency.normalization import PROPORTIONAL_ACTIVATIONS, PROPORTIONAL_LAYERS
 from tfslim.pruning.dependency.tracing import Slice
@@ -59,7 +59,7 @@ def not_surely_zero(model: keras.Model, slices: Iterable[Slice]) -> set[int]:
     makers = {id(part.layer) for part in slices if part.role == "filters"}
     shifters = {id(part.layer) for part in slices if part.role == "mean"}
     zero, unsure = set(), set()
-    for call in calls(model, model.inputs, opened=False):
+    for call in iter_layer_calls(model, model.inputs, opened=False):
         makes = id(call.operation) in makers
         if not makes and isinstance(call.operation, READERS):
             continue
@@ -77,7 +77,7 @@ def _is_product(operation: keras.Operation) -> bool:
     return isinstance(operation, keras.layers.Multiply) or type(operation).__name__ == "Multiply"
 
 
-def _keeps(call: Call, shifters: set[int]) -> bool:
+def _keeps(call: LayerCall, shifters: set[int]) -> bool:
     """Whether this call does; `shifters` are the ids of layers whose mean is a weight of each channel."""
     operation = call.operation
     if not isinstance(operation, keras.layers.Layer):

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfslim.pruning.dependency.channel_graph import STAYS, ChannelGraph
+from tfslim.pruning.dependency.channel_graph import FROZEN, ChannelGraph
 from tfslim.pruning.dependency.normalization import FollowingNorms
 from tfslim.pruning.dependency.tracing import Slice
 
@@ -120,7 +120,7 @@ def _makers(graph: ChannelGraph) -> list[tuple[keras.layers.Layer, list[Slice], 
     for part in graph.slices:
         if part.role == "filters":
             own[id(part.layer)].append(part)
-    return [(parts[0].layer, parts, np.unique(parts[0].units[parts[0].units != STAYS])) for parts in own.values()]
+    return [(parts[0].layer, parts, np.unique(parts[0].units[parts[0].units != FROZEN])) for parts in own.values()]
 
 
 def _parts(graph: ChannelGraph, norms: FollowingNorms, layer, own: list[Slice], units: np.ndarray) -> list[Slice]:

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from tfslim.pruning.dependency.channel_graph import STAYS
+from tfslim.pruning.dependency.channel_graph import FROZEN
 
 Aggregation = Literal["sum", "mean", "max"]
 
@@ -20,7 +20,7 @@ def aggregate(
     """Joins the scores of the filters that make up each unit.
 
     Args:
-        makers: for each layer the units of its filters (n,), `STAYS` for none, and their scores (n,); the scores of
+        makers: for each layer the units of its filters (n,), `FROZEN` for none, and their scores (n,); the scores of
             several filters of one unit in one layer are added up.
         unit_count: number of units.
         how: what becomes of the scores that several layers give a unit.
@@ -42,7 +42,7 @@ def aggregate(
         raise ValueError(f"how={how!r}; expected sum, mean or max")
     total, highest, count = np.zeros(unit_count), np.zeros(unit_count), np.zeros(unit_count, int)
     for units, values in makers:
-        free = units != STAYS
+        free = units != FROZEN
         own = np.bincount(units[free], weights=np.asarray(values, np.float64)[free], minlength=unit_count)
         scored = np.bincount(units[free], minlength=unit_count) > 0
         counted = scored if alive is None else scored & alive

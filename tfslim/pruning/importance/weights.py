@@ -5,7 +5,7 @@ from typing import Literal
 import keras
 import numpy as np
 
-from tfslim.pruning.dependency.channel_graph import STAYS, ChannelGraph
+from tfslim.pruning.dependency.channel_graph import FROZEN, ChannelGraph
 from tfslim.pruning.dependency.tracing import Slice
 from tfslim.pruning.importance.reduction import Aggregation, aggregate
 
@@ -98,7 +98,7 @@ def _is_gamma(part: Slice) -> bool:
 def _check_all_scaled(graph: ChannelGraph, makers: list[tuple[np.ndarray, np.ndarray]]) -> None:
     scaled = np.zeros(graph.unit_count, bool)
     for units, _ in makers:
-        scaled[units[units != STAYS]] = True
+        scaled[units[units != FROZEN]] = True
     bare = [str(group) for group in graph.groups if not scaled[group.units].all()]
     if bare:
         raise ValueError(

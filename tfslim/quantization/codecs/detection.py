@@ -18,7 +18,7 @@ MOST_BITS = 16
 ANY_FLOOR = 1e-30  # a tensor that came out of a codec holds its range's ends, whatever its floor was
 
 
-def recognise(values: np.ndarray, filter_axes: tuple[int, ...] = (-1,)) -> tuple[Codec, Encoded]:
+def detect_codec(values: np.ndarray, filter_axes: tuple[int, ...] = (-1,)) -> tuple[Codec, Encoded]:
     """Finds the codec with the fewest bits, parameters included, that gives back the very same values.
 
     A tensor that came out of a codec is stored as that codec would, or better: as float16 or as a palette of its
@@ -32,7 +32,7 @@ def recognise(values: np.ndarray, filter_axes: tuple[int, ...] = (-1,)) -> tuple
         The codec and the codes; `codec.decode(codes)` has the bits of `values`.
 
     Example:
-        >>> codec, _ = recognise(LogMinMax(4).decode(LogMinMax(4).encode(kernel)))
+        >>> codec, _ = detect_codec(LogMinMax(4).decode(LogMinMax(4).encode(kernel)))
         >>> codec
         LogMinMax(bits=4, rule='exact_zero', floor=None)
     """
@@ -145,3 +145,6 @@ def _same(values: np.ndarray, others: np.ndarray) -> bool:
 
 def _bits_for(count: int) -> int:
     return max(1, (count - 1).bit_length())
+
+
+recognise = detect_codec  # its name until 0.1

@@ -31,7 +31,7 @@ def fixed(codec: Codec, values: np.ndarray) -> Codec:
     return dataclasses.replace(codec, floor=0.999 * float(low) / float(high) if low < high else LEAST_FLOOR)
 
 
-def snapping(codec: Codec, values: np.ndarray, filter_axes: tuple[int, ...] = (-1,)) -> Snap:
+def fake_quantize(codec: Codec, values: np.ndarray, filter_axes: tuple[int, ...] = (-1,)) -> Snap:
     """A function that gives what `codec.decode(codec.encode(x))` gives, for float32 tensors of the shape of `values`.
 
     Ranges and scales follow the tensor; k-means' codebook is that of `values`. The backends' rounding differs from
@@ -46,7 +46,7 @@ def snapping(codec: Codec, values: np.ndarray, filter_axes: tuple[int, ...] = (-
         ValueError: log min-max without a floor.
 
     Example:
-        >>> snap = snapping(Ternary(), kernel)
+        >>> snap = fake_quantize(Ternary(), kernel)
         >>> snapped = snap(keras.ops.convert_to_tensor(kernel))
     """
     axes = reduced_axes(values, filter_axes, getattr(codec, "per_filter", False))

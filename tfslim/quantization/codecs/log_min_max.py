@@ -7,7 +7,7 @@ import numpy as np
 
 from tfslim.quantization.codecs.encoded import Encoded, check_bits, code_type, finite_floats
 
-Rule = Literal["exact_zero", "nearest", "floor"]
+LevelRule = Literal["exact_zero", "nearest", "floor"]
 TINY = np.finfo(np.float32).tiny  # the smallest normal float32: what lies below is dead
 AUTHORS_LEAST = np.float32(1e-20)
 BLOCK = 1 << 15  # values a block: what one needs fits the cache
@@ -49,7 +49,7 @@ class LogMinMax:
     """
 
     bits: int
-    rule: Rule = "exact_zero"
+    rule: LevelRule = "exact_zero"
     floor: float | None = None
     name: ClassVar[str] = "log_min_max"
 

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from tfslim.graph.pixel_range import scale_warning
-from tfslim.graph.traversal import calls
+from tfslim.graph.traversal import iter_layer_calls
 
 _BATCH = 32
 _MOST_BATCHES = 100
@@ -41,7 +41,7 @@ def measure_ranges(
     """
     tensors = {
         f"{number}": (call.operation.name, call.outputs[0])
-        for number, call in enumerate(calls(model, model.inputs, opened=False))
+        for number, call in enumerate(iter_layer_calls(model, model.inputs, opened=False))
         if call.operation.name in names
     }
     inner = keras.Model(model.input, {key: tensor for key, (_, tensor) in tensors.items()})

@@ -12,16 +12,16 @@ import keras
 import numpy as np
 
 from tfslim.cost.macs import DEPTHWISE
-from tfslim.graph.decomposition import UnsupportedLayer, spelled_out
+from tfslim.graph.decomposition import UnsupportedLayer, decompose_operations
 from tfslim.graph.flattening import flatten
 from tfslim.graph.rebuilding import Copies, model_like, rebuild
 from tfslim.graph.stock_layers import is_as_stock
-from tfslim.graph.traversal import Call, calls, tensors_of
+from tfslim.graph.traversal import LayerCall, iter_layer_calls, tensors_of
 
 RESCALING = (keras.layers.Rescaling, keras.layers.Normalization)
 
 
-def unlike(values: np.ndarray, number: int) -> np.ndarray:
+def perturb_last_bit(values: np.ndarray, number: int) -> np.ndarray:
     """The values with one of them moved by the last bits, another one or farther for each number.
 
     TensorFlow 2.21's converter keeps equal kernels once and folds a batch normalisation into all that share it, and
@@ -52,7 +52,7 @@ FUSED = (keras.activations.linear, keras.activations.relu)  # activations that a
 INPUT_SUFFIX = "_quantized"
 
 
-def int8_layout(model: keras.Model) -> keras.Model:
+def rewrite_for_int8(model: keras.Model) -> keras.Model:
     """Rebuilds a model in float32 from layers that TFLite has in int8; names and weights of the others stay.
 
     Args:
@@ -67,11 +67,11 @@ def int8_layout(model: keras.Model) -> keras.Model:
             refuse the model.
 
     Example:
-        >>> [type(layer).__name__ for layer in int8_layout(model).layers]  # of a Rescaling
+        >>> [type(layer).__name__ for layer in rewrite_for_int8(model).layers]  # of a Rescaling
         ['InputLayer', 'Activation', 'DepthwiseConv2D']
     """
-    plain = spelled_out(flatten(model))
-    listed = list(calls(plain, plain.inputs, opened=False))
+    plain = decompose_operations(flatten(model))
+    listed = list(iter_layer_calls(plain, plain.inputs, opened=False))
     arranger = _Arranger(plain, listed)
     inputs = [
         keras.Input(
@@ -96,9 +96,9 @@ def _marked(tensor: keras.KerasTensor) -> keras.KerasTensor:
 
 
 class _Arranger:
-    """What `int8_layout` puts in the place of each call."""
+    """What `rewrite_for_int8` puts in the place of each call."""
 
-    def __init__(self, model: keras.Model, listed: list[Call]):
+    def __init__(self, model: keras.Model, listed: list[LayerCall]):
         self.copies = Copies()
         self.weights: list[tuple[keras.layers.Layer, list[np.ndarray]]] = []
         self._names = Counter()
@@ -120,7 +120,7 @@ class _Arranger:
         """float32 for floats, and for pixels that the model only ever rescales: int8 files take floats or int8."""
         return tensor.dtype if id(tensor) in self._casting and "float" not in tensor.dtype else "float32"
 
-    def place(self, call: Call, args: tuple, kwargs: dict):
+    def place(self, call: LayerCall, args: tuple, kwargs: dict):
         layer, stock = call.operation, is_as_stock(call.operation)
         _check_interpolation(layer)
         if stock and isinstance(layer, RESCALING) and "float" in args[0].dtype:
@@ -133,7 +133,7 @@ class _Arranger:
             return self._separated(layer, args[0])
         return self._with_own_activation(layer, args, kwargs)
 
-    def folds(self, call: Call) -> bool:
+    def folds(self, call: LayerCall) -> bool:
         """Whether the converter can fold this batch normalisation into the convolution before it.
 
         It can't where something else reads the convolution too, at this or another of its calls.
@@ -205,8 +205,8 @@ class _Arranger:
                 dtype="float32",
             )
             step.is_rescaling = True  # for `int8_plan`, to tell it from the model's own convolutions
-            kernel = unlike(scale, len(self.weights)).reshape(1, 1, -1, 1)
-            self.weights.append((step, [kernel, unlike(offset, 0)] if biased else [kernel]))
+            kernel = perturb_last_bit(scale, len(self.weights)).reshape(1, 1, -1, 1)
+            self.weights.append((step, [kernel, perturb_last_bit(offset, 0)] if biased else [kernel]))
             return step
 
         return self._step(layer, (x.shape[-1], scale.tobytes()), made, name)(x)

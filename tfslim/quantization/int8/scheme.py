@@ -7,7 +7,7 @@ from typing import Literal
 import keras
 
 from tfslim.graph.stock_layers import is_as_stock
-from tfslim.graph.traversal import Call, calls, channel_axis, tensors_of
+from tfslim.graph.traversal import LayerCall, channel_axis, iter_layer_calls, tensors_of
 from tfslim.quantization.int8.layout import FOLDING, INPUT_SUFFIX, activation_name, normalises_last_axis
 
 # What of a kernel has a scale: each index of its last axis, each pair of its last two axes, or all of it. The converter
@@ -48,7 +48,7 @@ _REASONS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Quantised:
+class QuantizedStep:
     """What of one layer is quantised.
 
     Args:
@@ -64,7 +64,7 @@ class Quantised:
     rescaling: bool = False
 
 
-def int8_plan(model: keras.Model) -> tuple[dict[str, Quantised], dict[str, str]]:
+def int8_scheme(model: keras.Model) -> tuple[dict[str, QuantizedStep], dict[str, str]]:
     """Says for every layer of a model laid out by `int8_layout` what is quantised.
 
     An output has no range where the converter fuses the next layer into this one, or where a concatenation alone reads
@@ -75,17 +75,17 @@ def int8_plan(model: keras.Model) -> tuple[dict[str, Quantised], dict[str, str]]
         Layer's name -> what of it is quantised, and layer's name -> why it stays in float.
 
     Example:
-        >>> plan, skipped = int8_plan(int8_layout(model))
+        >>> plan, skipped = int8_scheme(int8_layout(model))
         >>> plan["stem_conv"]
         Quantised(weight='kernel', scaling='filters', output=False)
     """
-    listed = list(calls(model, model.inputs, opened=False))
+    listed = list(iter_layer_calls(model, model.inputs, opened=False))
     readers = defaultdict(list)
     for call in listed:
         for tensor in tensors_of(call):
             readers[id(tensor)].append(call)
     answers = {id(tensor) for tensor in model.outputs}
-    plan: dict[str, Quantised] = {}
+    plan: dict[str, QuantizedStep] = {}
     skipped: dict[str, str] = {}
     for call in listed:
         layer = call.operation
@@ -99,9 +99,9 @@ def int8_plan(model: keras.Model) -> tuple[dict[str, Quantised], dict[str, str]]
             or (_kind(layer) == "Permute" and any(_kind(each.operation) == "PReLU" for each in next_calls))
         )
         weight, scaling = (None, None) if reason else _KERNELS.get(_kind(layer), (None, None))
-        known = plan.get(layer.name, Quantised())
+        known = plan.get(layer.name, QuantizedStep())
         rescaling = getattr(layer, "is_rescaling", False)
-        plan[layer.name] = Quantised(weight, scaling, output or known.output, rescaling)
+        plan[layer.name] = QuantizedStep(weight, scaling, output or known.output, rescaling)
     return plan, skipped
 
 
@@ -119,7 +119,7 @@ def _role(layer: keras.layers.Layer) -> str:
     return "passing" if _kind(layer) in _PASSING else "fixed" if _kind(layer) in _FIXED else "unknown"
 
 
-def _reason_to_skip(call: Call) -> str | None:
+def _reason_to_skip(call: LayerCall) -> str | None:
     layer, kind = call.operation, _kind(call.operation)
     if not is_as_stock(layer):
         return f"nothing is known of the class {type(layer).__name__}"
@@ -145,7 +145,7 @@ def _reason_to_skip(call: Call) -> str | None:
     return _REASONS.get(kind, f"no int8 rule is known for {kind}")
 
 
-def _ranged_later(call: Call, readers: list[Call]) -> bool:
+def _ranged_later(call: LayerCall, readers: list[LayerCall]) -> bool:
     """Whether the one layer that reads this output is the one whose range counts."""
     if len(readers) != 1:
         return False

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 import keras
 
 from tfslim.graph.rebuilding import Copies, model_like, new_inputs, rebuild
-from tfslim.graph.traversal import Call
+from tfslim.graph.traversal import LayerCall
 from tfslim.quantization.int8.calibration import measure_ranges
 from tfslim.quantization.int8.fake_quantize import FakeQuantize, QuantizedKernel
-from tfslim.quantization.int8.layout import int8_layout
+from tfslim.quantization.int8.layout import rewrite_for_int8
 from tfslim.quantization.int8.report import int8_report
-from tfslim.quantization.int8.scheme import int8_plan
+from tfslim.quantization.int8.scheme import int8_scheme
 from tfslim.quantization.int8.unit_norm import Int8UnitNormalization
 from tfslim.report import Report
 
@@ -56,13 +56,13 @@ def quantize_aware(model: keras.Model, representative: Iterable | None = None) -
     Source: Jacob and others, "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
         Inference", CVPR 2018.
     """
-    arranged = int8_layout(model)
-    plan, skipped = int8_plan(arranged)
+    arranged = rewrite_for_int8(model)
+    plan, skipped = int8_scheme(arranged)
     copies, inputs = Copies(), new_inputs(arranged)
     ranges: dict[str, FakeQuantize] = {}
     wrapped: dict[str, QuantizedKernel] = {}
 
-    def place(call: Call, args: tuple, kwargs: dict):
+    def place(call: LayerCall, args: tuple, kwargs: dict):
         name, part = call.operation.name, plan[call.operation.name]
         if part.weight is None:
             result = copies.of(call.operation, _IN_PLACE_OF.get(type(call.operation)))(*args, **kwargs)

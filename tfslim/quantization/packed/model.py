@@ -5,7 +5,7 @@ import os
 import keras
 import numpy as np
 
-from tfslim.graph.derived_state import renew_derived_state
+from tfslim.graph.derived_state import refresh_cached_state
 from tfslim.quantization.model_tensors import model_variables
 from tfslim.quantization.packed.architecture import build_model, kind_of_type
 from tfslim.quantization.packed.reader import read_packed
@@ -41,7 +41,7 @@ def load_packed(path: str | os.PathLike) -> keras.Model:
         raise ValueError(f"{os.fspath(path)}: architecture: {error}") from error
     for name, variable in model_variables(model).items():
         _assign(variable, values[name], f"{os.fspath(path)}: tensor data: {name}")
-    renew_derived_state(model)
+    refresh_cached_state(model)
     return model
 
 

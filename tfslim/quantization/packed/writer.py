@@ -9,9 +9,9 @@ import numpy as np
 
 from tfslim._support.files import replacing
 from tfslim.cost.model_cost import measured
-from tfslim.quantization.codecs.detection import recognise
+from tfslim.quantization.codecs.detection import detect_codec
 from tfslim.quantization.codecs.floats import Float16, Float32
-from tfslim.quantization.model_tensors import model_variables, tensors
+from tfslim.quantization.model_tensors import model_variables, weight_tensors
 from tfslim.quantization.packed.architecture import architecture_json, check_layout, shapes
 from tfslim.quantization.packed.container import join_sections
 from tfslim.quantization.packed.reader import PackedTensor, parse_packed
@@ -51,7 +51,7 @@ def save_packed(model: keras.Model, path: str | os.PathLike, entropy_coding: boo
     name = os.fspath(path)
     architecture = architecture_json(model)
     check_layout(json.loads(architecture), shapes(model))
-    filter_axes = {path: each.filter_axes for path, each in tensors(model).items()}
+    filter_axes = {path: each.filter_axes for path, each in weight_tensors(model).items()}
     values, entries, stored = {}, [], []
     for key, variable in model_variables(model).items():
         values[key] = _values(variable)
@@ -80,7 +80,7 @@ def _values(variable: keras.Variable) -> np.ndarray:
 def _packed(name: str, values: np.ndarray, filter_axes: tuple[int, ...], entropy_coding: bool) -> tuple[Entry, bytes]:
     if values.dtype != np.float32:
         return packed_as_it_is(name, values)
-    codec, encoded = recognise(values, filter_axes)
+    codec, encoded = detect_codec(values, filter_axes)
     return packed_codes(name, codec, encoded, filter_axes, entropy_coding)
 
 

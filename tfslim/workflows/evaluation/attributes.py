@@ -9,7 +9,7 @@ from tfslim.workflows.evaluation.results import percent, print_skipped, result_f
 
 if TYPE_CHECKING:
     from tfslim.data import CelebA
-    from tfslim.inference.predictor import Answers
+    from tfslim.inference.predictor import PartPredictions
     from tfslim.metrics.attributes import AttributeTable
     from tfslim.training.provenance import Split
 
@@ -82,21 +82,23 @@ def evaluate_attributes(
         _compare(results, folders[0])
 
 
-def _answers(name: str, predictor, celeba: "CelebA", part: str, batch_size: int) -> "Answers":
-    from tfslim.inference.predictor import answer_part
+def _answers(name: str, predictor, celeba: "CelebA", part: str, batch_size: int) -> "PartPredictions":
+    from tfslim.inference.predictor import predict_part
 
     with progress_bar(f"{name}, {part}") as move:
-        return answer_part(predictor, celeba, part, batch_size, move)
+        return predict_part(predictor, celeba, part, batch_size, move)
 
 
-def _chosen_thresholds(rule: str, answers: "Answers") -> list[float]:
+def _chosen_thresholds(rule: str, answers: "PartPredictions") -> list[float]:
     from tfslim.metrics import attributes
 
     choose = {"balanced": attributes.balanced_thresholds, "accuracy": attributes.accuracy_thresholds}[rule]
     return [float(limit) for limit in choose(answers.labels, answers.logits, answers.names)]
 
 
-def _report(name: str, file: Path, answers: "Answers", limits, folder: Path, settings: dict, split: "Split") -> dict:
+def _report(
+    name: str, file: Path, answers: "PartPredictions", limits, folder: Path, settings: dict, split: "Split"
+) -> dict:
     """Prints a model's tables, writes its files and gives what the comparison needs."""
     from tfslim._support.terminal import print_table
     from tfslim.metrics.attributes import attribute_table
@@ -147,7 +149,7 @@ def _means_table(title: str, means: dict[str, dict[str, float]], first: str = ""
     return shown
 
 
-def _save_thresholds(file: Path, answers: "Answers", limits: list[float]) -> None:
+def _save_thresholds(file: Path, answers: "PartPredictions", limits: list[float]) -> None:
     from tfslim.data import write_labels
 
     print(f"wrote the thresholds into {write_labels(file, answers.names, limits)}")

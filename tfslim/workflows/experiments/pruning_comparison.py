@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tfslim.training.run_folder import NAME, read_recipe
-from tfslim.workflows.experiments.seeds import check_alike, merged_runs, shown
+from tfslim.workflows.experiments.seeds import aggregate_seeds, check_alike, shown
 
 FIGURES = ("accuracy", "balanced", "EER")  # what the names of the compared figures begin with
 COUNTED = {"ratio": "filters", "params": "parameters", "macs": "MACs", "bytes": "weight bytes"}
@@ -28,7 +28,7 @@ def compare(runs: list[str]) -> tuple[str, dict[str, list[dict]]]:
         other, network = begun.setdefault(recipe["seed"], (run, recipe["trained"]))
         if network != recipe["trained"]:
             raise ValueError(f"{run}: began with another trained network than {other}, of the same seed")
-    compared = {score: merged_runs(group) for score, group in groups.items()}
+    compared = {score: aggregate_seeds(group) for score, group in groups.items()}
     first, *others = groups
     target = read_recipe(Path(groups[first][0]) / NAME)["pruning"]
     counted = next(name for option, name in COUNTED.items() if target[option] is not None)

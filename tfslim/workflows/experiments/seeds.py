@@ -10,7 +10,7 @@ OF_A_SEED = {"seed", "trained", "teacher_weights"}  # what seeds' recipes may di
 SHARES = ("accuracy", "balanced", "EER", "TAR", "share", "least zeros", "majority")  # in 0..1, shown in %
 
 
-def merged_runs(runs: list[str]) -> list[dict]:
+def aggregate_seeds(runs: list[str]) -> list[dict]:
     """The tables of several seeds of one recipe as one, row by row as `merge` makes them.
 
     Raises:

@@ -25,7 +25,7 @@ TEACHER = 0  # the row
 
 
 @dataclass(frozen=True)
-class Row:
+class Stage1Row:
     """A network of the table.
 
     Args:
@@ -47,7 +47,7 @@ class Row:
     paper_accuracy: float | None = None
 
 
-def plan(recipe: Recipe, rows: list[Row], distillation: Distillation, folder: pathlib.Path) -> list[Run]:
+def plan(recipe: Recipe, rows: list[Stage1Row], distillation: Distillation, folder: pathlib.Path) -> list[Run]:
     """The runs in the order in which they can be done: teachers first, then the rows that most is asked of."""
     seeds = {row.name: row.seeds for row in rows}
     runs = []
@@ -76,7 +76,7 @@ def plan(recipe: Recipe, rows: list[Row], distillation: Distillation, folder: pa
     return sorted(runs, key=lambda run: (run.row != rows[TEACHER].name, -seeds[run.row], run.seed, run.taught))
 
 
-def write(recipe: Recipe, rows: list["Row"], runs: list[Run], folder: Path) -> None:
+def write_stage1_table(recipe: Recipe, rows: list[Stage1Row], runs: list[Run], folder: Path) -> None:
     """Evaluates the runs that are done on the test part; prints the table and writes stage1.json, .csv and .png."""
     done = [run for run in runs if run.done]
     if not done:
@@ -106,7 +106,7 @@ def judge(run: Run, celeba: CelebA) -> IdentityTable:
     return identify(identifier, celeba.source, records, on_error=celeba.on_error)[0]
 
 
-def _line(row: "Row", judged: dict[Run, IdentityTable]) -> dict:
+def _line(row: "Stage1Row", judged: dict[Run, IdentityTable]) -> dict:
     own = [run for run in judged if run.row == row.name]
     model = load_keras_file(own[0].folder / "model.keras")
     cost = tfslim.measure(model)
@@ -129,7 +129,7 @@ def _line(row: "Row", judged: dict[Run, IdentityTable]) -> dict:
     return line | {"paper_megabytes": row.paper_megabytes, "paper_accuracy": row.paper_accuracy}
 
 
-def _add_changes(lines: list[dict], judged: dict[Run, IdentityTable], teacher: "Row") -> None:
+def _add_changes(lines: list[dict], judged: dict[Run, IdentityTable], teacher: "Stage1Row") -> None:
     """Points against the teacher: the paper's, and ours over the seeds that both have."""
     found = {(run.row, run.taught, run.seed): 100 * table.top_1 for run, table in judged.items()}
     for line in lines:

@@ -25,7 +25,7 @@ from tfslim.workflows.experiments.runs import Run
 
 
 @dataclass(frozen=True)
-class Row:
+class Stage2Row:
     """A network in few bits.
 
     Args:
@@ -51,7 +51,7 @@ class Row:
 
 def plan(
     recipe: Recipe,
-    row: Row,
+    row: Stage2Row,
     source: pathlib.Path,
     teacher: pathlib.Path,
     distillation: Distillation,
@@ -88,11 +88,11 @@ CURVES = {
 }
 
 
-def write(
+def write_stage2_table(
     recipe: Recipe,
     celeba: CelebA,
     source: Path,
-    runs: dict["Row", Run],
+    runs: dict[Stage2Row, Run],
     drawn: list[Path],
     curve_bits: list[int],
     folder: Path,
@@ -128,7 +128,7 @@ def _judge(recipe: Recipe, celeba: CelebA) -> Judge:
     return judge
 
 
-def _line(row: "Row", model: keras.Model, run: Run, judge: Judge) -> dict:
+def _line(row: "Stage2Row", model: keras.Model, run: Run, judge: Judge) -> dict:
     ours = Ternary() if row.codec == "ternary" else LogMinMax(row.bits)
     theirs = None if row.codec == "ternary" else LogMinMax(row.bits, "nearest")
     snapped, report = tfslim.quantize_weights(model, ours, scope=row.scope)

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from tfslim.graph.traversal import Call
+from tfslim.graph.traversal import LayerCall
 from tfslim.litert.edgetpu.rewrites.rewrite import Names, Rewrite, apply, called, named
 
 _CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D)
@@ -16,7 +16,7 @@ def is_grouped(operation: keras.Operation) -> bool:
     return isinstance(operation, _CONVOLUTIONS) and type(operation) in _CONVOLUTIONS and operation.groups > 1
 
 
-def ungroup(call: Call, args: tuple, names: Names) -> Rewrite | None:
+def ungroup(call: LayerCall, args: tuple, names: Names) -> Rewrite | None:
     """A grouped convolution as a depthwise one where each group has one channel, else as parts put together again."""
     layer = call.operation
     if not is_grouped(layer) or layer.data_format != "channels_last":
@@ -41,7 +41,7 @@ def ungroup(call: Call, args: tuple, names: Names) -> Rewrite | None:
     return Rewrite(output, f"{called(call)}: {layer.groups} groups as {layer.groups} convolutions put together again")
 
 
-def _depthwise(call: Call, x: keras.KerasTensor, channels: int, names: Names) -> Rewrite:
+def _depthwise(call: LayerCall, x: keras.KerasTensor, channels: int, names: Names) -> Rewrite:
     layer = call.operation
     multiplier = layer.filters // channels
     config = {key: value for key, value in _plain(layer).items() if key not in ("filters", "groups")}
@@ -60,7 +60,7 @@ def has_unequal_dilation(operation: keras.Operation) -> bool:
     return type(operation) in kinds and operation.dilation_rate[0] != operation.dilation_rate[1]
 
 
-def undilate(call: Call, args: tuple, names: Names) -> Rewrite | None:
+def undilate(call: LayerCall, args: tuple, names: Names) -> Rewrite | None:
     """A convolution with unequal dilations with its kernel stretched by zeros."""
     layer = call.operation
     if not has_unequal_dilation(layer):
@@ -77,12 +77,12 @@ def undilate(call: Call, args: tuple, names: Names) -> Rewrite | None:
     return Rewrite(output, f"{called(call)}: dilation {layer.dilation_rate} as a kernel of {size} with zeros")
 
 
-def is_dense_on_map(call: Call) -> bool:
+def is_dense_on_map(call: LayerCall) -> bool:
     """Whether a dense layer is applied to each place of a sequence or a map."""
     return type(call.operation) is keras.layers.Dense and len(call.args[0].shape) in (3, 4)
 
 
-def dense_on_map(call: Call, args: tuple, names: Names) -> Rewrite | None:
+def dense_on_map(call: LayerCall, args: tuple, names: Names) -> Rewrite | None:
     """A dense layer applied to each place as a convolution of size 1."""
     if not is_dense_on_map(call):
         return None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import keras
 
 from tfslim.graph.activations import activation_name
-from tfslim.graph.traversal import Call, calls
+from tfslim.graph.traversal import LayerCall, iter_layer_calls
 
 GLOBAL_POOLS = (keras.layers.GlobalAveragePooling2D, keras.layers.GlobalMaxPooling2D)
 # These do to a map what they do to a row; others get the row.
@@ -21,7 +21,7 @@ ELEMENTWISE = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
+class PooledDenseInput:
     """A row as a map of one pixel; `as_row` makes the row, where something needs it."""
 
     map: keras.KerasTensor
@@ -32,7 +32,7 @@ def pools_before_dense(model: keras.Model) -> set[int]:
     """The global poolings (by their id) whose row reaches a dense layer through elementwise layers alone."""
     sources: dict[int, set[int]] = {}
     found = set()
-    for call in calls(model, model.inputs, opened=False):
+    for call in iter_layer_calls(model, model.inputs, opened=False):
         operation = call.operation
         given = [
             value for value in keras.tree.flatten((call.args, call.kwargs)) if isinstance(value, keras.KerasTensor)
@@ -51,9 +51,9 @@ def is_pool(operation: keras.Operation) -> bool:
     return isinstance(operation, GLOBAL_POOLS) and not operation.keepdims and operation.data_format == "channels_last"
 
 
-def keeps_rows(call: Call) -> bool:
-    """Whether a call on a `Row` gives one: elementwise layers, dense layers that make no sum over the row, and the
-    Reshape to (1, 1, C) of a squeeze-and-excite block."""
+def keeps_rows(call: LayerCall) -> bool:
+    """Whether a call on a `PooledDenseInput` returns one: elementwise and dense layers that do not sum over the row,
+    and the Reshape to (1, 1, C) of a squeeze-and-excite block."""
     operation = call.operation
     if isinstance(operation, keras.layers.BatchNormalization):
         return operation.axis in (-1, 1)

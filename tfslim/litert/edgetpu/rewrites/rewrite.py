@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfslim.graph.traversal import Call
+from tfslim.graph.traversal import LayerCall
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +87,7 @@ def named(output: keras.KerasTensor, name: str) -> keras.KerasTensor:
     return output
 
 
-def by_place(call: Call) -> Call:
+def by_place(call: LayerCall) -> LayerCall:
     """The call with its first argument given by its place, where it was given by its name."""
     names = list(inspect.signature(call.operation.call).parameters)
     if call.args or not names or names[0] not in call.kwargs:
@@ -96,6 +96,6 @@ def by_place(call: Call) -> Call:
     return dataclasses.replace(call, args=(kwargs.pop(names[0]),), kwargs=kwargs)
 
 
-def called(call: Call) -> str:
+def called(call: LayerCall) -> str:
     """A call in a line of the report: "block3_conv (Conv2D)"."""
     return f"{call.operation.name} ({type(call.operation).__name__})"

@@ -2,7 +2,7 @@
 
 import keras
 
-from tfslim.graph.traversal import Call
+from tfslim.graph.traversal import LayerCall
 from tfslim.litert.edgetpu.rewrites.rewrite import Names, Rewrite, called
 
 _POOLS = (keras.layers.MaxPooling2D, keras.layers.AveragePooling2D)
@@ -13,7 +13,7 @@ def is_nearest_upsampling(operation: keras.Operation) -> bool:
     return isinstance(operation, keras.layers.UpSampling2D) and operation.interpolation == "nearest"
 
 
-def upsample_by_resizing(call: Call, args: tuple, names: Names) -> Rewrite | None:
+def upsample_by_resizing(call: LayerCall, args: tuple, names: Names) -> Rewrite | None:
     """A nearest UpSampling2D, which becomes TILE, as a nearest Resizing, which becomes RESIZE_NEAREST_NEIGHBOR."""
     layer = call.operation
     if not is_nearest_upsampling(layer) or layer.data_format != "channels_last":
@@ -23,7 +23,7 @@ def upsample_by_resizing(call: Call, args: tuple, names: Names) -> Rewrite | Non
     return Rewrite(resizing(args[0]), f"{called(call)}: repeated pixels as Resizing to {height}x{width}")
 
 
-def picked_steps(call: Call) -> tuple[int, int] | None:
+def picked_steps(call: LayerCall) -> tuple[int, int] | None:
     """The steps in height and width of a slice x[:, ::a, ::b]; None for any other slice."""
     if type(call.operation).__name__ != "GetItem" or len(call.args) != 2 or len(call.args[0].shape) != 4:
         return None
@@ -39,7 +39,7 @@ def picked_steps(call: Call) -> tuple[int, int] | None:
     return steps[0], steps[1]
 
 
-def pick_by_pooling(call: Call, args: tuple, names: Names) -> Rewrite | None:
+def pick_by_pooling(call: LayerCall, args: tuple, names: Names) -> Rewrite | None:
     """A slice with steps in height and width as a pooling of single pixels."""
     steps = picked_steps(call)
     if steps is None:
