@@ -10,6 +10,7 @@ from tfslim.litert.flatbuffer.reader import Table
 from tfslim.litert.flatbuffer.schema import names
 
 __all__ = ["Graph", "Operator", "Tensor", "buffer_content", "operator_name", "read_graphs"]
+
 _NUMPY = {
     "FLOAT32": "<f4",
     "FLOAT16": "<f2",

@@ -14,6 +14,7 @@ from tfslim.litert.flatbuffer.model_file import OpenFile, open_file
 from tfslim.litert.flatbuffer.reader import Table, read_tables
 
 __all__ = ["FileSummary", "associated_files", "read", "summarize"]
+
 _PLAIN_FIELDS = (
     "bytes",
     "description",
