@@ -96,7 +96,7 @@ def test_a_range_that_was_never_measured_is_named(tmp_path):
     training, _ = quantize_aware(int8_net())
     with pytest.raises(ValueError, match="'image_quantized': its output's range was never measured"):
         tfslim.tfmot.convert(training, tmp_path / "x.tflite")
-    with pytest.raises(ValueError, match="holds no batches"):
+    with pytest.raises(ValueError, match="representative has no batches"):
         quantize_aware(int8_net(), [])
 
 
