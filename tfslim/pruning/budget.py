@@ -26,7 +26,8 @@ class Budget:
         graph: the model's channel graph.
 
     Example:
-        >>> Budget(graph).params(np.zeros(graph.unit_count, bool)) == tfslim.measure(model).params
+        >>> graph = channel_graph(tfslim.models.SlimNet((64, 64, 3)))
+        >>> Budget(graph).params(np.zeros(graph.unit_count, bool)) == tfslim.measure(graph.model).params
         True
     """
 
@@ -103,7 +104,10 @@ def target(
             size is not fixed.
 
     Example:
+        >>> graph = channel_graph(tfslim.models.SlimNet((64, 64, 3)))
         >>> left, limit = target(graph, macs=0.5)
+        >>> bool(left(np.zeros(graph.unit_count, bool)) > limit)
+        True
     """
     targets = {"ratio": ratio, "params": params, "macs": macs, "bytes": bytes}
     given = {name: value for name, value in targets.items() if value is not None}

@@ -29,8 +29,11 @@ def shrink(model: keras.Model) -> tuple[keras.Model, Report]:
         TypeError: `model` is subclassed or not built.
 
     Example:
-        >>> model.fit(x, y, epochs=20, callbacks=[TaylorPruning(ratio=0.4, every=50, drops=20)])
-        >>> smaller, report = shrink(model)
+        >>> graph = channel_graph(tfslim.models.SlimNet((64, 64, 3)))
+        >>> silence(graph, graph.groups[0].units[:8])
+        >>> smaller, report = shrink(graph.model)
+        >>> smaller.count_params() < graph.model.count_params()
+        True
     """
     graph = channel_graph(model)
     removed_mask = dead_units(graph)

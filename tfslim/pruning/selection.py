@@ -48,7 +48,11 @@ def select_units(
         ValueError: the limit can't be met, `scope` is unknown, or `round_to` or `min_filters` is below 1.
 
     Example:
-        >>> removed_mask = select_units(graph, scores, Budget(graph).macs, limit=50e6, round_to=8)
+        >>> graph = channel_graph(tfslim.models.SlimNet((64, 64, 3)))
+        >>> scores = weight_importance(graph)
+        >>> removed_mask = select_units(graph, scores, Budget(graph).params, limit=300_000, round_to=8)
+        >>> Budget(graph).params(removed_mask) <= 300_000
+        True
     """
     if scope not in ("global", "per-layer"):
         raise ValueError(f"scope={scope!r}; expected 'global' or 'per-layer'")

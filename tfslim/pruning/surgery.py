@@ -27,8 +27,11 @@ def remove_units(graph: ChannelGraph, removed: np.ndarray) -> keras.Model:
         ValueError: a unit is not of this graph, a layer would have no filter left, or a layer can't be copied.
 
     Example:
+        >>> model = tfslim.models.SlimNet((64, 64, 3))
         >>> graph = channel_graph(model)
         >>> smaller = remove_units(graph, graph.groups[0].units[:8])
+        >>> smaller.count_params() < model.count_params()
+        True
     """
     gone = removed_mask(graph, removed)
     for name, units in graph.filters.items():
@@ -106,9 +109,15 @@ def carry_optimizer(
             state has other weight names, as with nested models.
 
     Example:
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8), keras.layers.Dense(1)])
+        >>> model.compile("adam", "mse")
+        >>> history = model.fit(np.ones((32, 4)), np.ones((32, 1)), verbose=0)
+        >>> graph, removed = channel_graph(model), [0, 3]
         >>> smaller = remove_units(graph, removed)
         >>> smaller.compile_from_config(model.get_compile_config())
         >>> carry_optimizer(model.optimizer, graph, removed, smaller)
+        >>> int(smaller.optimizer.iterations)
+        1
     """
     if not optimizer.built:
         return
@@ -167,6 +176,7 @@ def silence(graph: ChannelGraph, units: np.ndarray, roles: tuple[str, ...] = MAK
             those of `READING` as well makes the channels' values irrelevant.
 
     Example:
+        >>> graph = channel_graph(tfslim.models.SlimNet((64, 64, 3)))
         >>> silence(graph, graph.groups[0].units[:8])
     """
     gone = removed_mask(graph, units)

@@ -45,7 +45,9 @@ def taylor_scores(
         ValueError: `batches` is empty, or scores are NaN or all zero.
 
     Example:
-        >>> scores = taylor_scores(model, batches.take(20), keras.losses.BinaryCrossentropy(from_logits=True))
+        >>> model = tfslim.models.SlimNet((64, 64, 3), classes=2)
+        >>> batches = [(np.ones((4, 64, 64, 3)), np.eye(2)[[0, 1, 0, 1]])]
+        >>> scores = taylor_scores(model, batches, keras.losses.BinaryCrossentropy(from_logits=True))
         >>> smaller, report = tfslim.prune_filters(model, 0.3, importance=scores)
     """
     scored = channel_graph(model)

@@ -91,9 +91,13 @@ class TaylorPruning(keras.callbacks.Callback):
         UserWarning: training ended before the target was reached, or `monitor` never appeared.
 
     Example:
-        >>> pruning = TaylorPruning(ratio=0.4, every=98, drops=40)
-        >>> model.fit(batches, epochs=50, callbacks=[pruning])
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(10), keras.layers.Dense(1)])
+        >>> model.compile("adam", "mse")
+        >>> pruning = TaylorPruning(ratio=0.4, every=2, drops=2)
+        >>> history = model.fit(np.ones((160, 4)), np.ones((160, 1)), callbacks=[pruning], verbose=0)
         >>> smaller, report = tfslim.pruning.shrink(model)
+        >>> report.figures["filters after"]
+        6
 
     Source: Molchanov and others, arXiv 1906.10771; SqueezerFaceNet, arXiv 2307.10697, section III.
     """

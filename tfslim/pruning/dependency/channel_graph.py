@@ -102,7 +102,7 @@ def channel_graph(model: keras.Model, prune_outputs: bool = False, keep: Iterabl
 
     Example:
         >>> print(channel_graph(tfslim.models.SqueezeNet()).groups[0])
-        64 channels of conv1
+        64 channels of conv1_conv
     """
     flat = opened(model)
     tracer = Tracer()

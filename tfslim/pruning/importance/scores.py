@@ -23,9 +23,10 @@ class Scores:
         weights: checksum of the network's trained weights.
 
     Example:
-        >>> scores = taylor_scores(model, batches, "mse")
-        >>> scores.values.argmin()
-        17
+        >>> model = tfslim.models.SlimNet((64, 64, 3), classes=2)
+        >>> scores = taylor_scores(model, [(np.ones((4, 64, 64, 3)), np.eye(2)[[0, 1, 0, 1]])], "mse")
+        >>> scores.of(channel_graph(model)) is scores.values
+        True
     """
 
     values: np.ndarray

@@ -42,8 +42,9 @@ def weight_importance(
             NaN, infinite or all zero.
 
     Example:
-        >>> weight_importance(graph, "l1").argmin()
-        17
+        >>> graph = channel_graph(tfslim.models.SlimNet((64, 64, 3)))
+        >>> weight_importance(graph, "l1").shape == (graph.unit_count,)
+        True
 
     Source: l1: Li and others, "Pruning Filters for Efficient ConvNets", arXiv 1608.08710; bn_scale: Liu and others,
         "Learning Efficient Convolutional Networks through Network Slimming", arXiv 1708.06519.
