@@ -261,7 +261,7 @@ def test_layers_that_hand_on_values_or_have_a_fixed_range_get_none():
         (lambda: layers.BatchNormalization(axis=1, name="odd"), "along the last axis only"),
         (lambda: layers.ReLU(1.0, name="odd"), "a maximum other than 6"),
         (lambda: layers.ReLU(6.0, negative_slope=0.1, name="odd"), "a maximum and a slope"),
-        (lambda: layers.ReLU(threshold=1.0, name="odd"), "has a threshold"),
+        (lambda: layers.ReLU(threshold=1.0, name="odd"), "ReLU with a threshold"),
         (lambda: layers.ReLU(negative_slope=0.1, name="odd"), None),
         (lambda: layers.ReLU(6.0, name="odd"), None),
         (lambda: layers.Activation(silu, name="odd"), "leaves silu in float"),

@@ -111,7 +111,6 @@ def test_shared_layers_share_their_rounded_kernel():
 ON_JAX = """
 import keras, numpy as np
 from tests.quantization.int8_net import int8_net
-from tfslim.quantization.int8.layout import int8_layout
 from tfslim.quantization.int8.training import quantize_aware
 keras.utils.set_random_seed(0)
 images = np.random.default_rng(0).uniform(0, 255, (32, 8, 8, 3)).astype("float32")
