@@ -100,7 +100,7 @@ def test_scores_begin_anew_after_a_drop():
 def test_scores_that_say_nothing_are_refused():
     model = linear()
     optimizer = PruningOptimizer(keras.optimizers.SGD(0.0), channel_graph(model))
-    with pytest.raises(ValueError, match="there are no scores"):
+    with pytest.raises(ValueError, match="no scores yet: no training step was taken"):
         optimizer.scores()
     model.compile(optimizer, mean_of_outputs)
     model.train_on_batch(np.zeros((1, 1)), np.zeros((1, 1)))

@@ -201,7 +201,7 @@ def test_wrong_use_is_refused():
             QuantizingOptimizer(keras.optimizers.SGD(), broken, plan_codecs(broken, codec))
     other = linear_model(np.ones((2, 2), np.float32))
     other.compile(QuantizingOptimizer(keras.optimizers.SGD(), model, plan), "mse")
-    with pytest.raises(ValueError, match="1 of the 1 weights to be snapped are not among the variables to be trained"):
+    with pytest.raises(ValueError, match="1 of the 1 weights to quantize are not among the variables to be trained"):
         other.fit(np.ones((2, 2)), np.ones((2, 2)), verbose=0)
 
 
