@@ -1,4 +1,4 @@
-"""Compact face networks on Keras: train, prune, quantise, and export them for phones and the Edge TPU.
+"""Compact face networks on Keras: train, prune, quantize, and export them for phones and the Edge TPU.
 
 Each name below loads what it needs when first used, so reading labels loads neither Keras nor TensorFlow. Models
 saved with layers of ours open once `tfslim.layers` is loaded, which `import tfslim` after `import keras` does itself.

@@ -98,7 +98,7 @@ def measure(model: keras.Model, input_shapes: Sequence[int] | Mapping[str, Seque
     - Transposed convolution: input positions x kernel positions x input channels x filters.
     - Dense: outputs x input features. EinsumDense: the product of the extents of all its indices.
     - MultiHeadAttention: its projections, queries x keys for the scores, scores x values.
-    - Biases, normalisation, activations, pooling, resizing, merging, embedding look-ups and all else that works
+    - Biases, normalization, activations, pooling, resizing, merging, embedding look-ups and all else that works
       element by element count as zero, as in the papers.
     - Whatever else multiplies matrices (recurrent layers, `keras.ops.matmul`, ...) is not in the sum, and is named in
       `Cost.uncounted`.

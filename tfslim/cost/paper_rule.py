@@ -7,7 +7,7 @@ import keras
 
 
 def paper_bytes(model: keras.Model, bits: float = 32, scope: Literal["all", "convolutions"] = "all") -> float:
-    """Counts as the authors of the 1.13 MB model do: kernels and batch normalisation's gammas, at so many bits each.
+    """Counts as the authors of the 1.13 MB model do: kernels and batch normalization's gammas, at so many bits each.
 
     Biases, betas, moving statistics, signs, codebooks and the file's own overhead are not counted.
 

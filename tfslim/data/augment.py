@@ -1,4 +1,4 @@
-"""Random flips, shifts, rotations and colour changes of an image, reproducible by seed."""
+"""Random flips, shifts, rotations and color changes of an image, reproducible by seed."""
 
 import math
 
@@ -16,7 +16,7 @@ def augment(image: tf.Tensor, augmentation: Augmentation, seed: tf.Tensor) -> tf
         seed: (2,) integers; another pair gives other changes.
 
     Returns:
-        (H, W, 3): of the dtype given if only the geometry changes, float32 in 0..255 if colours do.
+        (H, W, 3): of the dtype given if only the geometry changes, float32 in 0..255 if colors do.
 
     Example:
         >>> image = tf.zeros((8, 8, 3), tf.uint8)
@@ -33,7 +33,7 @@ def augment(image: tf.Tensor, augmentation: Augmentation, seed: tf.Tensor) -> tf
         if augmentation.shift:
             image = _shift(image, augmentation.shift, draws)
     if augmentation.brightness or augmentation.contrast or augmentation.saturation:
-        image = _recolour(image, augmentation, draws)
+        image = _recolor(image, augmentation, draws)
     return image
 
 
@@ -96,7 +96,7 @@ def _turn(image: tf.Tensor, augmentation: Augmentation, draws: list[tf.Tensor]) 
 def _resampled(
     image: tf.Tensor, mirror: tf.Tensor, down: tf.Tensor, right: tf.Tensor, cosine: tf.Tensor, sine: tf.Tensor
 ) -> tf.Tensor:
-    """The image turned and scaled about its centre, then moved: bilinear, edges repeated."""
+    """The image turned and scaled about its center, then moved: bilinear, edges repeated."""
     height, width, channels = image.shape
     x = (tf.range(width, dtype=tf.float32) - (width - 1) / 2) * mirror
     y = tf.range(height, dtype=tf.float32)[:, None] - (height - 1) / 2
@@ -119,12 +119,12 @@ def _resampled(
     return tf.cast(tf.round(blended), tf.uint8) if image.dtype == tf.uint8 else blended
 
 
-def _recolour(image: tf.Tensor, augmentation: Augmentation, draws: list[tf.Tensor]) -> tf.Tensor:
+def _recolor(image: tf.Tensor, augmentation: Augmentation, draws: list[tf.Tensor]) -> tf.Tensor:
     """Saturation, then contrast about the mean, then brightness: together one matrix and one offset."""
     saturation, contrast = 1 + draws[5] * augmentation.saturation, 1 + draws[6] * augmentation.contrast
     brightness = 255.0 * augmentation.brightness * draws[7]
-    grey = tf.tile(tf.constant([[0.299], [0.587], [0.114]]), [1, 3])
-    mixing = saturation * tf.eye(3) + (1 - saturation) * grey
+    gray = tf.tile(tf.constant([[0.299], [0.587], [0.114]]), [1, 3])
+    mixing = saturation * tf.eye(3) + (1 - saturation) * gray
     pixels = tf.reshape(tf.cast(image, tf.float32), [-1, 3])
     mean = tf.reduce_mean(tf.matmul(tf.reduce_mean(pixels, axis=0, keepdims=True), mixing))
     pixels = tf.matmul(pixels, contrast * mixing) + ((1 - contrast) * mean + brightness)

@@ -14,7 +14,7 @@ class Augmentation:
         zoom: largest relative change of scale, up or down.
         brightness: largest change added to all pixels, as a share of the pixel range.
         contrast: largest relative change of the distance from the image's mean.
-        saturation: largest relative change of the distance from grey.
+        saturation: largest relative change of the distance from gray.
         mixup: blend each image and its targets with another of the batch, by a share drawn from Beta(mixup, mixup).
     """
 

@@ -1,4 +1,4 @@
-"""Image bytes to RGB pixels with Pillow, whatever the file holds: colour, grey, CMYK, palette; JPEG, PNG, WebP, BMP."""
+"""Image bytes to RGB pixels with Pillow, whatever the file holds: color, gray, CMYK, palette; JPEG, PNG, WebP, BMP."""
 
 import concurrent.futures
 import io
@@ -148,7 +148,7 @@ def resize(image: Image.Image, size: tuple[int, int] | None) -> np.ndarray:
 
 def _rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
-        # 16-bit grey, which Pillow would clip at 255 in place of scaling.
+        # 16-bit gray, which Pillow would clip at 255 in place of scaling.
         image = Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8))
     return image if image.mode == "RGB" else image.convert("RGB")
 

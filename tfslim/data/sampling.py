@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def sample_images(celeba: CelebA, part: str, count: int, size: tuple[int, int], seed: int) -> np.ndarray:
     """At most `count` images drawn from a part, (N, height, width, 3) uint8, in the part's order.
 
-    Drawn, as neighbours in a folder are often alike, or of one person.
+    Drawn, as neighbors in a folder are often alike, or of one person.
 
     Raises:
         ImageError: one of them can't be decoded.

@@ -10,7 +10,7 @@ class DistillationLoss:
     """A number for each example that says how far the student is from the teacher.
 
     A loss is a small immutable object. `student` and `teacher` name the layers whose outputs it compares, None for
-    the model's output; `weight` is its share in the sum that is minimised. Calling it casts both to float32, since
+    the model's output; `weight` is its share in the sum that is minimized. Calling it casts both to float32, since
     squares and exponentials of a mixed-precision network don't fit its own dtype.
 
     A loss of one's own is a frozen dataclass with `weight`, `name` and `compare`; `needs_logits` is for those that

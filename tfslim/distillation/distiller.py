@@ -21,8 +21,8 @@ from tfslim.graph.traversal import iter_layer_calls
 class Distiller(keras.Model):
     """Trains a student on the labels and on a teacher's outputs; the student stays a plain model all the while.
 
-    What is minimised is `label_weight` times the compiled loss, plus each distillation loss times its weight, plus the
-    student's own regularisation. Sample weights count in all but the last, as Keras counts them: sum(w * value) / N.
+    What is minimized is `label_weight` times the compiled loss, plus each distillation loss times its weight, plus the
+    student's own regularization. Sample weights count in all but the last, as Keras counts them: sum(w * value) / N.
     While it trains, `label_loss` and the mean of each distillation loss are shown beside `loss` and the compiled
     metrics. `evaluate`, `predict` and `save` are those of the student alone. `save_weights` and `load_weights` hold
     adapters and optimizer too, as `keras.callbacks.BackupAndRestore` needs them; for the student's, call its own.

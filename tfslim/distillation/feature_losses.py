@@ -14,7 +14,7 @@ DISTANCES = ("squared", "cosine")
 @keras.saving.register_keras_serializable(package="tfslim")
 @dataclasses.dataclass(frozen=True)
 class FeatureDistance(DistillationLoss):
-    """Distance of the L2-normalised features of a student layer from those of a teacher layer.
+    """Distance of the L2-normalized features of a student layer from those of a teacher layer.
 
     "squared" is |a - b|^2 of the unit vectors, 0 to 4, and "cosine" is 1 - a.b, which is half of it. Feature vectors
     (N, C) give one distance; maps (N, H, W, C) one at each place, of which the mean is taken. Where the widths C
@@ -26,7 +26,7 @@ class FeatureDistance(DistillationLoss):
         student: name of the student's layer, None for its output.
         teacher: name of the teacher's layer, None for its output.
         distance: "squared" or "cosine".
-        weight: share in the sum that is minimised.
+        weight: share in the sum that is minimized.
 
     Raises:
         ValueError: if the distance is unknown or the weight below 0, or when called with shapes that don't fit.
@@ -35,7 +35,7 @@ class FeatureDistance(DistillationLoss):
         >>> FeatureDistance("embedding", "embedding")(np.array([[3.0, 0.0]]), np.array([[0.0, 0.1]]))
         <tf.Tensor: shape=(1,), dtype=float32, numpy=array([2.], dtype=float32)>
 
-    Reference: hints with an adapter: FitNets, arXiv 1412.6550, section 2.2; distance of normalised face features:
+    Reference: hints with an adapter: FitNets, arXiv 1412.6550, section 2.2; distance of normalized face features:
     ShrinkTeaNet, arXiv 1905.10620.
     """
 
@@ -95,7 +95,7 @@ class AttentionTransfer(DistillationLoss):
     Args:
         student: name of the student's layer.
         teacher: name of the teacher's layer.
-        weight: share in the sum that is minimised.
+        weight: share in the sum that is minimized.
 
     Raises:
         ValueError: if the weight is below 0, or when called with values that are no maps.

@@ -49,7 +49,7 @@ def resizing_matrix(found: int, wanted: int) -> np.ndarray:
                [0.   , 0.143, 0.429, 0.429]], dtype=float32)
     """
     step = found / wanted
-    centres = (np.arange(wanted) + 0.5) * step - 0.5
+    centers = (np.arange(wanted) + 0.5) * step - 0.5
     reach = max(step, 1.0)
-    weights = np.maximum(0, 1 - np.abs(centres[:, None] - np.arange(found)) / reach)
+    weights = np.maximum(0, 1 - np.abs(centers[:, None] - np.arange(found)) / reach)
     return (weights / weights.sum(axis=1, keepdims=True)).astype("float32")

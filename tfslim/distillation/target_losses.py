@@ -38,7 +38,7 @@ class SoftTargets(_Targets):
 
     Args:
         temperature: T, above 0; 1 leaves the probabilities as they are, higher ones show more of the small ones.
-        weight: share in the sum that is minimised.
+        weight: share in the sum that is minimized.
 
     Raises:
         ValueError: if the temperature is not above 0 or the weight below 0, or when called with two different
@@ -71,7 +71,7 @@ class BernoulliTargets(_Targets):
 
     Args:
         temperature: T, above 0.
-        weight: share in the sum that is minimised.
+        weight: share in the sum that is minimized.
 
     Raises:
         ValueError: as `SoftTargets`.

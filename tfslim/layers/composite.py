@@ -9,7 +9,7 @@ import keras
 class Composite(keras.layers.Layer):
     """Base of the modules: a subclass says in `layout` which stock layers it is made of.
 
-    Called, it is one ordinary serialisable layer. `flat` lays the same stock layers out in the caller's graph instead,
+    Called, it is one ordinary serializable layer. `flat` lays the same stock layers out in the caller's graph instead,
     which is how the models of `tfslim.models` stay loadable without tfslim and how `tfslim.flatten` works.
 
     `layout` may rely on the number of axes and on the last of them, the channels; the others may be unknown, so that

@@ -1,4 +1,4 @@
-"""Convolution followed by batch normalisation and ReLU: the unit that every module is made of."""
+"""Convolution followed by batch normalization and ReLU: the unit that every module is made of."""
 
 import keras
 

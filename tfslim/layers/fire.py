@@ -15,7 +15,7 @@ class Fire(Composite):
     Args:
         filters: channels of the output, an even number.
         squeeze_ratio: channels after the squeeze as a share of `filters`, above 0 and at most 1.
-        batch_norm: whether every convolution is batch-normalised before its ReLU.
+        batch_norm: whether every convolution is batch-normalized before its ReLU.
 
     Raises:
         ValueError: if `filters` is odd or `squeeze_ratio` leaves no channel or more than `filters`.

@@ -11,7 +11,7 @@ class Flame(Composite):
     """Squeezes with a 1x1 convolution, then expands with a 1x1 and a depthwise-separable 3x3 convolution, side by side.
 
     Takes (N, H, W, C) and gives (N, H, W, filters): the two expansions of filters / 2 channels, concatenated. The
-    separable branch is batch-normalised and has no bias; the plain convolutions have a bias and no normalisation.
+    separable branch is batch-normalized and has no bias; the plain convolutions have a bias and no normalization.
 
     Args:
         filters: channels of the output, an even number.

@@ -1,4 +1,4 @@
-"""Batch normalisation by TensorFlow's fused kernel: the same numbers as Keras', in about half the training time."""
+"""Batch normalization by TensorFlow's fused kernel: the same numbers as Keras', in about half the training time."""
 
 import keras
 import tensorflow as tf
@@ -6,9 +6,9 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable(package="tfslim")
 class FusedBatchNormalization(keras.layers.BatchNormalization):
-    """Batch normalisation of (N, H, W, C) tensors that trains through one fused kernel in place of ten small ones.
+    """Batch normalization of (N, H, W, C) tensors that trains through one fused kernel in place of ten small ones.
 
-    Keras 3 writes batch normalisation out as mean, variance and arithmetic; on a CPU more than half of a small
+    Keras 3 writes batch normalization out as mean, variance and arithmetic; on a CPU more than half of a small
     network's training step goes there. Variables, inference and results are those of
     `keras.layers.BatchNormalization`; only the training pass differs, by rounding.
 

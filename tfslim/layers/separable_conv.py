@@ -11,7 +11,7 @@ class SeparableConv(Composite):
     """Filters every channel by itself, then mixes the channels with a 1x1 convolution, each followed by BN and ReLU.
 
     Takes (N, H, W, C) and gives (N, ceil(H / strides), ceil(W / strides), filters). Neither convolution has a bias.
-    Unlike `keras.layers.SeparableConv2D` it normalises between the two.
+    Unlike `keras.layers.SeparableConv2D` it normalizes between the two.
 
     Args:
         filters: channels of the output.

@@ -111,7 +111,7 @@ def attribute_table(
 def balanced_thresholds(labels: np.ndarray, logits: np.ndarray, names: Sequence[str] | None = None) -> np.ndarray:
     """Chooses for each attribute the logit threshold with the highest balanced accuracy on these labels.
 
-    Choose on the validation part and judge on the test part. Candidates lie halfway between neighbouring logits, and
+    Choose on the validation part and judge on the test part. Candidates lie halfway between neighboring logits, and
     beyond the extremes; 0 is kept where it is as good as the best, else the nearest to 0 of the equally good ones wins,
     then the lower. An attribute of which the labels hold one class only keeps 0.
 
@@ -172,7 +172,7 @@ def _best_threshold(truth: np.ndarray, values: np.ndarray, score: Callable) -> f
     edges = np.concatenate([[values[0] - 2], values, [values[-1] + 2]])
     low, high = edges[best], edges[best + 1]
     middle = low + (high - low) / 2
-    # Between neighbouring floats the middle may round to the higher one, which would then not be above it.
+    # Between neighboring floats the middle may round to the higher one, which would then not be above it.
     middle = np.where(middle < high, middle, low)
     return float(min(middle, key=lambda threshold: (abs(threshold), threshold)))
 

@@ -28,7 +28,7 @@ def kfold_accuracy(
 
     Accuracy is the mean of the shares of right answers among genuine and among impostor pairs. Where there are as many
     of both, as in LFW's file, that is the share of right answers; elsewhere it keeps 50 % for guessing. Thresholds lie
-    halfway between neighbouring scores; of equally good ones the highest is taken.
+    halfway between neighboring scores; of equally good ones the highest is taken.
 
     Args:
         scores: (P,) floats, similarities.
@@ -92,7 +92,7 @@ def _best_threshold(scores: np.ndarray, genuine: np.ndarray) -> float:
         return float(scores[-1]) + 1
     if cut == 0:
         return float(scores[0])
-    # Of neighbouring floats the middle may round to the lower one, which would then be accepted.
+    # Of neighboring floats the middle may round to the lower one, which would then be accepted.
     middle = scores[cut - 1] + (scores[cut] - scores[cut - 1]) / 2
     return float(middle if middle > scores[cut - 1] else scores[cut])
 

@@ -1,4 +1,4 @@
-"""Face identity: classifiers on L2-normalised features, and a classifier cut at its embedding."""
+"""Face identity: classifiers on L2-normalized features, and a classifier cut at its embedding."""
 
 import keras
 
@@ -9,7 +9,7 @@ from tfslim.layers.l2_normalization import L2Normalization, scaled
 def normalized_classifier(
     model: keras.Model, classes: int, scale: float = 16.0, learned_scale: bool = False, unit_weights: bool = False
 ) -> keras.Model:
-    """Puts a classifier on L2-normalised features in the place of a model's own.
+    """Puts a classifier on L2-normalized features in the place of a model's own.
 
     The features are the layer "embedding" where the model has one, else what its last dense layer takes. With
     `unit_weights` the logits are `scale` times the cosines of features and class weights, as margin losses need them.
@@ -24,7 +24,7 @@ def normalized_classifier(
 
     Returns:
         A functional model of stock layers that shares the trunk of `model`; its layer "embedding" gives the features
-        before normalisation.
+        before normalization.
 
     Raises:
         ValueError: where the features are can't be told, or `scale` is not above 0.

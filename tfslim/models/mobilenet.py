@@ -25,7 +25,7 @@ def MobileNet(
         input_shape: (height, width, channels) of the image, in pixels; None where any height or width will do.
         classes: number of logits.
         alpha: width multiplier, which scales the filters of every layer, rounded down.
-        weights: path of a weights file to load, or None for random initialisation.
+        weights: path of a weights file to load, or None for random initialization.
 
     Returns:
         A functional model of stock Keras layers, (N, H, W, channels) pixels to (N, classes) logits.

@@ -63,7 +63,7 @@ def ResNet18(
 ) -> keras.Model:
     """Builds ResNet18 up to its average pool (11,176,512 trainable parameters) and dense layers upon it.
 
-    Pixels 0..255 in, logits out; the pixels are normalised as ImageNet's. With the default head and 40 outputs the
+    Pixels 0..255 in, logits out; the pixels are normalized as ImageNet's. With the default head and 40 outputs the
     dense layers have 333,480 parameters. Any resolution builds, down to one pixel; below 32 pixels the last stage
     sees nothing but a single pixel and padding.
 
@@ -72,7 +72,7 @@ def ResNet18(
         classes: number of logits.
         head: units of the dense layers with ReLU between the average pool and the logits; () for none.
         weights: "imagenet" for the backbone of keras-hub's preset (the head stays random), path of a weights file
-            for the whole model, or None for random initialisation.
+            for the whole model, or None for random initialization.
 
     Returns:
         A functional model of stock Keras layers, (N, H, W, 3) pixels to (N, classes) logits.
@@ -90,7 +90,7 @@ def ResNet18(
     """
     inputs = image_input(input_shape, 1, "ResNet18")
     if input_shape[2] != 3:
-        raise ValueError(f"ResNet18: input_shape={input_shape}; the pixels are normalised as RGB, so 3 channels")
+        raise ValueError(f"ResNet18: input_shape={input_shape}; the pixels are normalized as RGB, so 3 channels")
     x = _normalize(inputs)
     x = _conv_bn(x, 64, 7, 2, "stem")
     x = keras.layers.ReLU(name="stem_relu")(x)

@@ -21,7 +21,7 @@ def SlimNet(
     Args:
         input_shape: (height, width, channels) of the image, in pixels.
         classes: number of logits.
-        weights: path of a weights file to load, or None for random initialisation.
+        weights: path of a weights file to load, or None for random initialization.
 
     Returns:
         A functional model of stock Keras layers, (N, H, W, 3) pixels to (N, classes) logits.

@@ -1,4 +1,4 @@
-"""SqueezeNet v1.1 with batch normalisation, a face embedding network."""
+"""SqueezeNet v1.1 with batch normalization, a face embedding network."""
 
 import keras
 
@@ -27,7 +27,7 @@ def SqueezeNet(
         input_shape: (height, width, channels) of the image, in pixels; None where any height or width will do.
         classes: number of logits upon the embedding, or None for the embedding model.
         embedding: length of the embedding.
-        weights: path of a weights file to load, or None for random initialisation.
+        weights: path of a weights file to load, or None for random initialization.
         pool_after: numbers of the two Fire modules that a max-pool follows: (3, 5) is v1.1, and (4, 8) is how
             SqueezeFacePoseNet was released. Parameters don't depend on it.
 

@@ -1,4 +1,4 @@
-"""VGG11 with batch normalisation for face identities, its convolutions replaced by smaller modules or not."""
+"""VGG11 with batch normalization for face identities, its convolutions replaced by smaller modules or not."""
 
 import keras
 
@@ -37,7 +37,7 @@ def VGG11(
         shrink: half as many filters before the last two convolutions.
         shallow: one convolution between the pools, in place of two.
         dropout: rate before the head, the embedding and the logits.
-        weights: path of a weights file to load, or None for random initialisation.
+        weights: path of a weights file to load, or None for random initialization.
 
     Returns:
         A functional model of stock Keras layers, (N, H, W, channels) pixels to (N, classes) logits.

@@ -16,7 +16,7 @@ INK, PALE, FLOOR, BAR, WORSE, MARK = "#1f2933", "#d9dee4", "#aebccb", "#2f6f9f",
 def attribute_bars(table: AttributeTable, path: str | os.PathLike, title: str = "") -> None:
     """Draws each attribute's accuracy over the accuracy of always giving its commoner answer, best first.
 
-    The grey part of a bar is the majority floor, the blue part what the model adds (red: what it lacks); a diamond
+    The gray part of a bar is the majority floor, the blue part what the model adds (red: what it lacks); a diamond
     marks the balanced accuracy.
 
     Args:
@@ -167,8 +167,8 @@ def size_against_accuracy(
         raise ValueError(f"points: at least one is needed, each of more than 0 bytes, found {list(points)}")
     figure, axes = _figure(7.5, 4.6)
     for name, size, accuracy, marked in points:
-        colour = MARK if marked else "white"
-        axes.plot(size / 1e6, accuracy, "o", color=colour, markeredgecolor=BAR, markersize=8, zorder=3)
+        color = MARK if marked else "white"
+        axes.plot(size / 1e6, accuracy, "o", color=color, markeredgecolor=BAR, markersize=8, zorder=3)
         at, text = (size / 1e6, accuracy), {"fontsize": 8, "color": INK, "clip_on": False}
         axes.annotate(plotted(name), at, (6, 4), textcoords="offset points", **text)
     axes.set_xscale("log", subs=[])

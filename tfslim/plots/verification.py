@@ -11,7 +11,7 @@ from tfslim.metrics.error_rates import ErrorCurve, eer
 from tfslim.plots.charts import BAR, INK, MARK, PALE, WORSE
 
 COLORS = (BAR, WORSE, MARK, "#4d8b57", "#7b5aa6", "#5f6b7a")
-DASHES = ("-", "--", ":", "-.")  # a turn of the colours each
+DASHES = ("-", "--", ":", "-.")  # a turn of the colors each
 RATES = (1e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6)  # marks of the DET plot's axes
 STEPS = 1500  # across the picture; a curve of a million pairs is thinned to points that can be told apart
 

@@ -51,9 +51,9 @@ def mix(first: Color, second: Color, share: float) -> Color:
     return tuple(int(a + (b - a) * share) for a, b in zip(first[:3], second[:3], strict=True))
 
 
-def darker(colour: Color, factor: float = 0.8) -> Color:
-    """Returns the colour in shadow."""
-    return tuple(int(c * factor) for c in colour[:3])
+def darker(color: Color, factor: float = 0.8) -> Color:
+    """Returns the color in shadow."""
+    return tuple(int(c * factor) for c in color[:3])
 
 
 def pose_head(pen: Pen, person: Person, shown: frozenset[str], shot: Shot) -> Head:
@@ -64,15 +64,15 @@ def pose_head(pen: Pen, person: Person, shown: frozenset[str], shot: Shot) -> He
         cheek, jaw, chin, bottom = cheek - 3.0, jaw - 6.5, chin - 1.5, bottom + 4.0
     if "Chubby" in shown:
         cheek, jaw, chin, bottom = cheek + 6.0, jaw + 10.0, chin + 6.0, bottom + 1.0
-    colours = shown & set(HAIR_COLORS)
-    own = colours == person.attributes & set(HAIR_COLORS)
+    colors = shown & set(HAIR_COLORS)
+    own = colors == person.attributes & set(HAIR_COLORS)
     return Head(
         pen=pen,
         person=person,
         shown=shown,
         shot=shot,
         skin=mix(person.skin, PALE, 0.7) if "Pale_Skin" in shown else person.skin,
-        hair=person.hair if own else HAIR_COLORS[min(colours, default="")],
+        hair=person.hair if own else HAIR_COLORS[min(colors, default="")],
         bare="Bald" in shown or ("Wearing_Hat" in shown and "Bald" in person.attributes),
         cheek=cheek,
         jaw=jaw * person.jaw,

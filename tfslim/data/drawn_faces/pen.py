@@ -34,10 +34,10 @@ def spline(count: int, closed: bool) -> np.ndarray:
     segments = count if closed else count - 1
     matrix = np.zeros((segments * STEPS + (not closed), count))
     for segment in range(segments):
-        for neighbour in range(4):
-            point = segment + neighbour - 1
+        for neighbor in range(4):
+            point = segment + neighbor - 1
             point = point % count if closed else min(max(point, 0), count - 1)
-            matrix[segment * STEPS : (segment + 1) * STEPS, point] += weights[:, neighbour]
+            matrix[segment * STEPS : (segment + 1) * STEPS, point] += weights[:, neighbor]
     if not closed:
         matrix[-1, -1] = 1
     return matrix
@@ -68,7 +68,7 @@ class Pen:
         self.draw = ImageDraw.Draw(canvas, "RGBA")
         self.pose = pose
         self.unit = min(height / FRAME[0], width / FRAME[1])
-        self.centre = np.array(
+        self.center = np.array(
             [
                 width / 2 + (ORIGIN[0] - FRAME[1] / 2) * self.unit,
                 height / 2 + (ORIGIN[1] - FRAME[0] / 2) * self.unit,
@@ -84,24 +84,24 @@ class Pen:
         1 is the plane of the eyes, 1.6 the tip of the nose, 0 the axis of the head, below 0 what is behind it.
         """
         points = points + (self.pose.yaw * depth, self.pose.pitch * depth)
-        return (points @ self.turn + self.centre).ravel().tolist()
+        return (points @ self.turn + self.center).ravel().tolist()
 
-    def shape(self, points, colour: Color, depth: float = 1.0, smooth: bool = True) -> None:
+    def shape(self, points, color: Color, depth: float = 1.0, smooth: bool = True) -> None:
         """Fills the closed outline through (N, 2) points."""
         outline = curve(points, closed=True) if smooth else np.asarray(points, float)
-        self.draw.polygon(self.place(outline, depth), fill=colour)
+        self.draw.polygon(self.place(outline, depth), fill=color)
 
-    def ellipse(self, x: float, y: float, rx: float, ry: float, colour: Color, depth: float = 1.0) -> None:
+    def ellipse(self, x: float, y: float, rx: float, ry: float, color: Color, depth: float = 1.0) -> None:
         """Fills the ellipse around (x, y)."""
-        self.draw.polygon(self.place(CIRCLE * (rx, ry) + (x, y), depth), fill=colour)
+        self.draw.polygon(self.place(CIRCLE * (rx, ry) + (x, y), depth), fill=color)
 
-    def glow(self, x: float, y: float, rx: float, ry: float, colour: Color, depth: float = 1.0) -> None:
-        """Fills the ellipse around (x, y) with a translucent colour that fades towards its edge."""
-        faint = (*colour[:3], colour[3] // 5)
+    def glow(self, x: float, y: float, rx: float, ry: float, color: Color, depth: float = 1.0) -> None:
+        """Fills the ellipse around (x, y) with a translucent color that fades towards its edge."""
+        faint = (*color[:3], color[3] // 5)
         for part in (1.0, 0.84, 0.68, 0.52, 0.34):
             self.ellipse(x, y, rx * part, ry * part, faint, depth)
 
-    def stroke(self, points, width: float, colour: Color, depth: float = 1.0, ends: float = 0.15) -> None:
+    def stroke(self, points, width: float, color: Color, depth: float = 1.0, ends: float = 0.15) -> None:
         """Draws a smooth line through (N, 2) points, `width` units in its middle and `ends` of that at its ends."""
         line = curve(points)
         along = np.gradient(line, axis=0)
@@ -109,7 +109,7 @@ class Pen:
         swell = np.sin(np.linspace(0, math.pi, len(line))) ** 0.6
         half = width / 2 * (ends + (1 - ends) * swell)[:, None]
         self.draw.polygon(
-            self.place(np.concatenate([line + across * half, (line - across * half)[::-1]]), depth), colour
+            self.place(np.concatenate([line + across * half, (line - across * half)[::-1]]), depth), color
         )
 
 

@@ -87,7 +87,7 @@ BACKDROPS = (
 
 @dataclasses.dataclass(frozen=True)
 class Person:
-    """What stays the same in every picture of one person: attributes, colours, and measures as factors around 1."""
+    """What stays the same in every picture of one person: attributes, colors, and measures as factors around 1."""
 
     attributes: frozenset[str]
     habits: dict[str, float]  # attribute -> the share of this person's pictures that show it
@@ -125,9 +125,9 @@ class Shot:
     variant: int  # which glasses, hat and collar
 
 
-def tinted(colour: Color, rng: np.random.Generator, spread: float) -> Color:
-    """Returns the colour moved at random by about `spread` in brightness and a third of that in each channel."""
-    moved = np.array(colour) + rng.normal(0, spread) + rng.normal(0, spread / 3, 3)
+def tinted(color: Color, rng: np.random.Generator, spread: float) -> Color:
+    """Returns the color moved at random by about `spread` in brightness and a third of that in each channel."""
+    moved = np.array(color) + rng.normal(0, spread) + rng.normal(0, spread / 3, 3)
     return tuple(int(c) for c in np.clip(moved, 12, 250))
 
 
@@ -146,16 +146,16 @@ def draw_person(seed: int, identity: int) -> Person:
     if skin > 1:
         attributes.discard("Pale_Skin")
     shares = (0.34, 0.28, 0.24, 0.02, 0.12) if "Young" in attributes else (0.18, 0.2, 0.1, 0.44, 0.08)
-    colour = str(rng.choice(list(HAIR_COLORS), p=shares))
-    if skin > 2 and colour in ("Blond_Hair", ""):
-        colour = "Black_Hair"
+    color = str(rng.choice(list(HAIR_COLORS), p=shares))
+    if skin > 2 and color in ("Blond_Hair", ""):
+        color = "Black_Hair"
     texture = str(rng.choice(HAIR_TEXTURES, p=(0.4, 0.4, 0.2)))
-    attributes |= {name for name in ("Male" if male else "", colour, texture) if name}
+    attributes |= {name for name in ("Male" if male else "", color, texture) if name}
     return Person(
         attributes=frozenset(attributes),
         habits=habits,
         skin=tinted(SKINS[skin], rng, 4),
-        hair=tinted(HAIR_COLORS[colour], rng, 5),
+        hair=tinted(HAIR_COLORS[color], rng, 5),
         iris=IRISES[rng.integers(len(IRISES))] if skin < 3 else IRISES[rng.integers(2)],
         hair_length=str(rng.choice(("short", "bob", "long"), p=(0.84, 0.1, 0.06) if male else (0.18, 0.36, 0.46))),
         hair_volume=factor(rng, 0.2),
