@@ -46,7 +46,7 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
         return self.inner_optimizer.scale_loss(loss)
 
     def get_config(self) -> dict:
-        """Return the configuration of the inner optimizer, as a saved model needs it."""
+        """Return the configuration of the inner optimizer."""
         return {"inner": keras.saving.serialize_keras_object(self.inner_optimizer)}
 
     @classmethod
