@@ -244,7 +244,7 @@ def _with_shape(tensor: keras.KerasTensor, shape: Sequence[int | None]) -> keras
     declared, shape = tensor.shape[1:], tuple(shape)
     if len(shape) != len(declared) or any(d not in (None, s) for s, d in zip(shape, declared, strict=True)):
         raise ValueError(f"input_shapes: got {shape} for {tensor.name}, but the model expects {declared}")
-    return keras.KerasTensor((tensor.shape[0], *shape), tensor.dtype)
+    return keras.KerasTensor((tensor.shape[0], *shape), tensor.dtype, name=tensor.name)
 
 
 def _open_extent_advice(inputs: list[keras.KerasTensor]) -> str:
