@@ -9,7 +9,7 @@ INK = (38, 28, 30)
 
 
 def paint_eyes(head: Head) -> None:
-    """Paints both eyes with lids, lashes and make-up."""
+    """Paint both eyes with lids, lashes and make-up."""
     pen, person = head.pen, head.person
     half = 9.6 * person.eye_size
     height = 5.6 * person.eye_size * (0.46 if head.has("Narrow_Eyes") else 1.0)
@@ -28,7 +28,7 @@ def paint_eyes(head: Head) -> None:
             pen.shape(lid * scale + place, (104, 62, 128, 200), smooth=False)
         pen.shape(np.concatenate([upper, lower[::-1]]) * scale + place, (248, 245, 240), smooth=False)
         for radius, color in ((5.0, darker(person.iris, 0.6)), (4.2, person.iris), (2.1, (18, 14, 16))):
-            # The lids cover the iris where it is higher than the eye is open; the gaze goes one way for both eyes.
+            # The lids cover the part of the iris outside the eye opening; both eyes look the same way.
             circle = CIRCLE * radius * person.eye_size + (head.shot.gaze * side, 0)
             low, high = np.interp(circle[:, 0], *upper.T), np.interp(circle[:, 0], *lower.T)
             circle[:, 1] = np.clip(circle[:, 1], low, np.maximum(low, high))
@@ -51,7 +51,7 @@ def paint_eyes(head: Head) -> None:
 
 
 def paint_brows(head: Head) -> None:
-    """Paints the brows in the hair's color, darkened so that a blond brow can be seen."""
+    """Paint the brows, darker than the hair to be visible."""
     person, bushy = head.person, head.has("Bushy_Eyebrows")
     thick = 7.6 if bushy else 4.2 if head.has("Male") else 2.5
     arch = 5.5 if head.has("Arched_Eyebrows") else 0.5
@@ -72,7 +72,7 @@ def paint_brows(head: Head) -> None:
 
 
 def paint_nose(head: Head) -> None:
-    """Paints the nose: the shadow beside its bridge, its wings, nostrils and tip."""
+    """Paint the nose: shadow beside the bridge, wings, nostrils, tip."""
     pen, person, y = head.pen, head.person, head.nose
     wide = 9.0 * person.nose_width * (1.6 if head.has("Big_Nose") else 1.0) * (0.72 if head.has("Pointy_Nose") else 1.0)
     tall = 1.4 if head.has("Big_Nose") else 1.0
@@ -97,7 +97,7 @@ def paint_nose(head: Head) -> None:
 
 
 def paint_mouth(head: Head) -> None:
-    """Paints lips and teeth, and the creases beside a smile."""
+    """Paint lips and teeth, and the creases beside a smile."""
     pen, person, y = head.pen, head.person, head.mouth
     smiling, opened = head.has("Smiling"), head.has("Mouth_Slightly_Open")
     half = 15.0 * person.mouth_width * (1.28 if smiling else 1.0)

@@ -9,26 +9,26 @@ from tfslim.data.drawn_faces.pen import curve, mirrored
 
 
 def texture(head: Head) -> float:
-    """Returns how many pixels the hair waves."""
+    """Return the amplitude of the hair's waves in pixels."""
     return 2.4 if head.has("Wavy_Hair") else 0.0
 
 
 def waved(line: np.ndarray, amount: float, length: float = 11.0) -> np.ndarray:
-    """Returns the (N, 2) line with waves of `amount` pixels across it, one in every `length` pixels."""
+    """Add waves of an amplitude and a period to a line."""
     if not amount:
         return line
     step = np.hypot(*np.diff(line, axis=0).T)
-    reach = np.concatenate([[0.0], np.cumsum(step)])
-    where = np.linspace(0, reach[-1], int(reach[-1] / length * 7) + 2)
-    line = np.stack([np.interp(where, reach, line[:, 0]), np.interp(where, reach, line[:, 1])], -1)
+    distance = np.concatenate([[0.0], np.cumsum(step)])
+    samples = np.linspace(0, distance[-1], int(distance[-1] / length * 7) + 2)
+    line = np.stack([np.interp(samples, distance, line[:, 0]), np.interp(samples, distance, line[:, 1])], -1)
     along = np.diff(line, axis=0, prepend=line[:1] * 2 - line[1:2])
     step = np.hypot(along[:, 0], along[:, 1])
     across = along[:, ::-1] * (1, -1) / (step[:, None] + 1e-6)
-    return line + across * (amount * np.sin(where * (2 * math.pi / length)))[:, None]
+    return line + across * (amount * np.sin(samples * (2 * math.pi / length)))[:, None]
 
 
 def crown(head: Head) -> np.ndarray:
-    """Returns the outer edge of the hair from the left temple over the top to the right temple."""
+    """Return the hair's outer edge from left to right temple."""
     lift = 9.0 * head.person.hair_volume
     side = head.cheek + 2.0 + lift * 0.35
     return curve(
@@ -47,7 +47,7 @@ def crown(head: Head) -> np.ndarray:
 
 
 def paint_back_hair(head: Head) -> None:
-    """Paints the hair that falls behind the neck."""
+    """Paint the hair that falls behind the neck."""
     if head.bare or head.person.hair_length == "short":
         return
     end = 92 if head.person.hair_length == "long" else 52
@@ -69,7 +69,7 @@ def paint_back_hair(head: Head) -> None:
 
 
 def hairline(head: Head) -> np.ndarray:
-    """Returns the edge between hair and forehead from the right temple to the left."""
+    """Return the hairline from the right to the left temple."""
     part = head.person.parting * 12
     inner = head.cheek - 3
     if head.has("Receding_Hairline"):
@@ -104,7 +104,7 @@ def hairline(head: Head) -> np.ndarray:
 
 
 def paint_hair(head: Head) -> None:
-    """Paints the hair around the forehead, the locks beside the face, strands and bangs."""
+    """Paint the front hair: crown, side locks, strands, bangs."""
     if head.bare:
         return
     pen, wave, bright = head.pen, texture(head), mix(head.hair, (255, 244, 226), 0.24)
@@ -125,7 +125,7 @@ def paint_hair(head: Head) -> None:
 
 
 def paint_locks(head: Head) -> None:
-    """Paints the locks of longer hair that fall over the ears."""
+    """Paint the locks of longer hair that cover the ears."""
     wave = texture(head)
     end = 84 if head.person.hair_length == "long" else 46
     edge = head.cheek + 9 * head.person.hair_volume
@@ -146,7 +146,7 @@ def paint_locks(head: Head) -> None:
 
 
 def paint_bangs(head: Head) -> None:
-    """Paints bangs down to the brows."""
+    """Paint bangs down to the brows."""
     pen, wave = head.pen, texture(head)
     low = -17.0
     xs = np.linspace(-36, 36, 10)
@@ -160,7 +160,10 @@ def paint_bangs(head: Head) -> None:
 
 
 def paint_beard(head: Head) -> None:
-    """Paints stubble, sideburns, goatee or full beard, and the mustache; the mouth is painted over them."""
+    """Paint stubble, sideburns, goatee or full beard, and mustache.
+
+    The mouth is painted over them.
+    """
     pen, y, low = head.pen, head.mouth, head.bottom
     color = darker(mix(head.hair, head.skin, 0.12), 0.85)
     wide = 15.0 * head.person.mouth_width + 6
@@ -211,7 +214,7 @@ def paint_beard(head: Head) -> None:
 
 
 def paint_hat(head: Head) -> None:
-    """Paints a knitted cap, a brimmed hat or a peaked cap."""
+    """Paint a knitted cap, brimmed hat or peaked cap."""
     pen, color = head.pen, head.shot.accent
     side = head.cheek + 5 + 3 * head.person.hair_volume
     top = -86.0
