@@ -1,1 +1,1 @@
-"""A Keras model as a graph: traversal, copying, rebuilding, flattening, decomposition."""
+"""Keras models as graphs: traversal, cloning, flattening and decomposition."""

@@ -249,7 +249,7 @@ def test_an_image_of_another_size_is_resized_and_told(celeba_folder, caplog):
     with caplog.at_level(logging.WARNING):
         images = CelebA(little.path).arrays("train", (22, 18))[0]
     assert images.shape == (6, 22, 18, 3) and images[1].max() < 15
-    assert re.search(r"1 images differ from the most common height x width 22x18 .*: 000002\.jpg 40x50", caplog.text)
+    assert re.search(r"1 images differ from the most common height x width 22x18; .*: 000002\.jpg 40x50", caplog.text)
 
 
 KINDS = {

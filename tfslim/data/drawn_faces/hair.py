@@ -14,7 +14,7 @@ def texture(head: Head) -> float:
 
 
 def waved(line: np.ndarray, amount: float, length: float = 11.0) -> np.ndarray:
-    """Add waves of an amplitude and a period to a line."""
+    """Add waves of given amplitude and period to a line."""
     if not amount:
         return line
     step = np.hypot(*np.diff(line, axis=0).T)
