@@ -54,7 +54,9 @@ def hold_out(identities: np.ndarray, count: int, seed: int) -> tuple[np.ndarray,
     """
     known = int(identities.max()) + 1
     if not 0 <= count <= known - 2:
-        raise ValueError(f"hold_out={count}: there are {known} people, of whom at least two must remain; use at most {known - 2}")
+        raise ValueError(
+            f"hold_out={count}: there are {known} people, of whom at least two must remain; use at most {known - 2}"
+        )
     # numpy guarantees PCG64's bit stream forever; Generator.permutation may change between versions.
     held = np.sort(np.argsort(np.random.PCG64(seed).random_raw(known), kind="stable")[:count])
     order = np.concatenate([np.setdiff1d(np.arange(known), held), held])
