@@ -32,8 +32,8 @@ class BalancedBinaryCrossentropy(keras.losses.Loss):
             number of attributes differs from the number of rates.
 
     Example:
-        >>> loss = tfslim.losses.BalancedBinaryCrossentropy(positive_rates=train.attributes.mean(axis=0), exponent=0.5)
-        >>> model.compile("adam", loss)
+        >>> model = tfslim.models.SlimNet((64, 64, 3), classes=2)
+        >>> model.compile("adam", tfslim.losses.BalancedBinaryCrossentropy(positive_rates=[0.48, 0.04], exponent=0.5))
 
     Reference: scikit-learn's class_weight="balanced", n / (2 n_class), with the exponent added.
     """
@@ -116,6 +116,7 @@ class MarginCrossentropy(keras.losses.Loss):
         ValueError: if an argument is out of range.
 
     Example:
+        >>> trunk = tfslim.models.VGG11((64, 64, 3), classes=2, module="flame")
         >>> model = tfslim.identity.normalized_classifier(trunk, 200, scale=16.0, unit_weights=True)
         >>> model.compile("adam", tfslim.losses.MarginCrossentropy(16.0, angular_margin=0.3))
 

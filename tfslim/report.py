@@ -84,7 +84,11 @@ def chain_table(reports: Sequence[Report]) -> str:
         of the model before the first step.
 
     Example:
-        >>> print(chain_table([pruned, quantized]))
+        >>> model = tfslim.models.VGG11((64, 64, 3), classes=10, module="flame")
+        >>> print(chain_table([Report("train", after=tfslim.measure(model))]))
+        step   parameters          trainable                MACs          weight bytes
+        --------------------------------------------------------------------------------------
+        train     465,554  100.0%    452,962  100.0%  23,032,192  100.0%     1,862,216  100.0%
     """
     measured = [report for report in reports if report.after]
     if not measured:

@@ -22,8 +22,8 @@ def text_table(
         a    1
         bc  20
     """
-    every = [row for row in (head, *rows, total) if row is not None]
-    widths = [max((len(row[column]) for row in every), default=0) for column in range(len(align))]
+    all_rows = [row for row in (head, *rows, total) if row is not None]
+    widths = [max((len(row[column]) for row in all_rows), default=0) for column in range(len(align))]
 
     def line(row: Sequence[str]) -> str:
         cells = (f"{cell:{side}{width}}" for cell, side, width in zip(row, align, widths, strict=True))

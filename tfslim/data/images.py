@@ -103,7 +103,10 @@ def decode(
         ImageError: if the bytes are not an image in one of these formats, or are truncated.
 
     Example:
-        >>> pixels = decode(open("face.jpg", "rb").read(), "face.jpg", size=(218, 178))
+        >>> file = io.BytesIO()
+        >>> Image.new("RGB", (356, 436)).save(file, "JPEG")
+        >>> decode(file.getvalue(), "face.jpg", size=(218, 178)).shape
+        (218, 178, 3)
     """
     return fit_image(open_rgb(data, name), size, crop)
 

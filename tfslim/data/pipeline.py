@@ -52,7 +52,8 @@ def training_batches(
         ValueError: if the part does not fill one batch, lacks the targets, or mixup is combined with identities.
 
     Example:
-        >>> batches = training_batches(CelebA("faces"), (109, 89), 64, epochs=range(40))
+        >>> celeba = CelebA(tfslim.data.draw_faces("drawn", count=100))
+        >>> batches = training_batches(celeba, (109, 89), 64, epochs=range(40))
     """
     values, fetch = _open(celeba, part, size, targets, cache)
     count = len(values)

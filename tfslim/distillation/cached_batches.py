@@ -42,12 +42,12 @@ def taught_batches(
     signature = {
         name: tf.TensorSpec((outputs.batch_size, *shape), outputs.dtype) for name, shape in outputs.shapes.items()
     }
-    taught = tf.data.Dataset.from_generator(lambda: outputs.batches(epochs), output_signature=signature)
-    return tf.data.Dataset.zip(batches, taught).map(_join).prefetch(tf.data.AUTOTUNE)
+    teacher = tf.data.Dataset.from_generator(lambda: outputs.batches(epochs), output_signature=signature)
+    return tf.data.Dataset.zip(batches, teacher).map(_join).prefetch(tf.data.AUTOTUNE)
 
 
-def _join(element, taught: dict[str, tf.Tensor]) -> tuple:
+def _join(element, teacher: dict[str, tf.Tensor]) -> tuple:
     if not isinstance(element, tuple):
-        return element, {"teacher": taught}
+        return element, {"teacher": teacher}
     images, labels, *weights = element
-    return images, {"labels": labels, "teacher": taught}, *weights
+    return images, {"labels": labels, "teacher": teacher}, *weights

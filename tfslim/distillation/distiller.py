@@ -57,12 +57,15 @@ class Distiller(keras.Model):
             although a loss needs logits, or if shapes don't match.
 
     Example:
+        >>> teacher = tfslim.models.VGG11((32, 32, 3), classes=10)
+        >>> student = tfslim.models.VGG11((32, 32, 3), classes=10, module="flame")
         >>> losses = [SoftTargets(temperature=4.0), FeatureDistance("embedding", "embedding")]
         >>> distiller = tfslim.distillation.Distiller(student, teacher, losses)
         >>> distiller.compile(
         ...     "adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"]
         ... )
-        >>> distiller.fit(images, identities)
+        >>> images, identities = np.zeros((8, 32, 32, 3)), np.zeros(8)
+        >>> history = distiller.fit(images, identities, verbose=0)
         >>> student.save("student.keras")
 
     Reference: Hinton, Vinyals and Dean, arXiv 1503.02531.
@@ -292,5 +295,5 @@ def _distinct(names: list[str]) -> tuple[str, ...]:
 
 def _computes_in_float16(model: keras.Model) -> bool:
     # The model's own policy is the global one at its creation, whatever policies its layers have.
-    every = iter_layer_calls(model, model.inputs, opened=True)
-    return any(getattr(call.operation, "compute_dtype", None) == "float16" for call in every)
+    calls = iter_layer_calls(model, model.inputs, opened=True)
+    return any(getattr(call.operation, "compute_dtype", None) == "float16" for call in calls)

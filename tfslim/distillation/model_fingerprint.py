@@ -12,7 +12,7 @@ from tfslim.graph.traversal import is_graph, iter_layer_calls
 __all__ = ["fingerprint"]
 
 # Configuration keys that do not change the computed function.
-LEFT_OUT = ("name", "trainable")
+IGNORED_KEYS = ("name", "trainable")
 
 
 def fingerprint(model: keras.Model) -> str:
@@ -68,4 +68,4 @@ def _nameless(config: Any) -> Any:
     # A dtype policy consists of its name, so keep it.
     if not isinstance(config, dict) or config.get("class_name") == "DTypePolicy":
         return config
-    return {key: _nameless(value) for key, value in config.items() if key not in LEFT_OUT}
+    return {key: _nameless(value) for key, value in config.items() if key not in IGNORED_KEYS}

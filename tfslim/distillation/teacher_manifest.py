@@ -26,8 +26,8 @@ def file_name(epoch: int, name: str) -> str:
 
 def write_manifest(folder: Path, manifest: dict) -> None:
     """Write the manifest atomically."""
-    with replacing(folder / MANIFEST) as beside:
-        Path(beside).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    with replacing(folder / MANIFEST) as temporary:
+        Path(temporary).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
 
 
 def read_manifest(folder: Path) -> dict:
@@ -47,9 +47,9 @@ def read_manifest(folder: Path) -> dict:
         raise ValueError(f"{path}: not a manifest of teacher outputs; {remedy}")
     if manifest["version"] != VERSION:
         raise ValueError(f"{path}: version {manifest['version']}, expected {VERSION}; {remedy}")
-    wrong = [key for key, is_right in RIGHT.items() if not is_right(manifest[key])]
-    if wrong:
-        raise ValueError(f"{path}: damaged ({wrong[0]} is {manifest[wrong[0]]!r}); {remedy}")
+    invalid = [key for key, is_valid in VALIDATORS.items() if not is_valid(manifest[key])]
+    if invalid:
+        raise ValueError(f"{path}: damaged ({invalid[0]} is {manifest[invalid[0]]!r}); {remedy}")
     return manifest
 
 
@@ -61,7 +61,7 @@ def _is_shape(value: object) -> bool:
     return isinstance(value, list) and all(map(_is_count, value))
 
 
-RIGHT = {
+VALIDATORS = {
     **dict.fromkeys(("steps", "batch_size", "views"), _is_count),
     "outputs": lambda value: isinstance(value, dict) and bool(value) and all(map(_is_shape, value.values())),
     "files": lambda value: isinstance(value, dict),
@@ -93,15 +93,15 @@ def check_same(folder: Path, found: dict, expected: dict) -> None:
     Raises:
         ValueError: if it does not; names the differences.
     """
-    wrong = [key for key, value in expected.items() if found[key] != value]
-    if not wrong:
+    different = [key for key, value in expected.items() if found[key] != value]
+    if not different:
         return
-    if "teacher" in wrong:
+    if "teacher" in different:
         raise ValueError(
             f"{folder}: holds the outputs of another teacher (its weights, layers or input size differ); use another "
             "folder"
         )
-    described = "; ".join(line for key in wrong for line in _differences(key, found[key], expected[key]))
+    described = "; ".join(line for key in different for line in _differences(key, found[key], expected[key]))
     raise ValueError(f"{folder}: holds teacher outputs for other settings ({described}); use another folder")
 
 

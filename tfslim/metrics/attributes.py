@@ -257,7 +257,8 @@ def print_table(table: AttributeTable, title: str = "", console: rich.console.Co
         console: the rich console to print to; None means standard output.
 
     Example:
-        >>> print_table(attribute_table(labels, logits, names), title="test part")
+        >>> table = attribute_table(np.array([[1], [0], [0]]), np.array([[2.0], [-1.0], [0.5]]), ["Smiling"])
+        >>> print_table(table, title="test part")  # doctest: +SKIP
     """
     view = rich.table.Table(title=title or None, box=rich.box.SIMPLE_HEAD, show_footer=True)
     means = table.means()

@@ -27,7 +27,8 @@ def attribute_bars(table: AttributeTable, path: str | os.PathLike, title: str = 
         title: a line above the chart.
 
     Example:
-        >>> attribute_bars(attribute_table(labels, logits, names), "attributes.png", title="Slim-Net, test part")
+        >>> labels, logits = np.array([[1], [0], [0]]), np.array([[2.0], [-1.0], [0.5]])
+        >>> attribute_bars(tfslim.metrics.attribute_table(labels, logits, ["Smiling"]), "attributes.png", title="test")
     """
     figure, axes = _figure(8.5, 1.6 + 0.24 * len(table.names))
     order = np.argsort(table.accuracy, kind="stable")
@@ -85,6 +86,7 @@ def prediction_card(
         ValueError: if shapes don't match, or a probability is not in 0..1; names the attribute.
 
     Example:
+        >>> photo = np.zeros((218, 178, 3), "uint8")
         >>> prediction_card(photo, ["Smiling", "Eyeglasses"], [0.93, 0.04], "card.png")
     """
     image, shares = np.asarray(image), np.asarray(probabilities, np.float64)

@@ -34,7 +34,8 @@ def det_plot(curves: Mapping[str, ErrorCurve], path: str | os.PathLike, title: s
         ValueError: if `curves` is empty.
 
     Example:
-        >>> det_plot({"VGG11": error_curve(scores, genuine)}, "det.png", title="held-out people")
+        >>> curve = tfslim.metrics.error_curve(np.array([0.9, 0.4, 0.5, 0.1]), np.array([1, 1, 0, 0]))
+        >>> det_plot({"VGG11": curve}, "det.png", title="held-out people")
 
     Source: Martin and others, "The DET Curve in Assessment of Detection Task Performance", Eurospeech 1997.
     """
@@ -75,7 +76,8 @@ def roc_plot(curves: Mapping[str, ErrorCurve], path: str | os.PathLike, title: s
         ValueError: if `curves` is empty.
 
     Example:
-        >>> roc_plot({"VGG11": error_curve(scores, genuine)}, "roc.png", title="held-out people")
+        >>> curve = tfslim.metrics.error_curve(np.array([0.9, 0.4, 0.5, 0.1]), np.array([1, 1, 0, 0]))
+        >>> roc_plot({"VGG11": curve}, "roc.png", title="held-out people")
     """
     figure, axes = _figure(curves)
     lowest = min(1 / curve.impostor for curve in curves.values())

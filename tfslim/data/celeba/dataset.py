@@ -84,8 +84,10 @@ class CelebA:
         ValueError: if an argument is wrong; near matches of an unknown attribute are suggested.
 
     Example:
-        >>> celeba = CelebA("celeba", attributes=["Smiling", "Male"])
+        >>> celeba = CelebA(tfslim.data.draw_faces("drawn", count=100), attributes=["Smiling", "Male"])
         >>> images, attributes, identities = celeba.arrays("validation", size=(109, 89))
+        >>> images.shape[1:]
+        (109, 89, 3)
 
     Source: Liu, Luo, Wang, Tang, "Deep Learning Face Attributes in the Wild", ICCV 2015.
     """

@@ -88,8 +88,9 @@ def read_attributes(path: str | os.PathLike) -> Table:
         FileNotFoundError: if the file does not exist.
 
     Example:
-        >>> table = read_attributes("celeba/list_attr_celeba.txt")
-        >>> smiling = table.values[:, ATTRIBUTES.index("Smiling")].mean()
+        >>> folder = tfslim.data.draw_faces("drawn", count=100)
+        >>> read_attributes(folder / "list_attr_celeba.txt").values.shape
+        (100, 40)
     """
     path = pathlib.Path(path)
     names, values, numbers, problems = [], [], [], []

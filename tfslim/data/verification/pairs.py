@@ -95,7 +95,8 @@ def pairs(
             other set, an argument is out of range, or there are fewer pairs than requested.
 
     Example:
-        >>> drawn = pairs(CelebA("celeba", hold_out=40).part("held out"), impostor=100_000, template=5)
+        >>> celeba = tfslim.data.CelebA(tfslim.data.draw_faces("drawn", count=100), hold_out=2)
+        >>> drawn = pairs(celeba.part("held out"), impostor=10, template=5)
         >>> len(drawn.templates[drawn.first[0]])
         5
 
