@@ -16,17 +16,7 @@ from PIL import Image, ImageOps
 
 from tfslim.data.sources import ImageArchive, ImageFolder
 
-__all__ = [
-    "ImageError",
-    "center_crop",
-    "decode",
-    "each_image",
-    "fit_image",
-    "middle",
-    "open_image",
-    "open_rgb",
-    "resize",
-]
+__all__ = ["ImageError"]
 
 
 def center_crop(image: Image.Image, size: tuple[int, int]) -> Image.Image:

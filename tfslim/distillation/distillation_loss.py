@@ -5,7 +5,7 @@ import math
 
 import keras
 
-__all__ = ["DistillationLoss", "extents_fit"]
+__all__ = ["DistillationLoss"]
 
 
 class DistillationLoss:

@@ -10,16 +10,7 @@ from tfslim.distillation.distillation_loss import DistillationLoss
 from tfslim.graph.outputs import find_output_activation
 from tfslim.graph.traversal import layer_call
 
-__all__ = [
-    "check_logits",
-    "check_metric_names",
-    "check_model",
-    "check_parts",
-    "check_student",
-    "layer_outputs",
-    "student_layers",
-    "teacher_layers",
-]
+__all__ = ["teacher_layers"]
 
 OUTPUT = "output"  # the model's output, whatever the name of its last layer
 

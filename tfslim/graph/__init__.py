@@ -1,1 +1,1 @@
-"""Keras models as graphs: traversal, cloning, flattening and decomposition."""
+"""A Keras model as a graph: traversal, copying, rebuilding, flattening, decomposition."""

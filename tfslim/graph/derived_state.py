@@ -1,18 +1,13 @@
-"""State that layers compute from their weights."""
+"""What some layers work out from their weights and hold beside them."""
 
 import keras
 
-__all__ = ["refresh_cached_state"]
-
 
 def refresh_cached_state(model: keras.Model) -> None:
-    """Refresh state that layers cache from their weights.
+    """Works out again what layers hold beside their weights, after these were assigned one by one.
 
-    Call it after assigning weights one by one: `keras.layers.Normalization` caches mean and variance as tensors in the
-    shape of its inputs. Layers in nested models, in wrappers and in other layers are refreshed as well.
-
-    Args:
-        model: any built model, changed in place.
+    `keras.layers.Normalization` holds its mean and variance as tensors in the shape of its inputs. Layers in nested
+    models, in wrappers and in other layers are renewed as well.
     """
     for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.Normalization):

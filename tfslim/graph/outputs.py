@@ -1,27 +1,21 @@
-"""Names of a model's outputs, and detection of probability outputs."""
+"""Whether a model gives probabilities where logits are expected."""
 
 import keras
 
 from tfslim.graph.traversal import is_graph
 
-__all__ = ["find_output_activation", "output_names"]
-
-# By class name of layers and of operations of `keras.ops`, and by name of a layer's activation.
+# By class name, for layers and for operations of `keras.ops` alike, and by name of a layer's activation.
 PROBABILITIES = {"softmax": "softmax", "sigmoid": "sigmoid", "hardsigmoid": "hard_sigmoid"}
 PASSING_ON = ("Identity", "Cast", "Reshape", "Flatten")
 
 
 def find_output_activation(model: keras.Model) -> str | None:
-    """Find the activation that turns a model's outputs into probabilities.
+    """Says what makes probabilities of a model's outputs, and in which layer or operation; None if they are logits.
 
-    Nested models are searched; linear activations, casts and reshapes after the activation are skipped.
+    Nested models are entered, and what only passes values on (linear activations, casts, reshapes) is passed by.
 
     Args:
-        model: a functional or built Sequential model.
-
-    Returns:
-        The activation and its layer or operation for the first output that is a probability, or None if all outputs
-        are logits.
+        model: a functional or a built Sequential model; of several outputs, the first that is a probability is said.
 
     Example:
         >>> inputs = keras.Input((8,))
@@ -49,12 +43,7 @@ def _probability(tensor: keras.KerasTensor) -> str | None:
 
 
 def output_names(model: keras.Model) -> list[str]:
-    """Return the signature name of each output.
-
-    It is the key if the model returns a dictionary, otherwise the name of the layer, numbered if repeated.
-
-    Args:
-        model: a functional or built Sequential model.
+    """What the signature calls each output: the key where the model gives a dictionary, else the layer's name.
 
     Example:
         >>> output_names(tfslim.models.SlimNet())  # doctest: +SKIP

@@ -1,24 +1,19 @@
-"""Check of the pixel range that a model expects."""
+"""Whether images fit the pixels that a model takes."""
 
 from collections.abc import Mapping
 
 import keras
 import numpy as np
 
-__all__ = ["scale_warning"]
-
 _PIXELS = (keras.layers.Rescaling, keras.layers.Normalization)
 
 
 def scale_warning(samples: Mapping[str, np.ndarray], model: keras.Model) -> str | None:
-    """Return a warning if pixels would be rescaled twice.
+    """Says that pixels seem to be on 0..1 while the model divides them once more; None where nothing is odd.
 
     Args:
         samples: input name -> values, (N, ...).
-        model: the model that takes them.
-
-    Returns:
-        The warning, or None if the values lie outside -1..1 or the model does not divide pixels of 0..255.
+        model: the model that they are for.
     """
     divides = [layer.name for layer in model.layers if isinstance(layer, _PIXELS) and _divides_pixels(layer)]
     if not divides or len(samples) > 1:
@@ -28,7 +23,7 @@ def scale_warning(samples: Mapping[str, np.ndarray], model: keras.Model) -> str 
         return None
     return (
         f"representative images run from {values.min():g} to {values.max():g}, and layer '{divides[0]}' of the model "
-        "divides pixels of 0..255; pass unscaled pixels, or all ranges are wrong"
+        "divides pixels of 0..255: give pixels as they are, else all ranges are wrong"
     )
 
 

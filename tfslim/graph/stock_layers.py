@@ -1,29 +1,26 @@
-"""Detection of layers that compute like a stock layer."""
+"""Whether somebody's own layer does just what the Keras layer does that it is made from."""
 
 import inspect
 
 import keras
 
-__all__ = ["is_as_stock"]
-
 
 def is_as_stock(layer: keras.layers.Layer) -> bool:
-    """Return whether a layer computes exactly like its stock layer.
+    """Whether a layer is one of `keras.layers`, or of a subclass that has another constructor at most.
 
-    True for the classes of `keras.layers`, for subclasses that override only the constructor and `get_config`, and for
-    classes that set `computes_as_stock`. A subclass may change the computation in any method, such as `convolution_op`,
-    and not only in `call`. It must also keep the configuration keys of the stock layer, so that they can be changed.
+    A subclass may do something of its own in any method, not in `call` alone: `convolution_op`, say. And it must take
+    the settings of the stock layer, so that these can be changed.
     """
     if vars(type(layer)).get("computes_as_stock"):
         return True
-    classes = type(layer).__mro__
-    index = next(index for index, cls in enumerate(classes) if getattr(keras.layers, cls.__name__, None) is cls)
-    stock = classes[index]
-    for cls in classes[:index]:
-        methods = {name for name, value in vars(cls).items() if _is_code(value)}
+    kinds = type(layer).__mro__
+    place = next(place for place, kind in enumerate(kinds) if getattr(keras.layers, kind.__name__, None) is kind)
+    stock = kinds[place]
+    for kind in kinds[:place]:
+        methods = {name for name, value in vars(kind).items() if _is_code(value)}
         if methods - {"__init__", "get_config"}:
             return False
-    return index == 0 or stock.get_config(layer).keys() <= layer.get_config().keys()
+    return place == 0 or stock.get_config(layer).keys() <= layer.get_config().keys()
 
 
 def _is_code(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""Traversal of all layer calls in a Keras model."""
+"""Every call of every layer in a Keras model, with the shapes that the tensors have there."""
 
 import dataclasses
 import difflib
@@ -7,31 +7,14 @@ from collections.abc import Iterator
 
 import keras
 
-__all__ = [
-    "LayerCall",
-    "UnreadableLayer",
-    "channel_axis",
-    "graph_inputs",
-    "has_own_code",
-    "is_graph",
-    "iter_layer_calls",
-    "layer_call",
-    "tensors_of",
-]
-
 
 @dataclasses.dataclass(frozen=True)
 class LayerCall:
-    """One call of a layer or a `keras.ops` operation.
+    """One call of one layer (or operation of `keras.ops`).
 
-    Attributes:
-        operation: the layer or operation.
-        path: its name, prefixed by the names of the models and layers that hold it, such as "backbone/conv1".
-        args: positional arguments of the call, with KerasTensors for tensors.
-        kwargs: keyword arguments of the call, likewise.
-        outputs: the outputs, with their shapes in this call.
-        composite: whether the calls inside are listed as well.
-        opaque: whether the layer's own code could not be traced.
+    `path` is the layer's name, after those of the models and layers that hold it: "backbone/conv1". `args` and `kwargs`
+    are those of the call with KerasTensors for tensors. `composite` says that the calls inside are listed too, and
+    `opaque` that the layer's own code could not be read.
     """
 
     operation: keras.Operation
@@ -44,13 +27,13 @@ class LayerCall:
 
 
 def iter_layer_calls(model: keras.Model, inputs: list[keras.KerasTensor], opened: bool = True) -> Iterator[LayerCall]:
-    """Yield the layer calls of a model in execution order.
+    """Yields the calls of a functional model in an order in which they can be run.
 
     Args:
-        model: a functional or built Sequential model, or a `keras.Function`.
-        inputs: the tensors to call it with, one for each of `model.inputs`; their shapes may be more specific than the
+        model: a functional or a built Sequential model, or a `keras.Function`.
+        inputs: what the model is called with, one for each of `model.inputs`; the shapes may be more definite than the
             declared ones.
-        opened: whether to also yield the calls inside nested models and layers.
+        opened: whether to yield the calls inside nested models and layers too.
 
     Example:
         >>> [call.path for call in iter_layer_calls(model, model.inputs)]
@@ -60,37 +43,32 @@ def iter_layer_calls(model: keras.Model, inputs: list[keras.KerasTensor], opened
 
 
 def graph_inputs(graph: keras.Model | keras.Function, args: tuple, kwargs: dict) -> list:
-    """Match call arguments to the inputs of a graph.
-
-    A dictionary is matched by input names.
+    """What each of `graph.inputs` gets where the graph is called so: a dictionary may go by the inputs' names.
 
     Raises:
-        TypeError: if `graph` does not accept these arguments.
+        TypeError: `graph` takes no such arguments.
 
     Example:
         >>> graph_inputs(model, (), {"inputs": x}) == [x]
         True
     """
-    inputs = inspect.signature(graph.call).bind(*args, **kwargs).arguments["inputs"]
-    if isinstance(inputs, dict) and not isinstance(getattr(graph, "_inputs_struct", None), dict):
-        return [inputs[declared.name] for declared in graph.inputs]
-    return keras.tree.flatten(inputs)
+    given = inspect.signature(graph.call).bind(*args, **kwargs).arguments["inputs"]
+    if isinstance(given, dict) and not isinstance(getattr(graph, "_inputs_struct", None), dict):
+        return [given[declared.name] for declared in graph.inputs]
+    return keras.tree.flatten(given)
 
 
 def is_graph(operation: object) -> bool:
-    """Return whether an object has a graph of layers.
-
-    True for functional models, built Sequential models and `keras.Function`.
-    """
+    """Whether this is a functional model, a built Sequential model or a `keras.Function`: something with a graph."""
     if isinstance(operation, keras.Sequential):
-        # A Sequential has no graph if it is unbuilt or was built by a call on arrays.
+        # An unbuilt Sequential has no graph, and neither has one that was built by calling it on arrays.
         try:
             return bool(operation.outputs) and hasattr(operation.outputs[0], "_keras_history")
         except (AttributeError, ValueError):
             return False
     if not isinstance(operation, (keras.Model, keras.Function)) or not hasattr(operation, "outputs"):
         return False
-    # A custom class may be constructed from inputs and outputs and still override `call`.
+    # A class of somebody's own may be made from inputs and outputs and do something else when called.
     own = (kind for kind in type(operation).__mro__ if not kind.__module__.startswith("keras."))
     return not any("call" in vars(kind) for kind in own)
 
@@ -104,7 +82,7 @@ def _walk(declared_inputs, declared_outputs, inputs, prefix, lasting_names=True,
         if any(tensor.shape != actual[id(tensor)].shape for tensor in node.input_tensors):
             outputs = keras.tree.flatten(operation.compute_output_spec(*args, **kwargs))
         actual.update((id(declared), tensor) for declared, tensor in zip(node.outputs, outputs, strict=True))
-        # Operations in a layer's code get a new number at each symbolic call; only layers keep their names.
+        # What a layer's code does anew at each symbolic call is numbered anew; only layers keep their names there.
         lasting = lasting_names or isinstance(operation, keras.layers.Layer)
         path = prefix + (operation.name if lasting else type(operation).__name__)
         call = LayerCall(operation, path, args, kwargs, outputs)
@@ -112,13 +90,13 @@ def _walk(declared_inputs, declared_outputs, inputs, prefix, lasting_names=True,
 
 
 def _open(call: LayerCall) -> Iterator[LayerCall]:
-    """Yield the calls inside a call, then the call itself."""
+    """The call itself, after the calls that it is made of."""
     prefix = f"{call.path}/"
     if is_graph(call.operation):
         declared = call.operation.inputs
-        values = graph_inputs(call.operation, call.args, call.kwargs)
+        given = graph_inputs(call.operation, call.args, call.kwargs)
         # An optional input may be None, and a constant an array.
-        inputs = [each if _is_symbolic(each) else like for each, like in zip(values, declared, strict=True)]
+        inputs = [each if _is_symbolic(each) else like for each, like in zip(given, declared, strict=True)]
         yield from _walk(declared, call.operation.outputs, inputs, prefix)
         yield dataclasses.replace(call, composite=True)
     elif isinstance(call.operation, keras.layers.Layer) and has_own_code(call.operation):
@@ -134,36 +112,33 @@ def _open(call: LayerCall) -> Iterator[LayerCall]:
 
 
 class UnreadableLayer(Exception):
-    """Error for a layer whose `call` fails on symbolic tensors."""
+    """A layer whose `call` does not work on symbolic tensors, so that what it does is unknown."""
 
 
 def has_own_code(layer: keras.layers.Layer) -> bool:
-    """Return whether a layer overrides its stock layer's `call`.
-
-    True as well for direct subclasses of `keras.layers.Layer`, and for a Lambda.
-    """
+    """Whether the layer does something else when called than one of `keras.layers` that it is, or is made from."""
     stock = next(base for base in type(layer).__mro__ if getattr(keras.layers, base.__name__, None) is base)
     return stock in (keras.layers.Layer, keras.layers.Lambda) or type(layer).call is not stock.call
 
 
 def _calls_inside(call: LayerCall, prefix: str) -> list[LayerCall]:
-    """Trace a custom layer by one call on symbolic tensors.
+    """What somebody's own layer does, seen by calling it once on symbolic tensors.
 
-    A symbolic call appends nodes to the layers inside; they are removed again, so the model stays unchanged.
+    A symbolic call leaves marks (nodes) on the layers inside; these are wiped off, so that the model stays unchanged.
     """
     layer = call.operation
-    nodes = [nodes for inner in layer._flatten_layers() for nodes in (inner._inbound_nodes, inner._outbound_nodes)]
-    lengths = [len(each) for each in nodes]
+    marks = [marks for inner in layer._flatten_layers() for marks in (inner._inbound_nodes, inner._outbound_nodes)]
+    lengths = [len(each) for each in marks]
     fresh = []
 
-    def fresh_tensor(value):
+    def renewed(value):
         if not _is_symbolic(value):
             return value
         fresh.append(keras.KerasTensor(value.shape, value.dtype))
         return fresh[-1]
 
     try:
-        args, kwargs = keras.tree.map_structure(fresh_tensor, (call.args, call.kwargs))
+        args, kwargs = keras.tree.map_structure(renewed, (call.args, call.kwargs))
         if "training" in inspect.signature(layer.call).parameters:
             kwargs = {**kwargs, "training": False}
         outputs = [tensor for tensor in keras.tree.flatten(layer.call(*args, **kwargs)) if _is_symbolic(tensor)]
@@ -171,17 +146,17 @@ def _calls_inside(call: LayerCall, prefix: str) -> list[LayerCall]:
     except (TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise UnreadableLayer(f"{call.path}: {error}") from error
     finally:
-        for each, length in zip(nodes, lengths, strict=True):
+        for each, length in zip(marks, lengths, strict=True):
             del each[length:]
 
 
 def _nodes(inputs, outputs) -> list:
-    """Return the nodes between inputs and outputs in topological order."""
+    """The calls between `inputs` and `outputs`, each after those that it needs."""
     known = {id(tensor) for tensor in inputs}
     order, seen = [], set()
-    stack = [(tensor, False) for tensor in reversed(outputs)]
-    while stack:
-        tensor, parents_done = stack.pop()
+    waiting = [(tensor, False) for tensor in reversed(outputs)]
+    while waiting:
+        tensor, parents_done = waiting.pop()
         if id(tensor) in known:
             continue
         operation, index, _ = tensor._keras_history
@@ -190,8 +165,8 @@ def _nodes(inputs, outputs) -> list:
             order.append(node)
         elif id(node) not in seen:
             seen.add(id(node))
-            stack.append((tensor, True))
-            stack.extend((parent, False) for parent in reversed(node.input_tensors))
+            waiting.append((tensor, True))
+            waiting.extend((parent, False) for parent in reversed(node.input_tensors))
     return order
 
 
@@ -200,18 +175,16 @@ def _is_symbolic(value: object) -> bool:
 
 
 def layer_call(model: keras.Model, name: str) -> LayerCall:
-    """Return the only call of a layer in a model.
+    """Finds the one call of a layer in a model's own graph.
 
-    Calls outside the model's own graph don't count.
-
-    Keras' `layer.output` belongs to the layer's first call anywhere, in this model or in another that shares the layer.
+    Keras' `layer.output` is of the layer's first call anywhere: in this model, or in another that shares the layer.
 
     Args:
-        model: a functional or built Sequential model.
-        name: name of a layer that is not inside a nested model.
+        model: a functional or a built Sequential model.
+        name: the layer's name; layers inside nested models have none here.
 
     Raises:
-        ValueError: if the layer does not exist (similar names are suggested), or is not called exactly once.
+        ValueError: if there is no such layer, naming those with a similar name, or it is not called exactly once.
 
     Example:
         >>> layer_call(tfslim.models.VGG11(), "embedding").outputs[0].shape
@@ -229,11 +202,11 @@ def layer_call(model: keras.Model, name: str) -> LayerCall:
 
 
 def tensors_of(call: LayerCall) -> list[keras.KerasTensor]:
-    """Return all tensors among a call's arguments, in order."""
+    """All tensors that a call takes, in order."""
     return [value for value in keras.tree.flatten((call.args, call.kwargs)) if isinstance(value, keras.KerasTensor)]
 
 
 def channel_axis(layer: keras.layers.Layer, rank: int) -> int:
-    """Return the channel axis of a layer with a `data_format`."""
+    """The axis that a layer with a `data_format` takes for the channels."""
     kind = getattr(layer, "data_format", "channels_last") or keras.config.image_data_format()
     return 1 if kind == "channels_first" else rank - 1

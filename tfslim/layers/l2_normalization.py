@@ -4,7 +4,7 @@ import keras
 
 from tfslim.layers.composite import Composite
 
-__all__ = ["L2Normalization", "learned_scales", "scaled"]
+__all__ = ["L2Normalization"]
 
 
 @keras.saving.register_keras_serializable(package="tfslim")

@@ -12,7 +12,7 @@ import rich.table
 
 from tfslim._support.files import replacing
 
-__all__ = ["AttributeTable", "accuracy_thresholds", "attribute_table", "balanced_thresholds", "print_table"]
+__all__ = ["AttributeTable", "accuracy_thresholds", "attribute_table", "balanced_thresholds"]
 
 COLUMNS = ("accuracy", "balanced_accuracy", "f1", "positive_rate", "majority")
 

@@ -9,10 +9,8 @@ from tfslim.metrics.error_rates import TarAtFar, auc, checked_scores, eer, error
 from tfslim.metrics.similarity import chi_squared, cosine_similarity, templates
 
 __all__ = [
-    "FoldAccuracy",
     "VerificationTable",
     "auc",
-    "checked_folds",
     "chi_squared",
     "cosine_similarity",
     "eer",

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-__all__ = ["CATALOG", "Entry", "list_models"]
+__all__ = ["CATALOG", "list_models"]
 
 
 @dataclasses.dataclass(frozen=True)

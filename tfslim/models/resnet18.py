@@ -4,7 +4,7 @@ import keras
 
 from tfslim.models.common import image_input, load_weights
 
-__all__ = ["ResNet18", "backbone_layers", "load_imagenet_resnet18"]
+__all__ = ["ResNet18"]
 
 PRESET = "resnet_18_imagenet"
 

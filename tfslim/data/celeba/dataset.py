@@ -21,7 +21,7 @@ from tfslim.data.celeba.records import Records
 from tfslim.data.images import ImageError, each_image, fit_image
 from tfslim.data.sources import find_source
 
-__all__ = ["CelebA", "ImageCheck"]
+__all__ = ["CelebA"]
 
 log = logging.getLogger(__name__)
 

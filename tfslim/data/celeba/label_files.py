@@ -16,7 +16,7 @@ import numpy as np
 
 from tfslim.data.celeba.attributes import ATTRIBUTES
 
-__all__ = ["LabelError", "Problem", "Table", "read_attributes", "read_identities", "read_partition"]
+__all__ = ["LabelError"]
 
 PARTS = ("train", "validation", "test")  # the partition file's 0, 1 and 2
 

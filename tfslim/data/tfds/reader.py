@@ -28,7 +28,7 @@ except ModuleNotFoundError as error:
         "TensorFlow Datasets is not installed: pip install 'tfslim-edge[tfds]'", name="tensorflow_datasets"
     ) from None
 
-__all__ = ["read_prepared", "tfds"]
+__all__ = ["tfds"]
 
 log = logging.getLogger(__name__)
 
