@@ -120,7 +120,7 @@ def test_a_loss_scale_goes_around_it():
     plain = trained(lambda model: PruningOptimizer(keras.optimizers.SGD(0.01), channel_graph(model)))
     model = trained(scaled)
     np.testing.assert_allclose(model.optimizer.inner_optimizer.scores(), plain.optimizer.scores(), rtol=1e-3)
-    with pytest.raises(ValueError, match="goes around a PruningOptimizer"):
+    with pytest.raises(ValueError, match="wrap the PruningOptimizer in the LossScaleOptimizer"):
         PruningOptimizer(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD()), channel_graph(branching_model()))
     with pytest.raises(ValueError, match="form='taylor'"):
         PruningOptimizer(keras.optimizers.SGD(), channel_graph(branching_model()), "taylor")

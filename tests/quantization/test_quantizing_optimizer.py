@@ -189,7 +189,7 @@ def test_a_killed_training_goes_on_from_the_optimizers_variables():
 def test_wrong_use_is_refused():
     model = linear_model(np.ones((2, 2), np.float32))
     plan = plan_codecs(model, Uniform(3))
-    with pytest.raises(ValueError, match="goes around a QuantizingOptimizer"):
+    with pytest.raises(ValueError, match="wrap the QuantizingOptimizer in the LossScaleOptimizer"):
         QuantizingOptimizer(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD()), model, plan)
     with pytest.raises(ValueError, match="without use_ema"):
         QuantizingOptimizer(keras.optimizers.SGD(use_ema=True), model, plan)
