@@ -24,20 +24,22 @@ _FLAGS = {
 }
 
 
-def write_tables(root: Table) -> bytes:
+def write_tables(root: Table, identifier: bytes = _IDENTIFIER) -> bytes:
     """Writes tables as `tfslim.litert.flatbuffer.reader.read_tables` gives them; fields at their default are left out.
 
     Args:
-        root: A "Model" table.
+        root: The table at the root, a "Model" for a .tflite file.
+        identifier: Bytes 4 to 8 of the flatbuffer, which name its schema.
 
     Returns:
-        The bytes of a .tflite file. Reading them gives equal tables.
+        The bytes of the flatbuffer. Reading them gives equal tables.
 
     Example:
         >>> content = write_tables(model)  # doctest: +SKIP
     """
-    writer = _Writer(sum(len(buffer["data"]) for buffer in root["buffers"] if buffer["data"] is not None))
-    return writer.finish(root)
+    buffers = root.get("buffers") or ()
+    writer = _Writer(sum(len(buffer["data"]) for buffer in buffers if buffer["data"] is not None))
+    return writer.finish(root, identifier)
 
 
 class _Writer:
@@ -45,8 +47,8 @@ class _Writer:
         self.builder = flatbuffers.Builder(weight_bytes + 65536)
         self.written: dict[tuple, int] = {}
 
-    def finish(self, root: Table) -> bytes:
-        self.builder.Finish(self.table(root), file_identifier=_IDENTIFIER)
+    def finish(self, root: Table, identifier: bytes) -> bytes:
+        self.builder.Finish(self.table(root), file_identifier=identifier)
         return bytes(self.builder.Output())
 
     def table(self, table: Table) -> int:
