@@ -104,7 +104,7 @@ def test_a_face_that_cannot_be_decoded_stops_it_or_is_left_out(people_run, peopl
             {"models": ["classifier.tflite"], "task": "verification"},
             "so it is taken for a classifier: convert the model cut",
         ),
-        ({"models": ["embedding.tflite"]}, r"gives outputs of shape \(6\), but people.json names 5 people"),
+        ({"models": ["embedding.tflite"]}, r"its outputs have shape \(6\), but people.json names 5 people"),
         ({"batch_size": 0}, "--batch_size must be 1 or more, found 0"),
     ],
 )

@@ -167,6 +167,6 @@ def test_damaged_and_missing_models_are_named(run_folder, data, monkeypatch, cap
     model = run_folder / "model.keras"
     model.write_bytes(model.read_bytes()[:2000])
     assert run(monkeypatch, model, "--data", data) == 2
-    assert "model.keras: no .keras file, or one cut short (2000 bytes)" in capsys.readouterr().err
+    assert "model.keras: not a .keras file, or one cut short (2000 bytes)" in capsys.readouterr().err
     assert run(monkeypatch, run_folder / "gone.keras", "--data", data) == 2
     assert "gone.keras: no such file" in capsys.readouterr().err

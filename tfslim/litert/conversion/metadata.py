@@ -164,7 +164,11 @@ def read_metadata(path: str | Path) -> Metadata | None:
         >>> read_metadata("face-int8.tflite").labels[:2]  # doctest: +SKIP
         ('5_o_Clock_Shadow', 'Arched_Eyebrows')
     """
-    opened = open_file(path)
+    return metadata_of(open_file(path))
+
+
+def metadata_of(opened: OpenFile) -> Metadata | None:
+    """Return the metadata of an open file, as `read_metadata`."""
     numbers = [entry["buffer"] for entry in opened.model["metadata"] or () if entry["name"] == ENTRY]
     if not numbers:
         return None
@@ -182,24 +186,22 @@ def read_metadata(path: str | Path) -> Metadata | None:
 
 def _read(root: Table, opened: OpenFile) -> Metadata:
     graph = (root["subgraph_metadata"] or [Table("SubGraphMetadata")])[0]
-    first = {
-        end: (graph[f"{end}_tensor_metadata"] or [Table("TensorMetadata")])[0] for end in ("input", "output")
-    }
+    first = {end: (graph[f"{end}_tensor_metadata"] or [Table("TensorMetadata")])[0] for end in ("input", "output")}
     mean, std = _normalization(first["input"])
     names = [item["name"] for item in first["output"]["associated_files"] or () if item["type"] == _AXIS_LABELS]
     labels = _file_text(opened, _text(names[0])).splitlines() if names else []
-    described, _, training_data = _text(root["description"]).rpartition(_TRAINED_ON)
-    if not (described == "" or described.endswith("\n")) or not training_data:
-        described, training_data = _text(root["description"]), ""
+    # Where `_metadata_table` put what it was trained on; a newline of ours ends the description before it.
+    description, separator, training_data = f"\n{_text(root['description'])}".rpartition(f"\n{_TRAINED_ON}")
+    description = description if separator else training_data
     facts = _read_facts(opened)
     return Metadata(
         _text(root["name"]),
-        described.removesuffix("\n"),
+        description.removeprefix("\n"),
         tuple(labels),
         mean,
         std,
         _text(root["license"]),
-        training_data,
+        training_data if separator else "",
         _text(root["author"]),
         _text(root["version"]),
         **facts,
@@ -210,8 +212,8 @@ def _normalization(tensor: Table) -> tuple[tuple[float, ...], tuple[float, ...]]
     """Return mean and std, one of each or one of each per channel; 0 and 1 if the file states none."""
     for unit in tensor["process_units"] or ():
         if unit["options_type"] == _NORMALIZATION and unit["options"]:
-            given = ([] if unit["options"][name] is None else unit["options"][name].tolist() for name in ("mean", "std"))
-            mean, std = given
+            given = (unit["options"][name] for name in ("mean", "std"))
+            mean, std = ([] if values is None else values.tolist() for values in given)
             # One value stands for all channels, in either.
             channels = max(len(mean), len(std))
             return tuple(mean * channels if len(mean) == 1 else mean), tuple(std * channels if len(std) == 1 else std)
