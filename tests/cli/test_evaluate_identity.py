@@ -170,7 +170,8 @@ def test_the_splits_of_training_matter_only_where_a_part_is_asked_for(people_run
 
 def test_models_that_were_trained_without_people_json_see_whole_images(people_run, people_faces, capsys):
     (people_run / "people.json").unlink()
-    evaluate.main([str(people_run)], str(people_faces), task="verification")
+    with pytest.warns(UserWarning, match=r"model\.keras: no people\.json beside it .* whole photos are resized"):
+        evaluate.main([str(people_run)], str(people_faces), task="verification")
     shown = " ".join(capsys.readouterr().out.split())
     assert (
         f"official split: no people.json or recipe.yaml tells of the training of {people_run / 'model.keras'}" in shown

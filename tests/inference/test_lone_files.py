@@ -144,6 +144,12 @@ def test_a_file_trained_on_whole_photos_says_so_without_a_warning(embedding, tmp
     assert load_embedder(write(tmp_path / "e.tflite", embedding, task="embeddings")).crop is None
 
 
+def test_a_file_beside_the_labels_of_attributes_was_trained_on_whole_photos(embedding, tmp_path):
+    (tmp_path / "e.tflite").write_bytes(embedding)
+    write_labels(tmp_path, NAMES)
+    assert load_embedder(tmp_path / "e.tflite").crop is None
+
+
 def test_people_json_comes_before_the_metadata(embedding, tmp_path):
     write_people(tmp_path, People(KNOWN, HELD_OUT, (20, 20)))
     assert load_embedder(write(tmp_path / "e.tflite", embedding, task="embeddings", crop=CROP)).crop == (20, 20)

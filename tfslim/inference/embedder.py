@@ -102,11 +102,13 @@ def load_embedder(
 
 
 def _training_crop(opened: OpenedModel, people: People | None) -> tuple[int, int] | None:
-    """Return the crop of the training, by people.json or the file's metadata."""
+    """Return the crop of the training, by what lies beside the file or its metadata."""
     if people:
         return people.crop
     if opened.metadata and opened.metadata.task:
         return opened.metadata.crop
+    if (opened.file.parent / "labels.json").is_file():  # models of attributes are trained on whole photos
+        return None
     height, width = opened.size
     where = "people.json beside it" + (" or crop in its metadata" if opened.file.suffix == ".tflite" else "")
     warnings.warn(
