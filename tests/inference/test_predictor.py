@@ -151,7 +151,7 @@ def test_a_model_not_to_answer_with_is_said(tmp_path, build, message):
 def test_a_classifier_of_as_many_people_as_there_are_attributes_names_none(tmp_path):
     tiny_model(40).save(tmp_path / "model.keras")
     write_people(tmp_path, People(tuple(range(40))))
-    with pytest.raises(ValueError, match=r"model\.keras: is of people, .* evaluate\.py --task identity"):
+    with pytest.raises(ValueError, match=r"model\.keras: is of people, .* tfslim evaluate --task identity"):
         load_predictor(tmp_path)
     write_labels(tmp_path, ATTRIBUTES)
     assert load_predictor(tmp_path).labels.attributes == ATTRIBUTES

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 # task in a file's metadata -> what to do with it
 _OTHER_TASKS = {
-    "identities": "load_identifier, or evaluate.py --task identity",
-    "embeddings": "load_embedder, or evaluate.py --task verification",
+    "identities": "load_identifier or tfslim evaluate --task identity",
+    "embeddings": "load_embedder or tfslim evaluate --task verification",
 }
 
 
@@ -92,8 +92,8 @@ def _check_people(file: Path) -> None:
     """Raise a ValueError if what lies beside a model says that it is of people."""
     if (file.parent / "people.json").is_file() and not (file.parent / "labels.json").is_file():
         raise ValueError(
-            f"{file}: is of people, by the people.json beside it, and not of attributes: "
-            "evaluate.py --task identity or verification is for it"
+            f"{file}: is of people, by the people.json beside it, and not of attributes: use load_identifier or "
+            "load_embedder, or tfslim evaluate --task identity or verification"
         )
 
 

@@ -245,7 +245,7 @@ def _file_text(opened: OpenFile, name: str) -> str:
     try:
         with zipfile.ZipFile(io.BytesIO(opened.data)) as archive:
             return archive.read(name).decode("utf-8-sig")
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, NotImplementedError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, OSError) as error:
         raise ValueError(f"{name} is damaged: {error}") from error
 
 
