@@ -13,6 +13,7 @@ _ROOMS = (
     "data",
     "distillation",
     "identity",
+    "inference",
     "layers",
     "litert",
     "losses",

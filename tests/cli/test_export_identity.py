@@ -123,6 +123,20 @@ def test_embedding_file_verifies_people_held_out(faces, files, tmp_path):
     assert result["crop"] == list(CROP)
 
 
+def test_a_lone_embedding_file_verifies_as_with_its_people_beside_it(faces, files, tmp_path):
+    lone = tmp_path / "lone" / "embedding-int8.tflite"
+    lone.parent.mkdir()
+    shutil.copy(files / "embedding-int8.tflite", lone)
+    results = []
+    for file in (files / "embedding-int8.tflite", lone):
+        out = tmp_path / f"results-{file.parent.name}"
+        evaluate.main([str(file)], str(faces), task="verification", split="7:2:1", part="train", out=str(out))
+        results.append(load(out / "embedding-int8.tflite.json"))
+    assert results[0] == results[1] and results[1]["crop"] == list(CROP)
+    with pytest.raises(ValueError, match="its outputs are embeddings, by its metadata, .* --task verification"):
+        evaluate.main([str(lone)], str(faces), part="validation")
+
+
 def test_classifier_file_names_people(faces, files, validation, tmp_path):
     file = files / "model-int8.tflite"
     evaluate.main([str(file)], str(faces), part="validation", out=str(tmp_path))

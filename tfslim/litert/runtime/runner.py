@@ -68,6 +68,15 @@ class Runner:
         """Dtype of the file's output: "float32", "int8" or "uint8"."""
         return np.dtype(self._output["dtype"]).name
 
+    @property
+    def input_range(self) -> tuple[float, float] | None:
+        """The least and the largest value that a quantized input can hold; None for a float input."""
+        scale, zero_point = self._input["quantization"]
+        if scale == 0:
+            return None
+        limits = np.iinfo(self._input["dtype"])
+        return (limits.min - zero_point) * float(scale), (limits.max - zero_point) * float(scale)
+
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Run the file on each image.
 
