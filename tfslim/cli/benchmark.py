@@ -1,4 +1,4 @@
-"""Times .tflite files against each other on this machine."""
+"""`tfslim benchmark`: time .tflite files on this machine."""
 
 import json
 import sys
@@ -13,10 +13,10 @@ the fastest), the time to load, the memory that they add, bytes raw and gzipped.
 which take turns; one on which the interpreter crashes is an error, and so is one that does not end in time (exit code
 2).
 
-Examples:
-  python export/benchmark.py face-float32.tflite face-int8.tflite
-  python export/benchmark.py files/*.tflite --threads '[1, 2]' --xnnpack both --picture latency.png
-  python export/benchmark.py face-int8.tflite --format json --runs 200 > latency.json
+examples:
+  tfslim benchmark face-float32.tflite face-int8.tflite
+  tfslim benchmark files/*.tflite --threads 1,2 --xnnpack both --picture latency.png
+  tfslim benchmark face-int8.tflite --format json --runs 200 > latency.json
 """
 
 

@@ -1,4 +1,4 @@
-"""Draws faces in CelebA's layout, for trying things out without a download."""
+"""`tfslim draw-faces`: draw faces in CelebA's layout."""
 
 from pathlib import Path
 
@@ -7,9 +7,9 @@ from tfslim.cli import app
 DESCRIPTION = """\
 Draws faces in CelebA's own layout: images, attribute, identity and partition files. No real person, no download.
 
-Examples:
-  python training/draw_faces.py demo/faces --count 2400 --identities 60
-  python training/draw_faces.py small --count 400 --height 109 --width 89 --seed 1
+examples:
+  tfslim draw-faces demo/faces --count 2400 --identities 60
+  tfslim draw-faces small --count 400 --height 109 --width 89 --seed 1
 """
 
 

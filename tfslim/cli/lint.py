@@ -1,4 +1,4 @@
-"""Says whether .tflite files would run on a Coral Edge TPU, and what to do where they would not."""
+"""`tfslim lint`: say whether .tflite files would run on a Coral Edge TPU."""
 
 import json
 import sys
@@ -14,10 +14,10 @@ would run on the Edge TPU and which are stranded behind which; and estimates cac
 The exit code is 1 if a file has an error (an operator that stays on the CPU, or computes wrong numbers there) or can't
 be read, so that it can guard a release.
 
-Examples:
-  python export/lint.py face-int8.tflite
-  python export/lint.py files/*.tflite --format json > lint.json
-  python export/lint.py face-int8.tflite --operators
+examples:
+  tfslim lint face-int8.tflite
+  tfslim lint files/*.tflite --format json > lint.json
+  tfslim lint face-int8.tflite --operators
 """
 FAILED = 1  # exit code
 

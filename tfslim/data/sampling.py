@@ -1,6 +1,7 @@
 """Some of a part's images, unchanged, at a network's size: to measure what it makes of them."""
 
 import contextlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,8 +39,22 @@ def drawn(records: "Records", count: int, seed: int) -> "Records":
     return records[np.sort(np.random.default_rng(seed).choice(len(records), count, replace=False))]
 
 
-def decoded(celeba: "CelebA", records: "Records", size: tuple[int, int]) -> tuple[np.ndarray, list[int]]:
-    """The images that can be decoded, (N, height, width, 3) uint8, and the row of each.
+def decoded(
+    celeba: "CelebA",
+    records: "Records",
+    size: tuple[int, int],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[np.ndarray, list[int]]:
+    """Decode the images that can be decoded.
+
+    Args:
+        celeba: the data.
+        records: whose images.
+        size: (height, width) in pixels.
+        progress: called with the number of images read and of all.
+
+    Returns:
+        The images, (N, height, width, 3) uint8, and the row of each.
 
     Raises:
         ImageError: an image can't be decoded and the data's `on_error` is "raise"; with "skip" the data notes it.
@@ -53,4 +68,5 @@ def decoded(celeba: "CelebA", records: "Records", size: tuple[int, int]) -> tupl
             raise found
         else:
             celeba.skip(str(records.files[row]), str(found))
+        progress(row + 1, len(records))
     return images[: len(rows)], rows

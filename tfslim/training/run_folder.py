@@ -80,12 +80,6 @@ def _filled(kind: object, value: object) -> object:
     return value
 
 
-FLAGS = {
-    "resume": "go on from the last whole epoch of the run in --out",
-    "check_images": "decode every image before training, and name all that are broken",
-    "dry_run": "say what would be done, and stop",
-}
-
 STEPS = {
     "distillation": Distillation,
     "pruning": Pruning,

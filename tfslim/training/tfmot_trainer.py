@@ -15,6 +15,7 @@ from tfslim.data.celeba.dataset import CelebA
 from tfslim.distillation import DistillationLoss, FrozenTeacher
 from tfslim.tfmot import restore_training, save_training
 from tfslim.tfmot.packages import tf_keras
+from tfslim.training.epoch_lines import epoch_reporting
 from tfslim.training.optimizers import make_optimizer
 from tfslim.training.recipe import Recipe
 from tfslim.training.tasks import Task
@@ -103,6 +104,7 @@ def fit_tfmot(
     if best and not done:
         _, accuracy = model.evaluate(validation, verbose=0)
         _keep_best(model, folder, 0, accuracy)
+    verbose, lines = epoch_reporting(verbose, epochs, steps, callbacks=tf_keras().callbacks)
     model.fit(
         stream.map(beside_labels).prefetch(1),
         steps_per_epoch=steps,
@@ -110,7 +112,7 @@ def fit_tfmot(
         epochs=epochs,
         validation_data=validation,
         validation_freq=[*range(recipe.validate_every, epochs, recipe.validate_every), epochs],
-        callbacks=[_seeding(recipe.seed, folder), _averaging(), *callbacks, _saving(folder, history, best)],
+        callbacks=[_seeding(recipe.seed, folder), _averaging(), *callbacks, _saving(folder, history, best), *lines],
         shuffle=False,  # the stream is shuffled already
         verbose=verbose,
     )

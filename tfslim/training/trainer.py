@@ -18,6 +18,7 @@ from tfslim.layers.l2_normalization import learned_scales
 from tfslim.layers.unit_norm import SteadyUnitNormalization
 from tfslim.report import Report
 from tfslim.training.checkpoint import Checkpoint
+from tfslim.training.epoch_lines import epoch_reporting
 from tfslim.training.optimizers import make_optimizer
 from tfslim.training.recipe import Recipe, Stage
 from tfslim.training.tasks import Task, make_task
@@ -186,6 +187,7 @@ def fit_training(
     checkpoint.set_model(training.fitted)
     done = checkpoint.restore() if resume and (folder / "state.npz").is_file() else 0
     board = keras.callbacks.TensorBoard(folder / "tensorboard")
+    verbose, lines = epoch_reporting(verbose, recipe.epochs, training.steps)
     first = 0
     for stage in recipe.stages:
         epochs = range(max(first, done), first + stage.epochs)
@@ -198,7 +200,7 @@ def fit_training(
                 steps_per_epoch=training.steps,
                 initial_epoch=epochs.start,
                 epochs=epochs.stop,
-                callbacks=[checkpoint, board],
+                callbacks=[checkpoint, board, *lines],
                 shuffle=False,  # the stream is shuffled already
                 verbose=verbose,
             )

@@ -29,9 +29,10 @@ from tfslim.training import teacher as teaching
 from tfslim.training import trainer
 from tfslim.training.batch_statistics import reestimate_statistics
 from tfslim.training.checkpoint import Checkpoint
+from tfslim.training.epoch_lines import epoch_reporting, fit_verbosity
 from tfslim.training.provenance import written_with_data
 from tfslim.training.recipe import Distillation, Pruning, Recipe, as_plain
-from tfslim.training.run_folder import check_same
+from tfslim.training.run_folder import check_folder, check_same, open_data, working
 from tfslim.workflows import pruning_table
 
 OPTIMIZER = "optimizer.npz"  # as a cut left it
@@ -159,12 +160,13 @@ class PruningRun:
         epochs = -(-cut.drops * pruning.every // training.steps)
         begin = sum(each.drops for each in self.cuts[: cut.number - 1]) * pruning.every // training.steps
         batches = training.batches(self.recipe.stages[0], range(begin, begin + epochs))
+        verbose, lines = epoch_reporting(verbose, cut.drops, pruning.every, f"{cut.name} drop")
         training.fitted.fit(
             batches.skip(made * pruning.every),
             steps_per_epoch=pruning.every,
             initial_epoch=made,
             epochs=cut.drops,
-            callbacks=[pruning, checkpoint],
+            callbacks=[pruning, checkpoint, *lines],
             shuffle=False,  # the stream is shuffled already
             verbose=verbose,
         )
@@ -186,6 +188,52 @@ class PruningRun:
         with replacing(path / OPTIMIZER) as beside:
             np.savez(beside, **values)
         write_json(path / "cut.json", record)
+
+
+def prune_network(
+    recipe: Recipe,
+    trained: str,
+    pruning: Pruning,
+    out: str,
+    teacher: str | None = None,
+    distillation: Distillation = Distillation(),
+    resume: bool = False,
+    check_images: bool = False,
+    dry_run: bool = False,
+) -> None:
+    """Prune a trained network, fine-tune it, and write its run folder and table.
+
+    Args:
+        recipe: the data, and how to train on: `stages` are the epochs of fine-tuning at the end.
+        trained: the network: a run folder or a `.keras` file.
+        pruning: how many filters are removed, which, and how fast.
+        out: the folder to write.
+        teacher: a trained teacher to learn from: a run folder or a `.keras` file.
+        distillation: what to copy from the teacher.
+        resume: continue the run in `out` from its last drop.
+        check_images: decode every image before training.
+        dry_run: check everything, print what would be done, and stop.
+
+    Raises:
+        ValueError: recipe, network, teacher and data do not fit, or `out` holds another run.
+
+    Example:
+        >>> recipe = Recipe(data="faces", model=Network("SlimNet"), stages=[Stage(2, (109, 89))])
+        >>> prune_network(recipe, "runs/slimnet", Pruning(ratio=0.3), "runs/slimnet-pruned")
+    """
+    folder = pathlib.Path(out)
+    if resume or not dry_run:
+        check_folder(folder, resume)
+    celeba = open_data(recipe, check_images)
+    run = prepare_pruning(recipe, celeba, trained, pruning, teacher, distillation, folder if resume else None)
+    print(run.summary())
+    if dry_run:
+        return
+    verbose = fit_verbosity()
+    with working(folder, run.written, resume):
+        run.prune(folder, verbose)
+        run.fine_tune(folder, resume, verbose)
+        run.write_table(folder)
 
 
 def prepare_pruning(
