@@ -2,6 +2,7 @@
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -31,7 +32,7 @@ def main(
     format: Literal["text", "json"] = "text",
     picture: str | None = None,
 ) -> None:
-    """Times files.
+    """Time files.
 
     Args:
         files: .tflite files.
@@ -58,6 +59,4 @@ def main(
         print(f"wrote {picture}", file=sys.stderr)
 
 
-def run() -> None:
-    """Run the program with the command line's arguments."""
-    app.run(main, DESCRIPTION, positional={"files": ".tflite files"})
+run = partial(app.run, main, DESCRIPTION, positional={"files": ".tflite files"})

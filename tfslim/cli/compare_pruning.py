@@ -1,5 +1,7 @@
 """`tfslim compare-pruning`: compare prunings by different importance scores."""
 
+from functools import partial
+
 from tfslim.cli import app
 
 DESCRIPTION = """\
@@ -24,6 +26,4 @@ def main(runs: list[str], out: str) -> None:
     write_comparison(runs, out)
 
 
-def run() -> None:
-    """Run the program with the command line's arguments."""
-    app.run(main, DESCRIPTION, positional={"runs": "run folders of tfslim prune"})
+run = partial(app.run, main, DESCRIPTION, positional={"runs": "run folders of tfslim prune"})

@@ -1,5 +1,7 @@
 """`tfslim distill`: train a student on labels and a teacher's outputs."""
 
+from functools import partial
+
 from tfslim.cli import app
 from tfslim.training.recipe import Distillation, Recipe
 
@@ -45,6 +47,4 @@ def main(
     distill_network(recipe, teacher, out, distillation, teacher_outputs, resume, check_images, dry_run)
 
 
-def run() -> None:
-    """Run the program with the command line's arguments."""
-    app.run(main, DESCRIPTION, flags=app.RUN_FLAGS, recipe="recipe")
+run = partial(app.run, main, DESCRIPTION, flags=app.RUN_FLAGS, recipe="recipe")

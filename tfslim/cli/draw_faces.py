@@ -1,5 +1,6 @@
 """`tfslim draw-faces`: draw faces in CelebA's layout."""
 
+from functools import partial
 from pathlib import Path
 
 from tfslim.cli import app
@@ -16,7 +17,7 @@ examples:
 def main(
     folder: str, count: int = 1000, identities: int = 40, height: int = 218, width: int = 178, seed: int = 0
 ) -> None:
-    """Draws faces.
+    """Draw faces.
 
     Args:
         folder: the folder to make
@@ -33,6 +34,4 @@ def main(
     print(f"{folder}: {count:,} faces of {identities} people")
 
 
-def run() -> None:
-    """Run the program with the command line's arguments."""
-    app.run(main, DESCRIPTION, positional={"folder": "the folder to make"})
+run = partial(app.run, main, DESCRIPTION, positional={"folder": "the folder to make"})

@@ -1,5 +1,7 @@
 """`tfslim edgetpu`: compile .tflite files for a Coral Edge TPU, and lint them."""
 
+from functools import partial
+
 from tfslim.cli import app
 from tfslim.workflows.edgetpu_files import compile_files as main
 
@@ -20,6 +22,4 @@ examples:
 """
 
 
-def run() -> None:
-    """Run the program with the command line's arguments."""
-    app.run(main, DESCRIPTION, positional={"files": ".tflite files"})
+run = partial(app.run, main, DESCRIPTION, positional={"files": ".tflite files"})

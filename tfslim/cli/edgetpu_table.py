@@ -1,5 +1,7 @@
 """`tfslim edgetpu-table`: lint every model of the zoo for the Edge TPU."""
 
+from functools import partial
+
 from tfslim.cli import app
 from tfslim.workflows.experiments.edgetpu_table import write_edgetpu_table as main
 
@@ -15,6 +17,4 @@ examples:
 """
 
 
-def run() -> None:
-    """Run the program with the command line's arguments."""
-    app.run(main, DESCRIPTION)
+run = partial(app.run, main, DESCRIPTION)

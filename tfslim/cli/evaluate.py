@@ -1,5 +1,7 @@
 """`tfslim evaluate`: measure models on attributes, identities or verification."""
 
+from functools import partial
+
 from tfslim.cli import app
 from tfslim.workflows.evaluation.tasks import evaluate_models as main
 
@@ -24,11 +26,10 @@ examples:
 """
 
 
-def run() -> None:
-    """Run the program with the command line's arguments."""
-    app.run(
-        main,
-        DESCRIPTION,
-        positional={"models": "run folders (their model.keras), .keras, .tflite or .tfslim files"},
-        flags={"save_thresholds": "write the chosen thresholds into the labels.json beside each model"},
-    )
+run = partial(
+    app.run,
+    main,
+    DESCRIPTION,
+    positional={"models": "run folders (their model.keras), .keras, .tflite or .tfslim files"},
+    flags={"save_thresholds": "write the chosen thresholds into the labels.json beside each model"},
+)

@@ -1,5 +1,7 @@
 """`tfslim export`: make the .tflite files of a model, and compare each with it."""
 
+from functools import partial
+
 from tfslim.cli import app
 from tfslim.workflows.tflite_files import export_tflite as main
 
@@ -26,11 +28,10 @@ examples:
 """
 
 
-def run() -> None:
-    """Run the program with the command line's arguments."""
-    app.run(
-        main,
-        DESCRIPTION,
-        positional={"model": "run folder (its model.keras) or .keras file"},
-        flags={"dry_run": "check everything and say what would be made"},
-    )
+run = partial(
+    app.run,
+    main,
+    DESCRIPTION,
+    positional={"model": "run folder (its model.keras) or .keras file"},
+    flags={"dry_run": "check everything and say what would be made"},
+)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from functools import partial
 from typing import Literal
 
 from tfslim.cli import app
@@ -23,7 +24,7 @@ FAILED = 1  # exit code
 
 
 def main(files: list[str], format: Literal["text", "json"] = "text", operators: bool = False) -> int:
-    """Lints files.
+    """Lint files.
 
     Args:
         files: .tflite files.
@@ -51,11 +52,10 @@ def main(files: list[str], format: Literal["text", "json"] = "text", operators: 
     return FAILED if failed else 0
 
 
-def run() -> None:
-    """Run the program with the command line's arguments."""
-    app.run(
-        main,
-        DESCRIPTION,
-        positional={"files": ".tflite files"},
-        flags={"operators": "in text, show each operator and where it would run"},
-    )
+run = partial(
+    app.run,
+    main,
+    DESCRIPTION,
+    positional={"files": ".tflite files"},
+    flags={"operators": "in text, show each operator and where it would run"},
+)

@@ -1,5 +1,7 @@
 """`tfslim old-loader`: run .tflite files in TensorFlow 2.6, and compare."""
 
+from functools import partial
+
 from tfslim.cli import app
 from tfslim.workflows.old_loader_check import run_in_old_loader as main
 
@@ -16,6 +18,4 @@ examples:
 """
 
 
-def run() -> None:
-    """Run the program with the command line's arguments."""
-    app.run(main, DESCRIPTION, positional={"files": ".tflite files"})
+run = partial(app.run, main, DESCRIPTION, positional={"files": ".tflite files"})

@@ -1,5 +1,7 @@
 """`tfslim predict`: say which attributes a model sees in photos."""
 
+from functools import partial
+
 from tfslim.cli import app
 from tfslim.workflows.prediction import SKIPPED
 from tfslim.workflows.prediction import predict_photos as main
@@ -19,14 +21,13 @@ examples:
 """
 
 
-def run() -> None:
-    """Run the program with the command line's arguments."""
-    app.run(
-        main,
-        DESCRIPTION,
-        positional={
-            "model": "run folder (its model.keras), .keras, .tflite or .tfslim file",
-            "photos": "photos, or folders of them",
-        },
-        flags={"json": "print JSON in place of tables"},
-    )
+run = partial(
+    app.run,
+    main,
+    DESCRIPTION,
+    positional={
+        "model": "run folder (its model.keras), .keras, .tflite or .tfslim file",
+        "photos": "photos, or folders of them",
+    },
+    flags={"json": "print JSON in place of tables"},
+)

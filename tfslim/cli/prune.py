@@ -1,5 +1,7 @@
 """`tfslim prune`: remove the filters of a trained network while it trains on."""
 
+from functools import partial
+
 from tfslim.cli import app
 from tfslim.training.recipe import Distillation, Pruning, Recipe
 
@@ -46,6 +48,4 @@ def main(
     prune_network(recipe, trained, pruning, out, teacher, distillation, resume, check_images, dry_run)
 
 
-def run() -> None:
-    """Run the program with the command line's arguments."""
-    app.run(main, DESCRIPTION, flags=app.RUN_FLAGS, recipe="recipe")
+run = partial(app.run, main, DESCRIPTION, flags=app.RUN_FLAGS, recipe="recipe")

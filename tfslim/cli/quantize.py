@@ -1,5 +1,7 @@
 """`tfslim quantize`: train a network on in few bits, with zeros and clusters, or for int8."""
 
+from functools import partial
+
 from tfslim.cli import app
 from tfslim.training.recipe import Clustering, Distillation, Int8, Quantization, Recipe, Sparsity
 
@@ -62,6 +64,4 @@ def main(
     return quantize_network(recipe, trained, out, *steps, teacher, distillation, resume, check_images, dry_run)
 
 
-def run() -> None:
-    """Run the program with the command line's arguments."""
-    app.run(main, DESCRIPTION, flags=app.RUN_FLAGS, recipe="recipe")
+run = partial(app.run, main, DESCRIPTION, flags=app.RUN_FLAGS, recipe="recipe")

@@ -1,5 +1,7 @@
 """`tfslim recipes`: list the packaged recipes, or print one."""
 
+from functools import partial
+
 from tfslim.cli import app
 
 DESCRIPTION = """\
@@ -29,6 +31,4 @@ def main(name: str | None = None) -> None:
     print(text_table(rows, "<<<<>", ["recipe", "program", "model", "size", "epochs"]))
 
 
-def run() -> None:
-    """Run the program with the command line's arguments."""
-    app.run(main, DESCRIPTION, positional={"name": "the recipe to print; all are listed by default"})
+run = partial(app.run, main, DESCRIPTION, positional={"name": "the recipe to print; all are listed by default"})

@@ -1,5 +1,7 @@
 """`tfslim spread`: merge the tables of one recipe's seeds: mean and deviation."""
 
+from functools import partial
+
 from tfslim.cli import app
 
 DESCRIPTION = """\
@@ -25,6 +27,4 @@ def main(runs: list[str], out: str | None = None) -> None:
     write_seeds_table(runs, out)
 
 
-def run() -> None:
-    """Run the program with the command line's arguments."""
-    app.run(main, DESCRIPTION, positional={"runs": "run folders of tfslim prune or tfslim quantize"})
+run = partial(app.run, main, DESCRIPTION, positional={"runs": "run folders of tfslim prune or tfslim quantize"})

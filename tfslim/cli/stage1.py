@@ -1,5 +1,7 @@
 """`tfslim stage1`: train a teacher and its students, and make the Flame paper's table."""
 
+from functools import partial
+
 from tfslim.cli import app
 from tfslim.training.recipe import Distillation, Recipe
 from tfslim.workflows.experiments.rows import Stage1Row
@@ -44,6 +46,4 @@ def main(
     return run_stage1(recipe, rows, distillation, out, jobs, dry_run, table)
 
 
-def run() -> None:
-    """Run the program with the command line's arguments."""
-    app.run(main, DESCRIPTION, flags=FLAGS, recipe="recipe")
+run = partial(app.run, main, DESCRIPTION, flags=FLAGS, recipe="recipe")

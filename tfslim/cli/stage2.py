@@ -1,5 +1,7 @@
 """`tfslim stage2`: store the networks of stage 1 in few bits, and make the Flame paper's tables."""
 
+from functools import partial
+
 from tfslim.cli import app
 from tfslim.training.recipe import Distillation, Recipe
 from tfslim.workflows.experiments.rows import Stage2Row
@@ -55,6 +57,4 @@ def main(
     return run_stage2(recipe, trained, teacher, rows, curve, curve_bits, distillation, out, jobs, dry_run, table)
 
 
-def run() -> None:
-    """Run the program with the command line's arguments."""
-    app.run(main, DESCRIPTION, flags=FLAGS, recipe="recipe")
+run = partial(app.run, main, DESCRIPTION, flags=FLAGS, recipe="recipe")

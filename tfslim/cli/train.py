@@ -1,5 +1,7 @@
 """`tfslim train`: train a network from a recipe."""
 
+from functools import partial
+
 from tfslim.cli import app
 from tfslim.training.recipe import Recipe
 
@@ -39,6 +41,4 @@ def main(
     train_network(recipe, out, resume, check_images, dry_run)
 
 
-def run() -> None:
-    """Run the program with the command line's arguments."""
-    app.run(main, DESCRIPTION, flags=app.RUN_FLAGS, recipe="recipe")
+run = partial(app.run, main, DESCRIPTION, flags=app.RUN_FLAGS, recipe="recipe")

@@ -78,7 +78,7 @@ def predict_photos(
 
 
 def _photo_files(photos: list[str]) -> list[Path]:
-    """The files meant, each once: files as they are given, and the images of folders by name."""
+    """List the photos, each once: files as they were given, and the images of folders by name."""
     files: dict[Path, None] = {}
     for photo in map(Path, photos):
         if photo.is_dir():
@@ -94,7 +94,7 @@ def _photo_files(photos: list[str]) -> list[Path]:
 
 
 def _card_files(photos: list[Path], folder: Path) -> dict[Path, Path]:
-    """Each photo's card, named after it; a number is added where several photos have one name."""
+    """Return each photo's card, named after it, with a number if several photos have one name."""
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"--out {folder}: there is a file of this name; give a folder")
     cards: dict[Path, Path] = {}
@@ -140,7 +140,7 @@ def _answered(predictor: "Predictor", batch: "list[tuple[Path, Image.Image]]"):
         logits = predictor.logits(np.stack([resize(image, predictor.size) for _, image in batch]))
         for (photo, image), row in zip(batch, logits, strict=True):
             if not np.isfinite(row).all():
-                raise ValueError(f"{predictor.path} gives a NaN or infinite logit for {photo}")
+                raise ValueError(f"{predictor.path} returned a NaN or infinite logit for {photo}")
             yield photo, image, row
 
 

@@ -47,16 +47,16 @@ def export_tflite(
         model: run folder or .keras file.
         data: folder with CelebA's label files and images
         out: folder for the files; by default where the model lies
-        outputs: what the files give: the model's answers, or the embedding that it makes them from
+        outputs: the files' outputs: the model's answers, or the embedding that it computes them from
         kinds: the files to make; int16x8 has activations of 16 bits and weights of 8
-        target: what the int8 file is for; edgetpu makes only that kind
-        io: inputs and outputs of the int8 file
-        representative: images of the train part that set the ranges of the integer files, 20 to 500
+        target: the device of the int8 file; edgetpu makes only that kind
+        io: dtype of the int8 file's inputs and outputs
+        representative: number of images of the train part that set the ranges of the integer files, 20 to 500
         part: the part to compare on
-        limit: at most so many images of that part, drawn by the seed
-        split: how the images are parted: by CelebA's file, 7:2:1 in file order, or 7:2:1 at random; auto is as in the
+        limit: largest number of images of that part, drawn by the seed
+        split: how the images are split: by CelebA's file, 7:2:1 in file order, or 7:2:1 at random; auto is as in the
             training by the people.json or recipe.yaml beside the model, else official
-        seed: of the drawing of images, and of the random split where auto finds none
+        seed: seed of the drawn images, and of the random split if auto finds none
         threads: CPU threads a file runs on
         licence: of the files, written in their metadata
         training_data: what the model was trained on and under which terms, written in their metadata
@@ -153,7 +153,7 @@ def _check_arguments(
     if not kinds or len(set(kinds)) < len(kinds):
         raise ValueError(f"--kinds {kinds}: name each kind of file once, at least one of {', '.join(KINDS)}")
     if target == "edgetpu" and list(kinds) != ["int8"]:
-        raise ValueError(f"--target edgetpu runs int8 only, --kinds are {', '.join(kinds)}: add --kinds '[int8]'")
+        raise ValueError(f"--target edgetpu runs int8 only, --kinds are {', '.join(kinds)}: give --kinds int8")
     if io != "int8" and "int8" not in kinds:
         raise ValueError(f"--io is of the int8 file, --kinds are {', '.join(kinds)}: add int8, or leave it out")
     if representative != REPRESENTATIVE and not {*QUANTIZED} & {*kinds}:
@@ -164,7 +164,7 @@ def _check_arguments(
         if value < 1:
             raise ValueError(f"--{name} must be 1 or more, found {value}")
     if max_drop is not None and outputs == "embedding":
-        raise ValueError("--max_drop is of accuracy, which an embedding has none of: leave it out")
+        raise ValueError("--max_drop is of accuracy, which an embedding does not have: leave it out")
     if out and Path(out).exists() and not Path(out).is_dir():
         raise ValueError(f"--out {out}: there is a file of this name; give a folder")
 

@@ -90,9 +90,12 @@ def missing_images(listing: Listing, present: set[str], place: pathlib.Path, on_
     rows = [row for row, file in enumerate(listing.files.tolist()) if file not in present]
     if rows and (on_error == "raise" or len(rows) == len(listing.files)):
         others = f" ({len(rows)} of {len(listing.files)} listed images are missing)" if len(rows) > 1 else ""
+        advice = "complete the images, or leave out what is missing with on_error='skip'"
+        if len(rows) == len(listing.files):
+            advice = "put the images there"
         raise LabelError(
             f"{listing.path}:{listing.lines[rows[0]]}: {listing.files[rows[0]]} is listed but is not in {place}"
-            f"{others}: complete the images, or leave out what is missing with on_error='skip'"
+            f"{others}: {advice}"
         )
     return {
         str(listing.files[row]): f"{listing.path}:{listing.lines[row]}: listed, but is not in {place}" for row in rows

@@ -29,24 +29,24 @@ def evaluate_models(
     """Evaluate models; print tables, and write them as JSON and CSV with charts.
 
     Args:
-        models: run folders, .keras, .tflite or .tfslim files.
+        models: run folders, `.keras`, `.tflite` or `.tfslim` files
         data: folder with CelebA's label files and images, or, to verify, with a sub-folder of images for each person
-        task: what the models do; auto is identity for models with a people.json beside them, else attributes
-        split: how the images are parted: by CelebA's file, 7:2:1 in file order, or 7:2:1 at random; auto is as in the
+        task: the models' task; auto is identity for models with a people.json beside them, else attributes
+        split: how the images are split: by CelebA's file, 7:2:1 in file order, or 7:2:1 at random; auto is as in the
             training by the people.json or recipe.yaml beside the models, else official
-        seed: of the random split where auto finds none, and of drawn pairs and folds
+        seed: seed of the random split if auto finds none, and of drawn pairs and folds
         part: the part to evaluate on; auto is test, but to verify, the people held out of training if there are any
-        thresholds: logits above which an attribute is there: those of the model's labels.json, 0 for all, or chosen on
-            the validation part for the best balanced accuracy, or for the best accuracy
+        thresholds: logits above which an attribute is present: those of the model's labels.json, 0 for all, or chosen
+            on the validation part for the best balanced accuracy, or for the best accuracy
         save_thresholds: whether to write the chosen thresholds into the labels.json beside each model
         pairs: a file of pairs in the form of LFW's pairs.txt, in place of drawn ones
         against: to verify, another part, whose images those of `part` are compared with, in place of one another
-        template: to verify, so many images of a person taken as one on each side of a pair: each embedding is scaled
+        template: to verify, number of images of a person taken as one on each side of a pair: each embedding is scaled
             to unit length, their mean is taken and scaled to unit length; for chi_squared it is the plain mean
         distance: to verify, how embeddings are compared; chi_squared takes embeddings that are never negative
-        fars: to verify, the FARs in 0..1 to give the TAR at; by default 0.1, 0.01 and 0.001
+        fars: to verify, the FARs in 0..1 to compute the TAR at; by default 0.1, 0.01 and 0.001
         out: folder for the results; by default evaluation-PART or verification-... beside each model
-        batch_size: images a model takes at once
+        batch_size: images that a model takes at once
         on_error: whether a wrong label row or an image that can't be decoded stops the evaluation or is left out
 
     Raises:
@@ -83,7 +83,7 @@ def evaluate_models(
     if against and part in ("auto", "held out", against):
         raise ValueError(f"--against {against}: give --part another part, whose images are compared with these")
     if fars is not None and not (fars and all(0 <= far <= 1 for far in fars)):
-        raise ValueError(f"--fars {fars}: give one or more shares in 0..1, such as '[0.01, 0.001]'")
+        raise ValueError(f"--fars {fars}: give one or more shares in 0..1, such as 0.01,0.001")
 
     if part == "auto" and task != "verification":
         part = "test"
@@ -118,6 +118,6 @@ def _find_task(files: list[Path]) -> str:
     if people and len(people) < len(files):
         other = next(file for file in files if file not in people)
         raise ValueError(
-            f"{people[0]} has a people.json beside it and {other} has none: evaluate them apart, or say --task"
+            f"{people[0]} has a people.json beside it and {other} has none: evaluate them apart, or give --task"
         )
     return "identity" if people else "attributes"

@@ -86,7 +86,7 @@ def write_edgetpu_table(
 
 
 def _rows(size: int) -> dict[str, Callable]:
-    """Name of the row -> what builds its model."""
+    """Return name of the row -> function that builds its model."""
     import keras
 
     import tfslim

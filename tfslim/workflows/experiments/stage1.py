@@ -86,7 +86,7 @@ def check_stage1(recipe: Recipe, rows: list[Stage1Row], distillation: Distillati
 
 
 def plan_stage1(recipe: Recipe, rows: list[Stage1Row], distillation: Distillation, folder: Path) -> list[Run]:
-    """The runs in the order in which they can be done: teachers first, then the rows that most is asked of."""
+    """Plan the runs in the order in which they can be done: teachers first, then rows of many seeds."""
     seeds = {row.name: row.seeds for row in rows}
     runs = []
     for number, row in enumerate(rows):
@@ -115,10 +115,10 @@ def plan_stage1(recipe: Recipe, rows: list[Stage1Row], distillation: Distillatio
 
 
 def write_stage1_table(recipe: Recipe, rows: list[Stage1Row], runs: list[Run], folder: Path) -> None:
-    """Evaluates the runs that are done on the test part; prints the table and writes stage1.json, .csv and .png."""
+    """Evaluate the finished runs on the test part; print the table and write stage1.json, .csv and .png."""
     done = [run for run in runs if run.done]
     if not done:
-        print("no run is done yet, so there is no table")
+        print("no run is done yet: the table is made when one is")
         return
     celeba = CelebA(recipe.data, split=recipe.split, seed=recipe.split_seed, on_error=recipe.on_error)
     judged = {}
@@ -138,7 +138,7 @@ def write_stage1_table(recipe: Recipe, rows: list[Stage1Row], runs: list[Run], f
 
 
 def judge(run: Run, celeba: CelebA) -> IdentityTable:
-    """A run's model on the test part; the data have CelebA's own identity numbers."""
+    """Evaluate a run's model on the test part; the data have CelebA's own identity numbers."""
     identifier = load_identifier(run.folder)
     records = identifier.people.known(celeba.part("test"), "test", identifier.path)
     return identify(identifier, celeba.source, records, on_error=celeba.on_error)[0]
@@ -168,7 +168,7 @@ def _line(row: Stage1Row, judged: dict[Run, IdentityTable]) -> dict:
 
 
 def _add_changes(lines: list[dict], judged: dict[Run, IdentityTable], teacher: Stage1Row) -> None:
-    """Points against the teacher: the paper's, and ours over the seeds that both have."""
+    """Add the change against the teacher in points: the paper's, and ours over the seeds that both have."""
     found = {(run.row, run.taught, run.seed): 100 * table.top_1 for run, table in judged.items()}
     for line in lines:
         for name, taught in (("alone", False), ("taught", True)):

@@ -101,7 +101,7 @@ def plan_stage2(
     distillation: Distillation,
     folder: Path,
 ) -> Run:
-    """The training of a row with its weights in few bits."""
+    """Plan the training of a row with its weights in few bits."""
     asked = Quantization(codec=row.codec, bits=row.bits, scope=row.scope)
     options = recipe.written() | {"trained": str(source / row.trained), "quantization": dataclasses.asdict(asked)}
     if row.taught:
@@ -110,7 +110,11 @@ def plan_stage2(
 
 
 def check_run(run: Run, trained: Path) -> None:
-    """Raises a ValueError if the folder holds a run of another recipe, or of another network than `trained` holds."""
+    """Check that the folder does not hold a run of another recipe or network.
+
+    Raises:
+        ValueError: it does.
+    """
     run.check()
     if not (run.folder / "recipe.yaml").is_file():
         return
@@ -141,7 +145,7 @@ def write_stage2_table(
     curve_bits: list[int],
     folder: Path,
 ) -> None:
-    """Prints the table; writes stage2.json and .csv, and for each of `drawn` its curve as JSON and a picture."""
+    """Print the table; write stage2.json and .csv, and for each of `drawn` its curve as JSON and a picture."""
     folder.mkdir(parents=True, exist_ok=True)
     judge = _judge(recipe, celeba)
     lines = []
@@ -162,7 +166,7 @@ def write_stage2_table(
 
 
 def _judge(recipe: Recipe, celeba: CelebA) -> Judge:
-    """Top-1 on the test part, in %."""
+    """Return a function from a model to its top-1 on the test part, in %."""
     images, _, labels = celeba.arrays("test", recipe.stages[-1].size)
 
     def judge(model: keras.Model) -> float:
