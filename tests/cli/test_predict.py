@@ -180,5 +180,5 @@ def test_a_model_that_answers_nan_is_said(photos, tmp_path):
     model.get_layer("logits").set_weights([kernel, bias * np.nan])
     model.save(tmp_path / "broken.keras")
     write_labels(tmp_path, NAMES)
-    with pytest.raises(ValueError, match=r"broken\.keras gives a NaN or infinite logit for .*a\.jpg"):
+    with pytest.raises(ValueError, match=r"broken\.keras returned a NaN or infinite logit for .*a\.jpg"):
         predict.main(str(tmp_path / "broken.keras"), [str(photos / "a.jpg")], out=str(tmp_path / "cards"))
