@@ -142,7 +142,7 @@ def test_models_and_data_that_do_not_belong_together_are_said(people_run, people
     with pytest.raises(ValueError, match="--split random: .*lfw is a folder of people without label files"):
         evaluate.main([str(other)], str(lfw), task="verification", split="random")
     (lfw / "Bo" / "Bo_0003.jpg").unlink()
-    with pytest.raises(ValueError, match="1 images of .*pairs.txt are not there, such as Bo/Bo_0003.jpg"):
+    with pytest.raises(ValueError, match="1 images of .*pairs.txt are missing, such as Bo/Bo_0003.jpg"):
         evaluate.main([str(other)], str(lfw), task="verification", pairs=str(lfw.parent / "pairs.txt"))
     settings = {"pairs": str(lfw.parent / "pairs.txt"), "on_error": "skip"}
     evaluate.main([str(other)], str(lfw), task="verification", **settings)

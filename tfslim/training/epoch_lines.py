@@ -66,15 +66,19 @@ class EpochLines:
     ):
         self._epochs, self._steps, self._title, self._write, self._now = epochs, steps, title, write, now
         self._durations: list[float] = []
+        self._began, self._epoch = now(), 0
 
     def begin(self, epoch: int) -> None:
         """Begin an epoch, counted from 0."""
-        self._began = self._now()
-        self._within = ProgressLines(f"{self._title} {epoch + 1}/{self._epochs}: step", EVERY, self._write, self._now)
+        self._began, self._epoch = self._now(), epoch
 
     def step(self, done: int) -> None:
         """Count the steps done in this epoch."""
-        self._within.move(done, self._steps)
+        if done == 1:  # it may have compiled, so the time per step is taken from here
+            title = f"{self._title} {self._epoch + 1}/{self._epochs}: step"
+            self._within = ProgressLines(title, EVERY, self._write, self._now)
+        else:
+            self._within.move(done, self._steps)
 
     def end(self, epoch: int, logs: dict[str, float]) -> None:
         """End an epoch with its figures."""

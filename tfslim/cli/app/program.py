@@ -13,6 +13,9 @@ from tfslim._support.native_log import silence_tensorflow
 from tfslim.cli.app import usage
 from tfslim.cli.app.options import list_options, option_types, rewrite_arguments
 
+if typing.TYPE_CHECKING:
+    import jsonargparse
+
 __all__ = ["INTERRUPTED", "MISTAKE", "RUN_FLAGS", "parser", "run"]
 
 INTERRUPTED = 130  # the exit code that shells report for a program stopped by Ctrl-C
@@ -30,11 +33,11 @@ CONFIG_HELP = "a YAML file with values for these options, or the name of a recip
 
 def parser(
     main: Callable, description: str, positional: dict[str, str], flags: dict[str, str], recipe: str | None = None
-):
+) -> "jsonargparse.ArgumentParser":
     """Build the command line of `main`: its typed parameters are the options, its docstring's `Args:` their help.
 
     Returns:
-        A `jsonargparse.ArgumentParser`, which raises `jsonargparse.ArgumentError` for a wrong command line.
+        The parser, which raises `jsonargparse.ArgumentError` for a wrong command line.
     """
     import argparse
 
