@@ -10,18 +10,26 @@ import numpy as np
 from tfslim.atomic import replacing
 from tfslim.cost import measured
 from tfslim.quantization.architecture import architecture_json, check_layout, shapes
+from tfslim.quantization.codecs import Codec
 from tfslim.quantization.floats import Float16, Float32
 from tfslim.quantization.model_variables import model_variables
 from tfslim.quantization.packed_file import PackedTensor, parse_packed
 from tfslim.quantization.packed_layout import join_sections
 from tfslim.quantization.packed_list import write_list
 from tfslim.quantization.packed_tensor import Entry, packed_as_it_is, packed_codes
+from tfslim.quantization.plan import known_plan
 from tfslim.quantization.recognition import recognise
 from tfslim.quantization.tensors import tensors
 from tfslim.report import Report
 
 
-def save_packed(model: keras.Model, path: str | os.PathLike, entropy_coding: bool = False) -> Report:
+def save_packed(
+    model: keras.Model,
+    path: str | os.PathLike,
+    entropy_coding: bool = False,
+    *,
+    plan: Mapping[str, Codec] | None = None,
+) -> Report:
     """Writes a model in as few bits as keep every weight as it is.
 
     What `tfslim.quantize_weights` snapped to a codebook is found and stored as codes; anything else as float16 where
@@ -33,6 +41,9 @@ def save_packed(model: keras.Model, path: str | os.PathLike, entropy_coding: boo
         path: the file, by custom with the suffix ".tfslim"; its folder must exist.
         entropy_coding: whether to make frequent codes shorter than rare ones, where that helps. Reading such a file
             takes the library constriction.
+        plan: each tensor's codec by its path, as `tfslim.quantization.plan_codecs` returns it, so that the codecs need
+            not be searched for. A model that `quantize_weights` returned needs none in the same process. The file has
+            the same bytes as without, or fewer: a tensor that its codec doesn't keep is searched for as one without.
 
     Returns:
         A report with the file's bytes and what they are made of. `information bytes` are codes, codebooks, floats and
@@ -42,8 +53,9 @@ def save_packed(model: keras.Model, path: str | os.PathLike, entropy_coding: boo
     Raises:
         FileNotFoundError: the folder does not exist.
         ImportError: `entropy_coding` without constriction.
-        TypeError: the model is subclassed.
-        ValueError: the model holds something that the format can't keep, such as a Lambda layer.
+        TypeError: the model is subclassed, or something in `plan` is not a codec.
+        ValueError: the model holds something that the format can't keep, such as a Lambda layer; or `plan` names a
+            tensor that it does not have.
 
     Example:
         >>> smaller, _ = tfslim.quantize_weights(model, "log_min_max", bits=10)
@@ -53,10 +65,11 @@ def save_packed(model: keras.Model, path: str | os.PathLike, entropy_coding: boo
     architecture = architecture_json(model)
     check_layout(json.loads(architecture), shapes(model))
     filter_axes = {path: each.filter_axes for path, each in tensors(model).items()}
-    values, entries, stored = {}, [], []
-    for key, variable in model_variables(model).items():
-        values[key] = _values(variable)
-        entry, data = _packed(key, values[key], filter_axes.get(key, (-1,)), entropy_coding)
+    codecs = known_plan(model, filter_axes, plan)
+    values = {key: _values(variable) for key, variable in model_variables(model).items()}
+    entries, stored = [], []
+    for key, array in values.items():
+        entry, data = _packed(key, array, filter_axes.get(key, (-1,)), entropy_coding, codecs.get(key))
         entries.append(entry)
         stored.append(data)
     listed = write_list(entries)
@@ -74,22 +87,28 @@ def save_packed(model: keras.Model, path: str | os.PathLike, entropy_coding: boo
 def _values(variable: keras.Variable) -> np.ndarray:
     values = keras.ops.convert_to_numpy(variable.value)
     if keras.backend.is_float_dtype(variable.dtype) and values.dtype != np.float64:
-        return values.astype(np.float32)
+        return values.astype(np.float32, copy=False)
     return values
 
 
-def _packed(name: str, values: np.ndarray, filter_axes: tuple[int, ...], entropy_coding: bool) -> tuple[Entry, bytes]:
+def _packed(
+    name: str, values: np.ndarray, filter_axes: tuple[int, ...], entropy_coding: bool, expected: Codec | None
+) -> tuple[Entry, bytes]:
     if values.dtype != np.float32:
         return packed_as_it_is(name, values)
-    codec, encoded = recognise(values, filter_axes)
+    codec, encoded = recognise(values, filter_axes, expected)
     return packed_codes(name, codec, encoded, filter_axes, entropy_coding)
 
 
 def _compare(values: Mapping[str, np.ndarray], packed: Mapping[str, PackedTensor]) -> None:
     for name, expected in values.items():
         found = packed[name].values
-        if found.shape != expected.shape or found.tobytes() != expected.tobytes():
+        if found.shape != expected.shape or not np.array_equal(_bytes(found), _bytes(expected)):
             raise ValueError(f"{name}: reading what was packed gave other values; this is a fault of tfslim's")
+
+
+def _bytes(values: np.ndarray) -> np.ndarray:
+    return values.reshape(-1).view(np.uint8)
 
 
 def _report(

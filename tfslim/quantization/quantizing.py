@@ -14,7 +14,7 @@ from tfslim.derived_state import renew_derived_state
 from tfslim.quantization.codecs import Codec
 from tfslim.quantization.encoded import Encoded
 from tfslim.quantization.floats import LARGEST, Float16, Float32
-from tfslim.quantization.plan import Layers, Scope, plan_codecs
+from tfslim.quantization.plan import Layers, Scope, plan_codecs, remember_plan
 from tfslim.quantization.tensors import Tensor, tensors
 from tfslim.report import Report
 
@@ -78,6 +78,7 @@ def quantize_weights(
         errors[path] = _relative_error(before, after)
         tensor.variable.assign(after)
     renew_derived_state(snapped)
+    remember_plan(snapped, plan)
     return snapped, _report(model, found, plan, encoded, errors)
 
 
