@@ -36,7 +36,8 @@ def snapped(name: str, bits: int, untrained: bool) -> keras.Model:
 
 def without_plan(model: keras.Model) -> keras.Model:
     copy = keras.models.clone_model(model)
-    copy.set_weights(model.get_weights())
+    for mine, other in zip(copy.variables, model.variables, strict=True):  # the seeds of dropout among them
+        mine.assign(other)
     return copy
 
 

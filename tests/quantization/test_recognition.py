@@ -165,6 +165,14 @@ def test_a_tensor_too_large_to_be_looked_at_at_once():
     for expected in (None, LogMinMax(4), Uniform(4)):
         codec, encoded = recognise(values, expected=expected)
         assert codec == KMeans(4) and same(codec.decode(encoded), values)
+    for last, bits in ((0, 1), (1e-45, 1), (-1e-45, 1), (0.5, 1), (1 + 2**-23, 1), (-0.0, 16), (np.nan, 32)):
+        values = np.ones((600, 500), "float32")
+        values[-1, -1] = last
+        codec, encoded = recognise(values)
+        assert encoded.code_bits == bits and same(codec.decode(encoded), values)
+    snapped = LogMinMax(10).decode(LogMinMax(10).encode(rng.normal(size=(600, 500)).astype("float32")))
+    for expected in (None, LogMinMax(10)):
+        assert recognise(snapped, expected=expected)[0] == LogMinMax(10)
     values = rng.normal(size=(600, 500)).astype("float32")
     values[:100] = 0.5
     assert recognise(values)[0] == Float32()
