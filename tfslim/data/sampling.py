@@ -1,6 +1,7 @@
 """Random samples of unaugmented images."""
 
 import contextlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,13 +49,19 @@ def drawn(records: "Records", count: int, seed: int) -> "Records":
     return records[np.sort(np.random.default_rng(seed).choice(len(records), count, replace=False))]
 
 
-def decoded(celeba: "CelebA", records: "Records", size: tuple[int, int]) -> tuple[np.ndarray, list[int]]:
+def decoded(
+    celeba: "CelebA",
+    records: "Records",
+    size: tuple[int, int],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[np.ndarray, list[int]]:
     """Decode the images of records.
 
     Args:
         celeba: the data set that the records belong to.
         records: the images to decode.
         size: (height, width) in pixels.
+        progress: called with the number of images read and of all.
 
     Returns:
         The decodable images, (N, height, width, 3) uint8, and the row of each in `records`.
@@ -72,4 +79,5 @@ def decoded(celeba: "CelebA", records: "Records", size: tuple[int, int]) -> tupl
             raise found
         else:
             celeba.skip(str(records.files[row]), str(found))
+        progress(row + 1, len(records))
     return images[: len(rows)], rows

@@ -309,9 +309,11 @@ def _without(records: Records, left_out: dict[str, str]) -> Records:
 
 def _tracked(results, total: int, progress: bool):
     if not progress:
-        return results
-    import rich.console
-    import rich.progress
+        yield from results
+        return
+    from tfslim._support.terminal import progress_bar
 
-    console = rich.console.Console(stderr=True)
-    return rich.progress.track(results, "reading images", total=total, console=console)
+    with progress_bar("reading images") as move:
+        for done, result in enumerate(results, start=1):
+            yield result
+            move(done, total)
