@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import keras
 
+__all__ = ["BalancedBinaryCrossentropy", "MarginCrossentropy"]
+
 
 @keras.saving.register_keras_serializable(package="tfslim")
 class BalancedBinaryCrossentropy(keras.losses.Loss):

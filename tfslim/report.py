@@ -10,6 +10,8 @@ from tfslim._support.files import replacing
 from tfslim._support.text import text_table
 from tfslim.cost.model_cost import Cost
 
+__all__ = ["Report"]
+
 Figure = float | int | str
 
 

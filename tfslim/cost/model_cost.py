@@ -11,6 +11,8 @@ from tfslim._support.text import text_table
 from tfslim.cost.macs import Shape, UnknownExtent, layer_macs
 from tfslim.graph.traversal import LayerCall, is_graph, iter_layer_calls
 
+__all__ = ["Cost", "LayerCost", "measure"]
+
 
 @dataclasses.dataclass(frozen=True)
 class LayerCost:

@@ -5,6 +5,8 @@ from typing import Literal
 
 import keras
 
+__all__ = ["paper_bytes"]
+
 
 def paper_bytes(model: keras.Model, bits: float = 32, scope: Literal["all", "convolutions"] = "all") -> float:
     """Counts as the authors of the 1.13 MB model do: kernels and batch normalisation's gammas, at so many bits each.

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+__all__ = ["Augmentation"]
+
 
 @dataclass(frozen=True)
 class Augmentation:

@@ -13,6 +13,8 @@ from PIL import Image, ImageOps
 
 from tfslim.data.sources import ImageArchive, ImageFolder
 
+__all__ = ["ImageError"]
+
 
 def center_crop(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """Cuts the largest middle part that has the height-to-width ratio of `size`; it is not resized.

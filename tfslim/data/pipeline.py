@@ -12,6 +12,8 @@ from tfslim.data.celeba.dataset import CelebA
 from tfslim.data.images import ImageError, decode
 from tfslim.data.sources import ImageFolder
 
+__all__ = ["evaluation_batches", "training_batches"]
+
 LEAST_JPEG = 100  # bytes; what is smaller is no picture, and Pillow's error names the file
 
 

@@ -1,10 +1,16 @@
 """A stream of training batches joined with a teacher's kept outputs, for a Distiller without a teacher."""
 
-from collections.abc import Callable
+from __future__ import annotations
 
-import tensorflow as tf
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from tfslim.distillation.teacher_outputs import TeacherOutputs
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+__all__ = ["taught_batches"]
 
 
 def taught_batches(
@@ -30,6 +36,8 @@ def taught_batches(
         >>> batches = taught_batches(lambda epochs: stream(epochs=epochs), outputs, range(100))
         >>> distiller.fit(batches, steps_per_epoch=outputs.steps, epochs=100)
     """
+    import tensorflow as tf
+
     for view in {epoch % outputs.views for epoch in epochs}:
         outputs.epoch(view)  # a damaged file should be told of now
     cycle = stream(range(outputs.views)).repeat()

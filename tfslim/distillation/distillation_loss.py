@@ -5,6 +5,8 @@ import math
 
 import keras
 
+__all__ = ["DistillationLoss"]
+
 
 class DistillationLoss:
     """A number for each example that says how far the student is from the teacher.

@@ -17,6 +17,8 @@ from tfslim.distillation.layer_outputs import (
 from tfslim.distillation.resizing import resize
 from tfslim.graph.traversal import iter_layer_calls
 
+__all__ = ["Distiller"]
+
 
 class Distiller(keras.Model):
     """Trains a student on the labels and on a teacher's outputs; the student stays a plain model all the while.

@@ -8,6 +8,8 @@ from tfslim.distillation.distillation_loss import DistillationLoss, extents_fit
 from tfslim.distillation.resizing import resize
 from tfslim.layers.unit_norm import unit_vectors
 
+__all__ = ["AttentionTransfer", "FeatureDistance"]
+
 DISTANCES = ("squared", "cosine")
 
 

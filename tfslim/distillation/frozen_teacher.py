@@ -8,6 +8,8 @@ from tfslim.distillation.layer_outputs import check_model, layer_outputs
 from tfslim.distillation.resizing import resize
 from tfslim.graph.cloning import copy_of
 
+__all__ = ["FrozenTeacher"]
+
 
 class FrozenTeacher:
     """Copies a model as far as some layers' outputs, in inference mode and without gradient.

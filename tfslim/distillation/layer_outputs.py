@@ -10,6 +10,8 @@ from tfslim.distillation.distillation_loss import DistillationLoss
 from tfslim.graph.outputs import find_output_activation
 from tfslim.graph.traversal import layer_call
 
+__all__ = ["teacher_layers"]
+
 OUTPUT = "output"  # what the model gives, whatever its last layer is called
 
 

@@ -9,6 +9,8 @@ import numpy as np
 
 from tfslim.graph.traversal import is_graph, iter_layer_calls
 
+__all__ = ["fingerprint"]
+
 # What another name or another way of training says nothing about.
 LEFT_OUT = ("name", "trainable")
 

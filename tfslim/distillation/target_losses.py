@@ -7,6 +7,8 @@ import keras
 
 from tfslim.distillation.distillation_loss import DistillationLoss, extents_fit
 
+__all__ = ["BernoulliTargets", "SoftTargets"]
+
 
 class _Targets(DistillationLoss):
     """Logits (N, C) of both, softened by a temperature."""

@@ -27,6 +27,8 @@ from tfslim.distillation.teacher_manifest import (
     write_manifest,
 )
 
+__all__ = ["TeacherOutputs", "read_teacher_outputs", "write_teacher_outputs"]
+
 
 class TeacherOutputs:
     """A folder of kept outputs, as `read_teacher_outputs` and `write_teacher_outputs` open it.

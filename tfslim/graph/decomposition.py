@@ -13,6 +13,8 @@ from tfslim.graph.rebuilding import Copies, copy_operation, model_like, new_inpu
 from tfslim.graph.stock_layers import is_as_stock
 from tfslim.graph.traversal import LayerCall, iter_layer_calls, tensors_of
 
+__all__ = ["UnsupportedLayer"]
+
 DECOMPOSED_ACTIVATIONS = ("hard_sigmoid", "hard_silu", "hard_swish", "relu6")
 # Layers that give what their activation gives; others, as LSTM, use theirs in the midst of what they compute.
 _CONVOLUTIONS = [f"Conv{rank}D{kind}" for rank in (1, 2, 3) for kind in ("", "Transpose")]

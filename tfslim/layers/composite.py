@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import keras
 
+__all__ = ["Composite"]
+
 
 class Composite(keras.layers.Layer):
     """Base of the modules: a subclass says in `layout` which stock layers it is made of.

@@ -5,6 +5,8 @@ import keras
 from tfslim.layers.composite import Composite
 from tfslim.layers.convolution import conv_bn_relu, depthwise_bn_relu, squeezed
 
+__all__ = ["Flame"]
+
 
 @keras.saving.register_keras_serializable(package="tfslim")
 class Flame(Composite):

@@ -1,7 +1,6 @@
 """Batch normalisation by TensorFlow's fused kernel: the same numbers as Keras', in about half the training time."""
 
 import keras
-import tensorflow as tf
 
 
 @keras.saving.register_keras_serializable(package="tfslim")
@@ -28,6 +27,8 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         fusible = fusible and inputs.shape[-1] % 4 == 0
         if not (training and self.trainable and fusible and mask is None):
             return super().call(inputs, training=training, mask=mask)
+        import tensorflow as tf
+
         # A fast kernel in 16 bits is there for whole vectors of channels only: without it, float32 is ten times faster.
         vectors = inputs.shape[-1] % 16 == 0
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(

@@ -4,6 +4,8 @@ import keras
 
 from tfslim.layers.composite import Composite
 
+__all__ = ["L2Normalization"]
+
 
 @keras.saving.register_keras_serializable(package="tfslim")
 class L2Normalization(Composite):

@@ -6,6 +6,8 @@ from tfslim.layers.composite import Composite
 from tfslim.layers.convolution import conv_bn_relu, depthwise_bn_relu
 from tfslim.layers.squeeze_expand import SqueezeExpand
 
+__all__ = ["SlimModule"]
+
 
 @keras.saving.register_keras_serializable(package="tfslim")
 class SlimModule(Composite):

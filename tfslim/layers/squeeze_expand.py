@@ -5,6 +5,8 @@ import keras
 from tfslim.layers.composite import Composite
 from tfslim.layers.convolution import conv_bn_relu, depthwise_bn_relu
 
+__all__ = ["SqueezeExpand"]
+
 
 @keras.saving.register_keras_serializable(package="tfslim")
 class SqueezeExpand(Composite):

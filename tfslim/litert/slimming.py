@@ -21,6 +21,8 @@ from tfslim.litert.flatbuffer.writer import write_tables
 from tfslim.litert.runtime.isolated import CannotRun, compare_files
 from tfslim.report import Report
 
+__all__ = ["slim_file"]
+
 # What apps and interpreters read; how the file came about (CONVERSION_METADATA) is not among it.
 KEPT_METADATA = ("TFLITE_METADATA", "min_runtime_version")
 _RUNS = 3

@@ -12,6 +12,8 @@ import rich.table
 
 from tfslim._support.files import replacing
 
+__all__ = ["AttributeTable", "accuracy_thresholds", "attribute_table", "balanced_thresholds"]
+
 COLUMNS = ("accuracy", "balanced_accuracy", "f1", "positive_rate", "majority")
 
 

@@ -9,6 +9,8 @@ import dataclasses
 
 import numpy as np
 
+__all__ = ["ErrorCurve", "TarAtFar", "auc", "eer", "error_curve", "tar_at_far"]
+
 _SLACK = 1 + 1e-9  # 0.29 * 100 is a little less than 29
 
 

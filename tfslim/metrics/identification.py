@@ -8,6 +8,8 @@ import numpy as np
 
 from tfslim._support.files import replacing
 
+__all__ = ["IdentityTable", "identity_table"]
+
 FIGURES = ("top_1", "top_5", "balanced_accuracy", "majority")
 
 

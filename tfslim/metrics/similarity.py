@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+__all__ = ["chi_squared", "cosine_similarity", "templates"]
+
 _CHUNK = 4_000_000  # numbers gathered at once: 500,000 pairs of 1000 would be 4 GB
 
 

@@ -2,6 +2,8 @@
 
 import dataclasses
 
+__all__ = ["CATALOG", "list_models"]
+
 
 @dataclasses.dataclass(frozen=True)
 class Entry:

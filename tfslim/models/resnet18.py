@@ -4,6 +4,8 @@ import keras
 
 from tfslim.models.common import image_input, load_weights
 
+__all__ = ["ResNet18"]
+
 PRESET = "resnet_18_imagenet"
 
 

@@ -6,6 +6,8 @@ from tfslim.layers.convolution import conv_bn_relu
 from tfslim.layers.slim_module import SlimModule
 from tfslim.models.common import load_weights
 
+__all__ = ["SlimNet"]
+
 SQUEEZE_FILTERS = (16, 32, 48, 64)
 
 

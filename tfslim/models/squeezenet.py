@@ -6,6 +6,8 @@ from tfslim.layers.convolution import conv_bn_relu
 from tfslim.layers.fire import Fire
 from tfslim.models.common import image_input, load_weights
 
+__all__ = ["SqueezeNet"]
+
 # Output filters of fire2 to fire9; the squeeze has an eighth of them.
 FIRE_FILTERS = (128, 128, 256, 256, 384, 384, 512, 512)
 

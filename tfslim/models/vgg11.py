@@ -7,6 +7,8 @@ from tfslim.layers.flame import Flame
 from tfslim.layers.separable_conv import SeparableConv
 from tfslim.models.common import image_input, load_weights
 
+__all__ = ["VGG11"]
+
 MODULES = ("standard", "fire", "separable", "flame")
 
 

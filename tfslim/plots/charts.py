@@ -10,6 +10,8 @@ from tfslim._support.files import replacing
 from tfslim._support.text import plotted
 from tfslim.metrics.attributes import AttributeTable
 
+__all__ = ["attribute_bars", "bits_curve", "prediction_card", "pruning_curve", "size_against_accuracy"]
+
 INK, PALE, FLOOR, BAR, WORSE, MARK = "#1f2933", "#d9dee4", "#aebccb", "#2f6f9f", "#c2543a", "#e09f1f"
 
 

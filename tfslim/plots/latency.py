@@ -6,6 +6,8 @@ from tfslim._support.files import replacing
 from tfslim._support.text import plotted
 from tfslim.litert.runtime.timing import Benchmark, short_names
 
+__all__ = ["draw_timings"]
+
 
 def draw_timings(found: Benchmark, path: str | Path) -> None:
     """Draws the median of each file and setting as a bar, with a line from the fastest run to the 95th percentile.

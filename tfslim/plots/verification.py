@@ -10,6 +10,8 @@ from tfslim._support.text import plotted
 from tfslim.metrics.error_rates import ErrorCurve, eer
 from tfslim.plots.charts import BAR, INK, MARK, PALE, WORSE
 
+__all__ = ["det_plot", "roc_plot"]
+
 COLORS = (BAR, WORSE, MARK, "#4d8b57", "#7b5aa6", "#5f6b7a")
 DASHES = ("-", "--", ":", "-.")  # a turn of the colours each
 RATES = (1e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6)  # marks of the DET plot's axes

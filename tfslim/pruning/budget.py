@@ -12,6 +12,8 @@ from tfslim.pruning.dependency.tracing import Slice
 from tfslim.pruning.selection import Left
 from tfslim.pruning.surgery import kept_mask
 
+__all__ = ["Budget", "target"]
+
 KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 
 

@@ -11,6 +11,8 @@ from tfslim.pruning.prune import prune_report
 from tfslim.pruning.surgery import remove_units
 from tfslim.report import Report
 
+__all__ = ["shrink"]
+
 
 def shrink(model: keras.Model) -> tuple[keras.Model, Report]:
     """Removes the filters whose weights are all zero, such as those that `TaylorPruning` has dropped.

@@ -16,6 +16,8 @@ from tfslim.pruning.selection import select_units
 from tfslim.pruning.surgery import carry_optimizer, kept_mask, remove_units
 from tfslim.report import Report
 
+__all__ = ["prune_filters"]
+
 
 def prune_filters(
     model: keras.Model,

@@ -13,6 +13,8 @@ from tfslim.pruning.importance.reduction import Aggregation, aggregate
 from tfslim.pruning.importance.weights import check_scores
 from tfslim.pruning.surgery import mask, silence
 
+__all__ = ["PruningOptimizer"]
+
 Form = Literal["activation", "weight"]
 HELD = ("filters", "scale", "inputs")
 # Of what Keras' optimizers keep for a weight, what moves it on where its gradient is zero.

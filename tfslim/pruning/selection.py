@@ -8,6 +8,8 @@ import numpy as np
 
 from tfslim.pruning.dependency.channel_graph import ChannelGraph, Group
 
+__all__ = ["select_units"]
+
 Left = Callable[[np.ndarray], int]
 WASTE = 0.01  # share of the limit by which a choice may fall below it, before smaller steps are looked for
 

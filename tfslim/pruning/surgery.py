@@ -8,6 +8,8 @@ from tfslim.graph.rebuilding import copy_operation
 from tfslim.pruning.dependency.channel_graph import FROZEN, ChannelGraph
 from tfslim.pruning.dependency.tracing import Slice
 
+__all__ = ["carry_optimizer", "remove_units", "silence"]
+
 
 def remove_units(graph: ChannelGraph, removed: np.ndarray) -> keras.Model:
     """Rebuilds a model without some of its units; what is left keeps its names, weights and settings.

@@ -10,6 +10,8 @@ from tfslim.pruning.importance.scores import Scores, checksum
 from tfslim.pruning.pruning_optimizer import Form, PruningOptimizer
 from tfslim.pruning.surgery import remove_units
 
+__all__ = ["taylor_scores"]
+
 
 def taylor_scores(
     model: keras.Model,

@@ -15,6 +15,8 @@ from tfslim.pruning.importance.weights import KINDS, weight_importance
 from tfslim.pruning.pruning_optimizer import Form, PruningOptimizer
 from tfslim.pruning.selection import select_units
 
+__all__ = ["TaylorPruning"]
+
 Schedule = Literal["constant", "polynomial", "one-shot"]
 
 

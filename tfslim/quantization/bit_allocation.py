@@ -16,6 +16,8 @@ from tfslim.quantization.plan import Layers, Scope, plan_codecs
 from tfslim.quantization.weights import encode, values_of, within_float16
 from tfslim.report import Report
 
+__all__ = ["allocate_bits", "output_distance"]
+
 UNITS = {"": 1, "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "KiB": 2**10, "MiB": 2**20}
 
 

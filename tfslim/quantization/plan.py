@@ -13,6 +13,8 @@ from tfslim.quantization.codecs.log_min_max import LEAST_FLOOR, LogMinMax
 from tfslim.quantization.codecs.registry import Codec, codec_of, takes_bits
 from tfslim.quantization.model_tensors import WeightTensor, weight_tensors
 
+__all__ = ["plan_codecs"]
+
 Scope = Literal["kernels", "convolutions", "all"]
 ROLES = {"kernels": ("convolution", "matrix"), "convolutions": ("convolution",), "all": None}
 Layers = Iterable[str | type | re.Pattern]

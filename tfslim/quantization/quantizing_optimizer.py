@@ -13,6 +13,8 @@ from tfslim.quantization.codecs.registry import Codec
 from tfslim.quantization.model_tensors import WeightTensor, weight_tensors
 from tfslim.quantization.weights import values_of
 
+__all__ = ["QuantizingOptimizer"]
+
 
 @keras.saving.register_keras_serializable(package="tfslim")
 class QuantizingOptimizer(OptimizerWrapper):

@@ -18,6 +18,8 @@ from tfslim.quantization.model_tensors import WeightTensor, weight_tensors
 from tfslim.quantization.plan import Layers, Scope, plan_codecs
 from tfslim.report import Report
 
+__all__ = ["quantize_weights"]
+
 
 def quantize_weights(
     model: keras.Model,

@@ -19,6 +19,8 @@ from tfslim.tfmot.layer_translation import (
 from tfslim.tfmot.output_check import check_same_outputs, in_float32
 from tfslim.tfmot.packages import tf_keras
 
+__all__ = ["from_tf_keras", "to_tf_keras"]
+
 # tf_keras' hard_sigmoid is clip(0.2 x + 0.5, 0, 1), that of Keras 3 relu6(x + 3) / 6.
 _LEGACY_HARD_SIGMOID = "hard_sigmoid"
 

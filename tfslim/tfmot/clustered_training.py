@@ -10,6 +10,8 @@ from tfslim.report import Report
 from tfslim.tfmot.packages import experimental_clustering, tfmot
 from tfslim.tfmot.sparse_training import chosen_kernels, wrap_kernels
 
+__all__ = ["cluster"]
+
 Start = Literal["kmeans++", "linear", "density", "random"]
 _STARTS = {"kmeans++": "KMEANS_PLUS_PLUS", "linear": "LINEAR", "density": "DENSITY_BASED", "random": "RANDOM"}
 

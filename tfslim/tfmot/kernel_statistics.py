@@ -10,6 +10,8 @@ import numpy as np
 
 from tfslim.litert.flatbuffer.model_file import open_file
 
+__all__ = ["KernelContent", "file_kernels", "model_kernels"]
+
 # Layer -> its kernels, as attributes of Keras 3.
 KERNELS = {
     "Conv1D": ("kernel",),

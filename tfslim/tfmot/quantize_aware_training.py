@@ -16,6 +16,8 @@ from tfslim.tfmot.layer_translation import check_activity, legacy_weight
 from tfslim.tfmot.packages import tf_keras
 from tfslim.tfmot.weight_quantizers import Int8Config, Int8Wrapper, cluster_members, filters_of
 
+__all__ = ["quantize_aware", "wrap_quantize_aware"]
+
 Kept = Literal["zeros", "clusters"]
 _MOST_CLUSTERS = 255  # values a filter that int8 can tell apart
 

@@ -16,6 +16,8 @@ from tfslim.tfmot.conversion_worker import ERROR_MARK
 from tfslim.tfmot.kernel_statistics import file_kernels
 from tfslim.tfmot.trained_model import Trained, legacy_trained, native_trained
 
+__all__ = ["convert", "convert_trained"]
+
 
 def convert_trained(model: Any, path: str | Path, io: Literal["int8", "uint8", "float32"] = "int8") -> Report:
     """Writes the int8 .tflite file, of batch 1, of what `quantize_aware` made and `fit` trained.

@@ -14,6 +14,8 @@ from tfslim.tfmot.kernel_statistics import KERNELS
 from tfslim.tfmot.layer_translation import check_activity, legacy_weight
 from tfslim.tfmot.packages import tf_keras, tfmot
 
+__all__ = ["pruning_callbacks", "sparsify"]
+
 
 def sparsify(
     model: keras.Model,

@@ -10,6 +10,8 @@ from tfslim.tfmot.bridge import from_tf_keras
 from tfslim.tfmot.kernel_statistics import model_kernels
 from tfslim.tfmot.packages import tfmot
 
+__all__ = ["strip"]
+
 
 def strip(training: Any) -> tuple[keras.Model, Report]:
     """Takes the model out of its sparse or clustered training.

@@ -9,6 +9,8 @@ import numpy as np
 from tfslim._support.files import replacing
 from tfslim.tfmot.stored_architecture import difference, stored_model
 
+__all__ = ["load_quantize_aware", "restore_training", "save_training"]
+
 
 def save_training(model: Any, path: str | os.PathLike) -> None:
     """Saves a model of `quantize_aware`, `sparsify` or `cluster` with all that its training has gathered.

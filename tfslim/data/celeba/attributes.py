@@ -14,6 +14,8 @@ from collections.abc import Sequence
 
 from tfslim._support.files import replacing
 
+__all__ = ["ATTRIBUTES", "read_labels", "write_labels"]
+
 ATTRIBUTES: tuple[str, ...] = (
     "5_o_Clock_Shadow",
     "Arched_Eyebrows",

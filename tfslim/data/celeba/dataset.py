@@ -21,6 +21,8 @@ from tfslim.data.celeba.records import Records
 from tfslim.data.images import ImageError, each_image, fit_image
 from tfslim.data.sources import find_source
 
+__all__ = ["CelebA"]
+
 log = logging.getLogger(__name__)
 
 HELD_OUT = "held out"

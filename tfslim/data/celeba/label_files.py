@@ -16,6 +16,8 @@ import numpy as np
 
 from tfslim.data.celeba.attributes import ATTRIBUTES
 
+__all__ = ["LabelError"]
+
 PARTS = ("train", "validation", "test")  # the partition file's 0, 1 and 2
 
 _ATTRIBUTE_VALUES = {b"-1": 0, b"1": 1}

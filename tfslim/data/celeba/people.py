@@ -11,6 +11,8 @@ from tfslim._support.files import replacing
 from tfslim.data.celeba.records import Records
 from tfslim.data.celeba.splits import SPLITS
 
+__all__ = ["People", "read_people", "write_people"]
+
 
 @dataclasses.dataclass(frozen=True)
 class People:

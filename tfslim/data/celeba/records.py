@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+__all__ = ["Records"]
+
 
 @dataclasses.dataclass(frozen=True)
 class Records:

@@ -18,6 +18,8 @@ from tfslim._support.files import replacing
 from tfslim.data.verification.pairs import Pairs
 from tfslim.data.verification.people_folder import ENDINGS
 
+__all__ = ["read_pairs", "write_pairs"]
+
 _FILE = re.compile(r"(?P<name>[^/]+)/(?P=name)_(?P<number>\d{4,})\.jpg")
 _FORMS = {3: "a genuine pair (name, number, number)", 4: "an impostor pair (name, number, name, number)"}
 _NAMED = "LFW names images Ann_Lee/Ann_Lee_0001.jpg, with four digits from 0001 to 9999 and no leading 0 from 10000 on"

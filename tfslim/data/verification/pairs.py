@@ -8,6 +8,8 @@ import numpy as np
 
 from tfslim.data.celeba.records import Records
 
+__all__ = ["Pairs", "pairs"]
+
 log = logging.getLogger(__name__)
 
 MOST = 1_000_000  # pairs of a kind, where the number is left open

@@ -8,6 +8,8 @@ import numpy as np
 from tfslim.data.celeba.records import Records
 from tfslim.data.sources import ImageFolder
 
+__all__ = ["PeopleFolder", "people_folder"]
+
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
 

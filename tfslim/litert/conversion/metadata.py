@@ -15,6 +15,8 @@ from tfslim.litert.flatbuffer.reader import Table, read_tables
 from tfslim.litert.flatbuffer.summary import associated_files
 from tfslim.litert.flatbuffer.writer import write_tables
 
+__all__ = ["Metadata", "with_metadata"]
+
 _IDENTIFIER = b"M001"
 _PARSER_VERSION = "1.0.0"  # the oldest schema that has all fields written here
 _AXIS_LABELS = 2  # AssociatedFileType.TENSOR_AXIS_LABELS

@@ -9,6 +9,8 @@ from tfslim.graph.traversal import is_graph, iter_layer_calls
 from tfslim.litert.edgetpu.keras_checks import found_in
 from tfslim.litert.edgetpu.rules import RULES, LintRule
 
+__all__ = ["Diagnosis", "diagnose"]
+
 PREPARED, CONVERTED = "prepare_for_edgetpu", "convert"
 _COMPUTES_SHAPE = ("Flatten", "Reshape", "Permute", "Conv1DTranspose", "Conv2DTranspose")
 

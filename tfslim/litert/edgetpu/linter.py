@@ -14,6 +14,8 @@ from tfslim.litert.edgetpu.tensor_checks import TENSOR_CHECKS, is_float_end
 from tfslim.litert.flatbuffer.graph import Graph, Operator
 from tfslim.litert.flatbuffer.summary import FileSummary, read
 
+__all__ = ["LintResult", "lint"]
+
 MAPPED, CPU, STRANDED = "Edge TPU", "CPU", "CPU, stranded"
 
 

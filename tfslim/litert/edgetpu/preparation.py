@@ -19,6 +19,8 @@ from tfslim.litert.edgetpu.rewrites.rewrite import Names, by_place, called, copi
 from tfslim.litert.edgetpu.rewrites.shapes import pick_by_pooling, pool_before, upsample_by_resizing
 from tfslim.report import Report
 
+__all__ = ["prepare_for_edgetpu"]
+
 _REWRITES = (ungroup, undilate, dense_on_map, upsample_by_resizing, pick_by_pooling)
 
 

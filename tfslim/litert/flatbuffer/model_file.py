@@ -9,6 +9,8 @@ from ai_edge_litert import schema_py_generated as schema
 from tfslim.litert.flatbuffer.graph import Graph, read_graphs
 from tfslim.litert.flatbuffer.reader import Region, Table, read_tables
 
+__all__ = ["ModelFileError"]
+
 _FLOATS = {"FLOAT32", "FLOAT16", "FLOAT64", "BFLOAT16"}
 # Offsets of a flatbuffer have 32 bits with a sign.
 _LARGEST = 2**31 - 1

@@ -13,6 +13,8 @@ from tfslim.litert.flatbuffer.graph import Graph, Operator, Tensor, buffer_conte
 from tfslim.litert.flatbuffer.model_file import OpenFile, open_file
 from tfslim.litert.flatbuffer.reader import Table, read_tables
 
+__all__ = ["FileSummary", "read"]
+
 _DEFAULTS = (0, False, "", "NONE", "DEFAULT", None)
 _LONGEST = 60
 # title, option of the height and of the width, what needs no mention

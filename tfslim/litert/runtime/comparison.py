@@ -19,6 +19,8 @@ from tfslim.litert.runtime.runner import Runner
 from tfslim.litert.runtime.signature_runner import SignatureRunner
 from tfslim.report import Report
 
+__all__ = ["Verification", "verify"]
+
 TASKS = ("attributes", "identities", "embeddings", "outputs")
 
 

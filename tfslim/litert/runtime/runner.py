@@ -7,6 +7,8 @@ from ai_edge_litert.interpreter import Interpreter
 
 from tfslim.litert.flatbuffer.model_file import ModelFileError, open_flatfile
 
+__all__ = ["Runner", "predict"]
+
 
 class Runner:
     """Runs a .tflite file of one image input and one output, one image after another, on the CPU.

@@ -13,6 +13,8 @@ from tfslim._support.child_process import crash_signal, last_words, printed_answ
 from tfslim._support.text import text_table
 from tfslim.litert.flatbuffer.model_file import ModelFileError, open_file
 
+__all__ = ["Timing", "benchmark"]
+
 
 @dataclasses.dataclass(frozen=True)
 class Timing:

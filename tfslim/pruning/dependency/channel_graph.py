@@ -15,6 +15,8 @@ from tfslim.pruning.dependency.rules import follow
 from tfslim.pruning.dependency.tracing import Edit, Slice, Tracer
 from tfslim.pruning.dependency.zero_propagation import not_surely_zero
 
+__all__ = ["ChannelGraph", "Group", "channel_graph"]
+
 FROZEN = -1  # in place of a unit's number, for channels that must stay
 ANSWER = "is the model's output"
 

@@ -7,6 +7,8 @@ import numpy as np
 
 from tfslim.pruning.dependency.channel_graph import FROZEN
 
+__all__ = ["aggregate"]
+
 Aggregation = Literal["sum", "mean", "max"]
 
 

@@ -8,6 +8,8 @@ import numpy as np
 
 from tfslim.pruning.dependency.channel_graph import ChannelGraph
 
+__all__ = ["Scores"]
+
 
 @dataclasses.dataclass(frozen=True)
 class Scores:

@@ -9,6 +9,8 @@ from tfslim.pruning.dependency.channel_graph import FROZEN, ChannelGraph
 from tfslim.pruning.dependency.tracing import Slice
 from tfslim.pruning.importance.reduction import Aggregation, aggregate
 
+__all__ = ["weight_importance"]
+
 Importance = Literal["l1", "l2", "bn_scale", "random"]
 KINDS = ("l1", "l2", "bn_scale", "random")
 

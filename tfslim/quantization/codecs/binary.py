@@ -7,6 +7,8 @@ import numpy as np
 
 from tfslim.quantization.codecs.encoded import Encoded, finite_floats, reduced_axes
 
+__all__ = ["Binary"]
+
 
 @dataclasses.dataclass(frozen=True)
 class Binary:

@@ -4,6 +4,8 @@ import dataclasses
 
 import numpy as np
 
+__all__ = ["Encoded"]
+
 
 @dataclasses.dataclass(frozen=True)
 class Encoded:

@@ -7,6 +7,8 @@ import numpy as np
 
 from tfslim.quantization.codecs.encoded import Encoded, finite_floats
 
+__all__ = ["Float16", "Float32"]
+
 LARGEST = 65_504  # of float16
 
 

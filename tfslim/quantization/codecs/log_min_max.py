@@ -7,6 +7,8 @@ import numpy as np
 
 from tfslim.quantization.codecs.encoded import Encoded, check_bits, code_type, finite_floats
 
+__all__ = ["LogMinMax"]
+
 LevelRule = Literal["exact_zero", "nearest", "floor"]
 TINY = np.finfo(np.float32).tiny  # the smallest normal float32: what lies below is dead
 AUTHORS_LEAST = np.float32(1e-20)

@@ -11,6 +11,8 @@ from tfslim.quantization.codecs.log_min_max import LogMinMax
 from tfslim.quantization.codecs.ternary import Ternary
 from tfslim.quantization.codecs.uniform import Uniform
 
+__all__ = ["CODECS", "Codec", "codec_of"]
+
 Codec = LogMinMax | Uniform | KMeans | Ternary | Binary | Float16 | Float32
 CODECS: dict[str, type] = {
     codec.name: codec for codec in (LogMinMax, Uniform, KMeans, Ternary, Binary, Float16, Float32)

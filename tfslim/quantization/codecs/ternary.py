@@ -7,6 +7,8 @@ import numpy as np
 
 from tfslim.quantization.codecs.encoded import Encoded, finite_floats, reduced_axes
 
+__all__ = ["Ternary"]
+
 THRESHOLD = 0.7  # of the mean magnitude, section 2.3 of the paper
 ZERO, PLUS, MINUS = 0, 1, 2
 

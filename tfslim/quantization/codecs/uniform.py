@@ -7,6 +7,8 @@ import numpy as np
 
 from tfslim.quantization.codecs.encoded import Encoded, check_bits, code_type, finite_floats, reduced_axes
 
+__all__ = ["Uniform"]
+
 
 @dataclasses.dataclass(frozen=True)
 class Uniform:

@@ -14,6 +14,8 @@ from tfslim.quantization.int8.scheme import int8_scheme
 from tfslim.quantization.int8.unit_norm import Int8UnitNormalization
 from tfslim.report import Report
 
+__all__ = ["quantize_aware"]
+
 RANGE_SUFFIX = "_int8"
 _IN_PLACE_OF = {keras.layers.UnitNormalization: Int8UnitNormalization}
 

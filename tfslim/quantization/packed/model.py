@@ -10,6 +10,8 @@ from tfslim.quantization.model_tensors import model_variables
 from tfslim.quantization.packed.architecture import build_model, kind_of_type
 from tfslim.quantization.packed.reader import read_packed
 
+__all__ = ["load_packed"]
+
 
 def load_packed(path: str | os.PathLike) -> keras.Model:
     """Opens what `tfslim.save_packed` wrote, as an ordinary float model that is not compiled.

@@ -13,6 +13,8 @@ from tfslim.quantization.packed.container import HEADER_BYTES, check_header, che
 from tfslim.quantization.packed.tensor import unpacked
 from tfslim.quantization.packed.tensor_table import read_list
 
+__all__ = ["PackedFile", "PackedTensor", "read_packed"]
+
 
 @dataclasses.dataclass(frozen=True)
 class PackedTensor:

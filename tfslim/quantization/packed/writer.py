@@ -19,6 +19,8 @@ from tfslim.quantization.packed.tensor import Entry, packed_as_it_is, packed_cod
 from tfslim.quantization.packed.tensor_table import write_list
 from tfslim.report import Report
 
+__all__ = ["save_packed"]
+
 
 def save_packed(model: keras.Model, path: str | os.PathLike, entropy_coding: bool = False) -> Report:
     """Writes a model in as few bits as keep every weight as it is.
