@@ -38,10 +38,15 @@ __all__ = ["__version__", *_ROOMS, *_FUNCTIONS]
 
 
 def __getattr__(name: str):
-    if name in _FUNCTIONS:
-        return getattr(importlib.import_module(_FUNCTIONS[name]), name)
-    if name in _ROOMS:
-        return importlib.import_module(f"tfslim.{name}")
+    try:
+        if name in _FUNCTIONS:
+            return getattr(importlib.import_module(_FUNCTIONS[name]), name)
+        if name in _ROOMS:
+            return importlib.import_module(f"tfslim.{name}")
+    except ModuleNotFoundError as error:
+        from tfslim._support.extras import name_extra
+
+        raise name_extra(error, f"tfslim.{name}") from error
     raise AttributeError(f"module 'tfslim' has no attribute {name!r}")
 
 

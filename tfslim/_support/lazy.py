@@ -4,6 +4,8 @@ import importlib
 import sys
 from collections.abc import Callable, Mapping
 
+from tfslim._support.extras import name_extra
+
 
 def lazy_names(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
     """What a package takes as its `__getattr__` and `__dir__`, so that importing it loads nothing else.
@@ -21,8 +23,10 @@ def lazy_names(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], 
     def get(name: str) -> object:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        home = homes[name]
-        value = getattr(importlib.import_module(home, package), name)
+        try:
+            value = getattr(importlib.import_module(homes[name], package), name)
+        except ModuleNotFoundError as error:
+            raise name_extra(error, f"{package}.{name}") from error
         setattr(sys.modules[package], name, value)
         return value
 

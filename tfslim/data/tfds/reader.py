@@ -15,6 +15,7 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
+from tfslim._support.extras import name_extra
 from tfslim.data.celeba.attributes import ATTRIBUTES
 from tfslim.data.celeba.label_files import PARTS
 from tfslim.data.celeba.listing import Listing, read_listing
@@ -22,11 +23,7 @@ from tfslim.data.celeba.listing import Listing, read_listing
 try:
     import tensorflow_datasets as tfds
 except ModuleNotFoundError as error:
-    if error.name != "tensorflow_datasets":
-        raise  # it is there, but lacks something itself
-    raise ModuleNotFoundError(
-        "TensorFlow Datasets is not installed: pip install 'tfslim-edge[tfds]'", name="tensorflow_datasets"
-    ) from None
+    raise name_extra(error, "TFDS' files") from error
 
 __all__ = ["tfds"]
 

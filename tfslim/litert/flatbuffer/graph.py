@@ -4,10 +4,9 @@ import dataclasses
 import functools
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 
+from tfslim.litert.flatbuffer.enumerations import ENUMERATIONS
 from tfslim.litert.flatbuffer.reader import Table
-from tfslim.litert.flatbuffer.schema import names
 
 _NUMPY = {
     "FLOAT32": "<f4",
@@ -95,13 +94,13 @@ class Tensor:
         return shown | {name: True for name, is_set in flags.items() if is_set}
 
 
-_OPERATORS = names(schema.BuiltinOperator)
-_DTYPES = names(schema.TensorType)
+_OPERATORS = ENUMERATIONS["BuiltinOperator"]
+_DTYPES = ENUMERATIONS["TensorType"]
 # Options that are numbers in the file and names in the schema.
 _NAMED_OPTIONS = {
-    "padding": names(schema.Padding),
-    "fused_activation_function": names(schema.ActivationFunctionType),
-    "weights_format": names(schema.FullyConnectedOptionsWeightsFormat),
+    "padding": ENUMERATIONS["Padding"],
+    "fused_activation_function": ENUMERATIONS["ActivationFunctionType"],
+    "weights_format": ENUMERATIONS["FullyConnectedOptionsWeightsFormat"],
 }
 
 

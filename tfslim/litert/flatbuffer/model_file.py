@@ -4,8 +4,6 @@ import dataclasses
 import stat
 from pathlib import Path
 
-from ai_edge_litert import schema_py_generated as schema
-
 from tfslim.litert.flatbuffer.graph import Graph, read_graphs
 from tfslim.litert.flatbuffer.reader import Region, Table, read_tables
 
@@ -62,18 +60,6 @@ def open_file(path: str | Path) -> OpenFile:
     except ValueError as error:
         raise ModelFileError(f"{path}: a .tflite file of {len(data)} bytes cut short or damaged: {error}") from None
     return OpenFile(path, data, model, graphs, regions)
-
-
-def open_flatfile(path: str | Path) -> schema.ModelT:
-    """Reads a .tflite file into the classes of `ai_edge_litert.schema_py_generated`, after the checks of `open_file`.
-
-    Args:
-        path: The file.
-
-    Raises:
-        ModelFileError: If the file is missing, cut short, is no .tflite file, or refers to parts that it does not have.
-    """
-    return schema.ModelT.InitFromPackedBuf(open_file(path).data)
 
 
 def float_operators(path: str | Path) -> dict[str, str]:

@@ -7,7 +7,8 @@ check no bounds and say of no byte what it is for; the tables here serve one rea
 import dataclasses
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
+
+from tfslim.litert.flatbuffer.enumerations import ENUMERATIONS
 
 # A table a line (indented lines go on): its fields in order as name:type or name:type=default. Types are numpy's codes
 # (i4, f4, ? for bool), "string", "union" (whose table the field before it names), a table's name, or a [vector] of one.
@@ -141,13 +142,6 @@ StableHLOCompositeOptions name:string decomposition_subgraph_index:i4 composite_
 ConversionMetadata environment:ConversionEnvironment
 ConversionEnvironment tensorflow_version:string
 """
-_UNIONS = {
-    "builtin_options": schema.BuiltinOptions,
-    "builtin_options2": schema.BuiltinOptions2,
-    "details": schema.QuantizationDetails,
-    "array_segments": schema.SparseIndexVector,
-    "array_indices": schema.SparseIndexVector,
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,16 +154,6 @@ class Field:
     dtype: np.dtype | None = None
     table: str | None = None
     default: int | float | bool = 0
-
-
-def names(enumeration: type) -> dict[int, str]:
-    """The names of a generated enumeration by their numbers.
-
-    Example:
-        >>> names(schema.Padding)
-        {0: 'SAME', 1: 'VALID'}
-    """
-    return {value: name for name, value in vars(enumeration).items() if isinstance(value, int)}
 
 
 def _fields() -> dict[str, tuple[Field, ...]]:
@@ -197,4 +181,11 @@ def _field(slot: int, word: str) -> Field:
 
 
 FIELDS = _fields()
-UNIONS = {name: names(enumeration) for name, enumeration in _UNIONS.items()}
+# Field -> the tables it may hold, by the number in the field before it.
+UNIONS = {
+    "builtin_options": ENUMERATIONS["BuiltinOptions"],
+    "builtin_options2": ENUMERATIONS["BuiltinOptions2"],
+    "details": ENUMERATIONS["QuantizationDetails"],
+    "array_segments": ENUMERATIONS["SparseIndexVector"],
+    "array_indices": ENUMERATIONS["SparseIndexVector"],
+}

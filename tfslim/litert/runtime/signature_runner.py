@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 
+from tfslim._support.extras import require
 from tfslim.litert.flatbuffer.model_file import ModelFileError
 from tfslim.litert.flatbuffer.summary import read
 from tfslim.litert.runtime.runner import dequantize, quantize
@@ -32,8 +32,9 @@ class SignatureRunner:
             raise ValueError(f"threads must be 1 or more, got {threads}")
         signatures = read(path).signatures
         self.path = Path(path)
+        interpreter = require("ai_edge_litert.interpreter", "running a .tflite file")
         try:
-            self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
+            self._interpreter = interpreter.Interpreter(model_path=str(path), num_threads=threads)
             self._interpreter.allocate_tensors()
             taken, given = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         except (ValueError, RuntimeError) as error:

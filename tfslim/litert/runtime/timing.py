@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from tfslim._support.child_process import crash_signal, last_words, printed_answer, run_child
+from tfslim._support.extras import require
 from tfslim._support.text import text_table
 from tfslim.litert.flatbuffer.model_file import ModelFileError, open_file
 
@@ -127,6 +128,7 @@ def benchmark(
         )
     for path in paths:
         open_file(path)
+    require("ai_edge_litert", "timing .tflite files")
     settings = [(path, count, on) for path in paths for count in threads for on in xnnpack]
     found = {setting: [] for setting in settings}
     for _ in range(rounds):

@@ -5,6 +5,7 @@ from types import ModuleType
 
 import numpy as np
 
+from tfslim._support.extras import require
 from tfslim.quantization.packed.leb128 import Reader, variable_integer
 
 MOST_SYMBOLS = 1 << 17
@@ -168,10 +169,4 @@ def _model(coding: ModuleType, table: FrequencyTable) -> object:
 
 
 def _constriction() -> ModuleType:
-    try:
-        import constriction
-    except ImportError as error:
-        raise ImportError(
-            'entropy-coded files need the library constriction: pip install "tfslim-edge[packed]"'
-        ) from error
-    return constriction
+    return require("constriction", "entropy coding")
