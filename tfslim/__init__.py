@@ -6,6 +6,31 @@ saved with layers of ours open once `tfslim.layers` is loaded, which `import tfs
 
 import importlib
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # for type checkers and editors, which do not run __getattr__
+    from tfslim import (
+        data as data,
+        distillation as distillation,
+        identity as identity,
+        layers as layers,
+        litert as litert,
+        losses as losses,
+        metrics as metrics,
+        models as models,
+        plots as plots,
+        pruning as pruning,
+        quantization as quantization,
+        tfmot as tfmot,
+        verification as verification,
+    )
+    from tfslim.cost.model_cost import measure as measure
+    from tfslim.graph.flattening import flatten as flatten
+    from tfslim.pruning.prune import prune_filters as prune_filters
+    from tfslim.quantization.packed.model import load_packed as load_packed
+    from tfslim.quantization.packed.writer import save_packed as save_packed
+    from tfslim.quantization.weights import quantize_weights as quantize_weights
+    from tfslim.report import Report as Report
 
 __version__ = "0.1.0"
 

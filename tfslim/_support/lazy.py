@@ -3,11 +3,12 @@
 import importlib
 import sys
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from tfslim._support.extras import name_extra
 
 
-def lazy_names(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
+def lazy_names(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """What a package takes as its `__getattr__` and `__dir__`, so that importing it loads nothing else.
 
     No module may be called like a name that it offers: importing it would put the module in the place of the name.
@@ -20,7 +21,7 @@ def lazy_names(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], 
         >>> __getattr__, __dir__ = lazy_names(__name__, {"KMeans": ".codecs.kmeans"})
     """
 
-    def get(name: str) -> object:
+    def get(name: str) -> Any:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         try:

@@ -54,8 +54,7 @@ def main(
     celeba = run_folder.open_data(recipe, check_images)
 
     from tfslim.distillation import Distiller
-    from tfslim.training import provenance, tasks, trainer
-    from tfslim.training import teacher as teaching
+    from tfslim.training import provenance, tasks, teacher as teaching, trainer
 
     targets = tasks.make_task(recipe, celeba).targets
     taught = teaching.taught_by(teacher, recipe, celeba, distillation)

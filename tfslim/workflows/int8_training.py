@@ -20,8 +20,7 @@ from tfslim.data.sampling import sample_images
 from tfslim.distillation import FrozenTeacher, fingerprint
 from tfslim.inference.model_files import load_keras_file
 from tfslim.report import Report
-from tfslim.training import teacher as teaching
-from tfslim.training import tfmot_trainer, trainer
+from tfslim.training import teacher as teaching, tfmot_trainer, trainer
 from tfslim.training.batch_statistics import reestimate_statistics
 from tfslim.training.provenance import written_with_data
 from tfslim.training.recipe import Clustering, Distillation, Int8, Recipe, Sparsity, as_plain

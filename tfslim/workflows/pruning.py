@@ -25,8 +25,7 @@ from tfslim.pruning import (
     weight_importance,
 )
 from tfslim.pruning.importance.gates import gates
-from tfslim.training import teacher as teaching
-from tfslim.training import trainer
+from tfslim.training import teacher as teaching, trainer
 from tfslim.training.batch_statistics import reestimate_statistics
 from tfslim.training.checkpoint import Checkpoint
 from tfslim.training.provenance import written_with_data

@@ -18,8 +18,7 @@ from tfslim.inference.model_files import load_keras_file
 from tfslim.quantization import Codec, QuantizingOptimizer, allocate_bits, plan_codecs
 from tfslim.quantization.bit_allocation import byte_size
 from tfslim.report import Report
-from tfslim.training import teacher as teaching
-from tfslim.training import trainer
+from tfslim.training import teacher as teaching, trainer
 from tfslim.training.batch_statistics import reestimate_statistics
 from tfslim.training.provenance import written_with_data
 from tfslim.training.recipe import Distillation, Quantization, Recipe

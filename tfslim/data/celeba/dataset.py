@@ -13,8 +13,7 @@ from PIL import Image
 
 from tfslim.data.celeba import splits
 from tfslim.data.celeba.attributes import ATTRIBUTES, attribute_columns
-from tfslim.data.celeba.identities import hold_out as draw_held_out
-from tfslim.data.celeba.identities import restrict
+from tfslim.data.celeba.identities import hold_out as draw_held_out, restrict
 from tfslim.data.celeba.label_files import PARTS
 from tfslim.data.celeba.listing import missing_images, read_listing
 from tfslim.data.celeba.records import Records
