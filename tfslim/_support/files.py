@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import filelock
+
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[str]:
@@ -37,40 +39,59 @@ def replacing(path: str | os.PathLike) -> Iterator[str]:
         os.umask(umask)
         os.chmod(beside, 0o666 & ~umask)
         yield beside
+        _to_disk(beside)
         os.replace(beside, path)
+        _to_disk(folder)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.remove(beside)
         raise
 
 
-try:
-    import fcntl
-except ImportError:  # Windows, where an open file can't be replaced by another process anyway
-    fcntl = None
-
-
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keeps other processes out of the folder while the block runs; the lock goes with a process that is killed.
+    """Keep other processes out of a folder while the block runs.
+
+    The lock goes with a process that is killed. On a file system without locks nobody is kept out.
 
     Raises:
-        BlockingIOError: another process is writing into it.
+        BlockingIOError: Another process is writing into it.
 
     Example:
         >>> with locked(Path("kept")):
         ...     (Path("kept") / "file").write_text("mine alone")
     """
-    with open(folder / ".lock", "w") as file:
-        if fcntl is not None:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise BlockingIOError(f"{folder}: another process is writing into it; wait until it is done") from error
-            except OSError as error:
-                if error.errno not in (errno.ENOLCK, errno.ENOTSUP):  # of a file system that has no locks
-                    raise
+    # The file stays: removing it would let two processes hold locks of the same name.
+    lock = filelock.FileLock(folder / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise BlockingIOError(f"{folder}: another process is writing into it; wait until it is done") from error
+    except NotImplementedError:  # of a file system that has no locks
         yield
+        return
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.ENOTSUP):  # of a file system that has no locks
+            raise
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _to_disk(path: str) -> None:
+    """Flush a file or a folder to the disk, so that a power cut does not undo what is renamed afterwards."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except PermissionError:  # Windows opens no folders
+        return
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):  # of a file system or OS that can't
+            raise
+    finally:
+        os.close(handle)
 
 
 def write_json(path: Path, content: dict | list) -> None:
