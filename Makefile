@@ -1,6 +1,6 @@
 # make demo: from drawn faces to a trained Slim-Net, the same with half its MACs and for the Edge TPU, and a student that
 # verifies people, also in 4 bits and in sparse int8; tables, pictures, .tflite and .tfslim files, in minutes on a CPU.
-# make test: style and tests, save for the slowest, which are make test-slow. All make the environment in .venv first;
+# make test: style, types and tests, save for the slowest, which are make test-slow. All make the environment in .venv first;
 # PYTHON is the interpreter to make it with.
 ifndef PYTHON
 # The newest one that starts: a name on the path may be no more than a shim.
@@ -73,6 +73,7 @@ demo-people: demo-faces
 test: setup
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
+	.venv/bin/mypy
 	TF_NUM_INTRAOP_THREADS=1 $(RUN) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder -m "$(TESTS)"
 
 test-slow: setup

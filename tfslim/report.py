@@ -15,7 +15,7 @@ from tfslim._support.text import text_table
 if TYPE_CHECKING:
     from tfslim.cost.model_cost import Cost
 
-__all__ = ["Report"]
+__all__ = ["Report", "chain_table"]
 
 Figure = float | int | str
 
