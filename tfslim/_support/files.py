@@ -8,8 +8,11 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import filelock
+
+Kind = TypeVar("Kind", dict, list)
 
 
 @contextlib.contextmanager
@@ -101,7 +104,7 @@ def write_json(path: Path, content: dict | list) -> None:
         Path(beside).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def read_json(path: Path, kind: type) -> dict | list:
+def read_json(path: Path, kind: type[Kind]) -> Kind:
     """Reads what `write_json` wrote.
 
     Raises:

@@ -2,6 +2,7 @@
 
 import pathlib
 import sys
+from typing import Any
 
 from tfslim.cli import app
 from tfslim.training import run_folder
@@ -74,15 +75,17 @@ def main(
     if dry_run:
         return
     with run_folder.working(folder, written, resume):
-        batches = None
+        batches: Any = None
         if distillation.views:
             from tfslim.distillation.cached_batches import taught_batches
 
             kept_folder = pathlib.Path(teacher_outputs) if teacher_outputs else folder / "teacher-outputs"
             kept = teaching.keep_outputs(kept_folder, model, distillation, recipe, celeba, targets)
 
-            def batches(stage, epochs):
+            def taught_epochs(stage, epochs):
                 return taught_batches(lambda views: training.batches(stage, views), kept, epochs)
+
+            batches = taught_epochs
 
         verbose = 1 if sys.stdout.isatty() else 2
         trainer.fit_training(training, folder, resume, verbose, batches, step="distill")

@@ -1,15 +1,12 @@
 """Some of a part's images, unchanged, at a network's size: to measure what it makes of them."""
 
 import contextlib
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tfslim.data.celeba.dataset import CelebA
+from tfslim.data.celeba.records import Records
 from tfslim.data.images import ImageError, each_image
-
-if TYPE_CHECKING:
-    from tfslim.data import CelebA, Records
 
 
 def sample_images(celeba: CelebA, part: str, count: int, size: tuple[int, int], seed: int) -> np.ndarray:
@@ -24,21 +21,22 @@ def sample_images(celeba: CelebA, part: str, count: int, size: tuple[int, int], 
     chosen = np.sort(np.random.default_rng(seed).permutation(len(files))[:count])
     names = files[chosen].tolist()
     with contextlib.closing(each_image(celeba.source, names, lambda _, image: celeba.fit(image, size))) as results:
-        found = [image for _, image in results]
-    broken = next((image for image in found if isinstance(image, ImageError)), None)
-    if broken:
-        raise broken
+        found = []
+        for _, image in results:
+            if isinstance(image, ImageError):
+                raise image
+            found.append(image)
     return np.stack(found)
 
 
-def drawn(records: "Records", count: int, seed: int) -> "Records":
+def drawn(records: Records, count: int, seed: int) -> Records:
     """At most `count` of the records, drawn by the seed and in their own order."""
     if len(records) <= count:
         return records
     return records[np.sort(np.random.default_rng(seed).choice(len(records), count, replace=False))]
 
 
-def decoded(celeba: "CelebA", records: "Records", size: tuple[int, int]) -> tuple[np.ndarray, list[int]]:
+def decoded(celeba: CelebA, records: Records, size: tuple[int, int]) -> tuple[np.ndarray, list[int]]:
     """The images that can be decoded, (N, height, width, 3) uint8, and the row of each.
 
     Raises:

@@ -1,6 +1,7 @@
 """Whether somebody's own layer does just what the Keras layer does that it is made from."""
 
 import inspect
+from typing import Any
 
 import keras
 
@@ -13,7 +14,7 @@ def is_as_stock(layer: keras.layers.Layer) -> bool:
     """
     if vars(type(layer)).get("computes_as_stock"):
         return True
-    kinds = type(layer).__mro__
+    kinds: tuple[Any, ...] = type(layer).__mro__
     place = next(place for place, kind in enumerate(kinds) if getattr(keras.layers, kind.__name__, None) is kind)
     stock = kinds[place]
     for kind in kinds[:place]:

@@ -101,6 +101,7 @@ def load_embedder(path: str | os.PathLike, batch_size: int = 64, threads: int | 
             "call them 'embedding', so it is taken for a classifier: convert the model cut at its embedding "
             "(tfslim.identity.embedding_model) by tfslim.litert.convert, with its last layer named 'embedding'"
         )
+    assert output_shape[0] is not None  # as for every layer that an embedding can come from
     return Embedder(file, opened.size, people.crop if people else None, output_shape[0], opened.outputs)
 
 

@@ -152,5 +152,6 @@ def predict_part(
     )
     for file, why in answers.skipped.items():
         celeba.skip(file, why)
+    assert records.attributes is not None  # as `label_columns` has seen to
     labels = records.attributes[np.isin(records.files, answers.files)][:, columns]
     return PartPredictions(predictor.labels.attributes, answers.values, labels, dict(celeba.skipped))

@@ -145,7 +145,8 @@ class _Buffers:
 
     def place(self, number: int) -> int:
         if number not in self.by_number:
-            content = b"" if self.old[number] is None else self.old[number].tobytes()
+            old = self.old[number]
+            content = b"" if old is None else old.tobytes()
             if content not in self.by_content:
                 self.by_content[content] = len(self.tables)
                 self.tables.append(Table("Buffer", {"data": self.old[number]}))

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import os
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import rich.box
@@ -41,7 +42,7 @@ class AttributeTable:
         """The mean of each figure over the attributes."""
         return {column: float(np.mean(getattr(self, column))) for column in COLUMNS}
 
-    def rows(self) -> list[dict[str, float | str]]:
+    def rows(self) -> list[dict[str, Any]]:
         """One dictionary an attribute: attribute, the figures, threshold."""
         return [
             {

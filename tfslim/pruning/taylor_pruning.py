@@ -173,6 +173,7 @@ class TaylorPruning(keras.callbacks.Callback):
             # A model with a training step of its own may read its layers' outputs there.
             alone = not hasattr(model, "student") and type(model).__module__.startswith("keras.")
             form = self.form if self.importance == "taylor" else None
+            assert self.graph is not None  # as `_set_graph` has seen to
             self._optimizer = PruningOptimizer(inner, self.graph, form, alone)
             self._optimizer.build(model.trainable_variables)
             if known is not None:
@@ -265,22 +266,25 @@ class TaylorPruning(keras.callbacks.Callback):
         if not self._fits or self.finished:
             return
         _ = self.model  # on JAX, asking for it is what brings the weights and the optimizer's variables home
-        if int(self._optimizer.steps) < self.every:
+        graph, optimizer = self.graph, self._optimizer
+        assert graph is not None and optimizer is not None  # as installed when the training began
+        if int(optimizer.steps) < self.every:
             return
         self._done += 1
         if self.importance == "taylor":
-            scores = self._optimizer.scores(self.how, self.normalise)
+            scores = optimizer.scores(self.how, self.normalise)
         else:
-            scores = self._weight_scores(self.graph)
+            scores = self._weight_scores(graph)
         scores = np.where(self._gone, -np.inf, scores)  # what is dropped stays so
         limit = self._whole - (self._whole - self._limit) * progress(self.schedule, self._done, self.drops)
-        self._gone |= self._chosen(self.graph, scores, limit)
-        self._optimizer.drop(np.flatnonzero(self._gone))
+        self._gone |= self._chosen(graph, scores, limit)
+        optimizer.drop(np.flatnonzero(self._gone))
         if self._left(self._gone) <= self._limit:
             self._finish()
 
     def _weight_scores(self, graph: ChannelGraph) -> np.ndarray:
         seed = self.seed + self._done
+        assert self.importance != "taylor"
         return weight_importance(graph, self.importance, self.how, self.normalise, seed, alive=~self._gone)
 
     def _chosen(self, graph: ChannelGraph, scores: np.ndarray, limit: float) -> np.ndarray:
@@ -296,4 +300,5 @@ class TaylorPruning(keras.callbacks.Callback):
 
     def _finish(self) -> None:
         self._done = self.drops
+        assert self._optimizer is not None
         self._optimizer.drops.assign(self.drops)

@@ -107,10 +107,11 @@ def allocate_bits(
     sizes = np.empty((len(chosen), len(bits)))
     distances = np.empty_like(sizes)
     trial = copy_of(model)
-    if distance is None:
+    if images is not None:
         if not len(keras.tree.flatten(images)[0]):
             raise ValueError("images: there are none to compare outputs on")
         distance = output_distance(model, images)
+    assert distance is not None  # one of the two is given
     parts = weight_tensors(trial)
     fixed_bits = 0  # of what is not in few bits, the same in all plans
     for number, plan in enumerate(plans):

@@ -104,7 +104,7 @@ def _reason_against(name: str) -> str | None:
     return "tf_keras takes names of letters, digits and '_', '.', '-', '>' that begin with a letter or digit; rename it"
 
 
-def _made(kind: type, config: dict, layer: Any, package: str) -> Any:
+def _made(kind: Any, config: dict, layer: Any, package: str) -> Any:
     try:
         return kind.from_config(config)
     except (TypeError, ValueError) as error:
@@ -142,7 +142,7 @@ def _unwrapped(key: str, value: Any, layer: Any, source: type) -> Any:
     return list(value) if type(value).__name__ == "ListWrapper" else value
 
 
-def _parameters(kind: type) -> set[str]:
+def _parameters(kind: Any) -> set[str]:
     """Names that the constructors of a layer take, those of the classes that it extends included."""
     names: set[str] = set()
     for base in kind.__mro__:
@@ -160,7 +160,7 @@ def _passes_on(constructor: Callable) -> bool:
     return inspect.Parameter.VAR_KEYWORD in kinds
 
 
-def _is_default(kind: type, key: str, value: Any) -> bool:
+def _is_default(kind: Any, key: str, value: Any) -> bool:
     if value is None or (key == "data_format" and value == "channels_last"):
         return True
     for base in kind.__mro__:

@@ -179,7 +179,10 @@ def _check(sparsity, schedule, begin_step, end_step, every, pattern) -> None:
         raise ValueError(f"pattern={pattern!r}; expected 'unstructured', '2:4' or (height, width) of a block")
 
 
-class DecayToTheEnd(tfmot().sparsity.keras.PolynomialDecay):
+_sparsity: Any = tfmot().sparsity.keras
+
+
+class DecayToTheEnd(_sparsity.PolynomialDecay):
     """TF-MOT's schedule, which else has a round at its end, and reaches its target, if `frequency` divides the steps.
 
     Example:
@@ -194,7 +197,7 @@ class DecayToTheEnd(tfmot().sparsity.keras.PolynomialDecay):
         return tf.logical_or(made, tf.equal(step, self.end_step)), share
 
 
-class ConstantFromTheStart(tfmot().sparsity.keras.ConstantSparsity):
+class ConstantFromTheStart(_sparsity.ConstantSparsity):
     """TF-MOT's schedule, which else has its first round where `frequency` divides the step, counted from 1.
 
     Example:

@@ -94,11 +94,11 @@ def _read(path: str | os.PathLike) -> tuple[str, list[np.ndarray], list[np.ndarr
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as state:
             counts = [sum(name.startswith(letter) for name in state.files) for letter in "vo"]
-            groups = [
+            variables, optimizer = (
                 [state[f"{letter}{number}"] for number in range(count)]
                 for letter, count in zip("vo", counts, strict=True)
-            ]
-            return str(state["architecture"]), *groups
+            )
+            return str(state["architecture"]), variables, optimizer
     except Exception as error:  # a damaged file ends in whatever exception the first to read it meets
         raise ValueError(f"{path}: damaged ({type(error).__name__}: {error}); start again") from error
 

@@ -131,7 +131,9 @@ def make_loss(
 
     def loss(wanted: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         by_labels = labels.call(wanted[:, :columns], logits)
-        if wanted.shape[-1] == columns:  # no teacher, or images to validate on, which it is not asked about
+        if (
+            answers is None or wanted.shape[-1] == columns
+        ):  # no teacher, or images to validate on, which it is not asked about
             return by_labels
         copied = sum(each.weight * each(logits, wanted[:, columns:]) for each in answers.losses)
         return answers.labels * by_labels + copied
@@ -156,7 +158,9 @@ def _seeding(seed: int, folder: pathlib.Path) -> Any:
     """The callback that makes what an epoch draws go by the epoch."""
     randomness = tf_keras().__internal__.layers.BaseRandomLayer
 
-    class Seeding(tf_keras().callbacks.Callback):
+    callback: Any = tf_keras().callbacks.Callback
+
+    class Seeding(callback):
         def on_epoch_begin(self, epoch, logs=None):
             keras.utils.set_random_seed(zlib.crc32(f"{seed} {folder.name} {epoch}".encode()))
             # Its random operations are seeded when a step is traced, and count on from there.
@@ -183,7 +187,9 @@ def _averaged(model: Any) -> Iterator[None]:
 def _averaging() -> Any:
     """The callback that has the averages validated."""
 
-    class Averaging(tf_keras().callbacks.Callback):
+    callback: Any = tf_keras().callbacks.Callback
+
+    class Averaging(callback):
         def on_test_begin(self, logs=None):
             self.averages = contextlib.ExitStack()
             self.averages.enter_context(_averaged(self.model))
@@ -197,7 +203,9 @@ def _averaging() -> Any:
 def _saving(folder: pathlib.Path, history: list[dict], best: bool) -> Any:
     """The callback that adds an epoch's figures to the history, and then saves the training: the epoch is done."""
 
-    class Saving(tf_keras().callbacks.Callback):
+    callback: Any = tf_keras().callbacks.Callback
+
+    class Saving(callback):
         def on_epoch_end(self, epoch, logs=None):
             history.append({"epoch": epoch + 1, **{name: float(value) for name, value in (logs or {}).items()}})
             accuracy = (logs or {}).get("val_accuracy", 0.0)

@@ -80,6 +80,7 @@ class CompressionRun:
             self._convert_to_int8(model, folder, resume, verbose)
 
     def _convert_to_int8(self, model: keras.Model, folder: pathlib.Path, resume: bool, verbose: int) -> None:
+        assert self.int8 is not None
         epoch = None
         if self.int8.by == "tfmot":
             trained, epoch = self._rounded(model, folder / "int8", verbose)
@@ -106,8 +107,9 @@ class CompressionRun:
         }
         there = {label: path for label, path in models.items() if path.is_file()}
         layers = {report.step: report.done for report in self.reports}
-        sparse = [kernel_names(layer, self.sparsity.depthwise) for layer in layers.get("sparsify", [])]
-        few = [kernel_names(layer, self.clustering.depthwise) for layer in layers.get("cluster", [])]
+        deep = [asked is not None and asked.depthwise for asked in (self.sparsity, self.clustering)]
+        sparse = [kernel_names(layer, deep[0]) for layer in layers.get("sparsify", [])]
+        few = [kernel_names(layer, deep[1]) for layer in layers.get("cluster", [])]
         chosen = folder / "int8" / tfmot_trainer.CHOSEN
         epochs = {"trained int8": read_json(chosen, dict)["epoch"]} if chosen.is_file() else {}
         int8_table.write_int8_table(self.recipe, there, self.model, sparse, few, epochs, folder)
@@ -148,6 +150,7 @@ class CompressionRun:
 
     def _sparsified(self, model: keras.Model) -> tuple[Any, Report]:
         asked = self.sparsity
+        assert asked is not None
         steps = trainer.steps_per_epoch(self.recipe, self.celeba) * self.recipe.epochs
         end = 1 if asked.schedule == "constant" else max(1, steps // 2)
         return tfslim.tfmot.sparsify(
@@ -163,6 +166,7 @@ class CompressionRun:
 
     def _clustered(self, model: keras.Model) -> tuple[Any, Report]:
         asked = self.clustering
+        assert asked is not None
         return tfslim.tfmot.cluster(
             model,
             asked.clusters,
@@ -173,7 +177,7 @@ class CompressionRun:
         )
 
     def _rounded(self, model: keras.Model, folder: pathlib.Path, verbose: int) -> tuple[Any, int]:
-        keep = [name for name, asked in (("zeros", self.sparsity), ("clusters", self.clustering)) if asked]
+        keep: list[Any] = [name for name, asked in (("zeros", self.sparsity), ("clusters", self.clustering)) if asked]
         training, _ = tfslim.tfmot.quantize_aware(model, self._images(), keep)
         # What came before counts: zeros and clusters are there from the start, and a network may lose by training on.
         return training, self._fit(training, folder, [], verbose, best=True)

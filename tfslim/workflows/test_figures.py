@@ -39,7 +39,11 @@ def _identity(file: Path, celeba: CelebA, everyone: CelebA | None) -> dict[str, 
     identifier, embedder = _opened(file)
     records = identifier.people.known(celeba.part("test"), "test", file)
     table, _ = identify(identifier, celeba.source, records, on_error=celeba.on_error)
-    figures = {"accuracy": table.top_1, "balanced accuracy": table.balanced_accuracy, "majority": table.majority}
+    figures: dict[str, float | None] = {
+        "accuracy": table.top_1,
+        "balanced accuracy": table.balanced_accuracy,
+        "majority": table.majority,
+    }
     if everyone is None or embedder is None:
         return figures
     return figures | _told_apart(embedder, everyone, identifier.people.held_out)
@@ -56,6 +60,7 @@ def _opened(file: Path) -> tuple["Identifier", "Embedder | None"]:
         return load_identifier(file), None
     model = load_keras_file(file)
     people, size = read_people(file, model.outputs[0].shape[-1]), tuple(model.inputs[0].shape[1:3])
+    assert people is not None  # as training wrote it beside the model
     features = cut(model)
     length = features.outputs[0].shape[-1]
     identifier = Identifier(file, size, people, keras_outputs(model, BATCH))
@@ -68,7 +73,8 @@ def _told_apart(embedder: "Embedder", everyone: CelebA, held_out: tuple[int, ...
     from tfslim.metrics.verification import verification_table
     from tfslim.workflows.evaluation.verification import held_out_records
 
-    records, figures = held_out_records(everyone, held_out), {}
+    records = held_out_records(everyone, held_out)
+    figures: dict[str, float | None] = {}
     embedded = embed_files(embedder, everyone.source, records.files.tolist(), on_error=everyone.on_error)
     for size in (1, TEMPLATE):
         judged = _pairs(records, size, embedded.skipped)
@@ -87,6 +93,7 @@ def _pairs(records: "Records", template: int, skipped: Collection[str]) -> "Pair
     """All pairs of templates; None where people have too few images for pairs of one person and pairs of two."""
     from tfslim.data.verification.pairs import pairs
 
+    assert records.identities is not None  # as people are held out
     templates = np.unique(records.identities, return_counts=True)[1] // template
     if templates.max() < 2 or np.count_nonzero(templates) < 2:
         return None

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import pathlib
+from typing import Any
 
 import keras
 import rich.table
@@ -145,7 +146,7 @@ def prepare_weight_quantization(
 def _plan(
     model: keras.Model, asked: Quantization, recipe: Recipe, celeba: CelebA, begun: pathlib.Path | None
 ) -> dict[str, Codec]:
-    common = {"scope": asked.scope, "skip": asked.skip, "rest": asked.rest}
+    common: dict[str, Any] = {"scope": asked.scope, "skip": asked.skip, "rest": asked.rest}
     if asked.budget is None:
         return plan_codecs(model, asked.codec, asked.bits, **common)
     if begun and (begun / BITS).is_file():

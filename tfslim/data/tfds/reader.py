@@ -62,6 +62,7 @@ def read_prepared(data_dir: str | os.PathLike, part: str, labels: str | os.PathL
     if listing.attributes is None:
         log.warning("%s has no attribute file, so the join with TFDS' order can't be checked", labels)
 
+    assert listing.identities is not None  # as `_listing` sees to
     files, identities = tf.constant(listing.files[rows]), tf.constant(listing.identities[rows])
     expected = None if listing.attributes is None else tf.constant(listing.attributes[rows])
     shards = builder.info.splits[part].shard_lengths

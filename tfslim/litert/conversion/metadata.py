@@ -6,7 +6,7 @@ Source: metadata_schema.fbs of tensorflow/tflite-support, schema 1.1.0, file ide
 import dataclasses
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import flatbuffers
 import numpy as np
@@ -105,7 +105,7 @@ class MetadataWriter:
         fields = {slot: self._floats(values) for slot, values in enumerate((self._metadata.mean, self._metadata.std))}
         return self._table({1: self._table(fields, 2)}, 2, {0: _NORMALIZATION})
 
-    def _table(self, offsets: dict[int, int | None], slots: int, bytes_: dict[int, int] | None = None) -> int:
+    def _table(self, offsets: Mapping[int, int | None], slots: int, bytes_: dict[int, int] | None = None) -> int:
         """A table of `slots` fields: other tables, strings and vectors by slot, then single bytes."""
         self._builder.StartObject(slots)
         for slot, offset in offsets.items():

@@ -12,7 +12,7 @@ MINIMUM = 20
 MAXIMUM = 500
 
 
-def gather(representative: np.ndarray | Iterable, shape: tuple[int, ...]) -> np.ndarray:
+def gather(representative: np.ndarray | Iterable | None, shape: tuple[int, ...]) -> np.ndarray:
     """Collects and checks representative images.
 
     Args:

@@ -99,7 +99,7 @@ def _relu_threshold(call: LayerCall) -> Iterator[Found]:
 
 
 def _pooled_relu(call: LayerCall, before: keras.Operation | None) -> Iterator[Found]:
-    if is_pooling(before) and clips_after_pool(call.operation):
+    if before is not None and is_pooling(before) and clips_after_pool(call.operation):
         yield "E20", f"ReLU is fused into {type(before).__name__} '{before.name}'", "put the ReLU before it", True
 
 

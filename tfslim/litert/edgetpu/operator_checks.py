@@ -178,7 +178,8 @@ def constant_concatenation(graph: Graph, operator: Operator) -> Iterator[Hit]:
         yield _hit(graph, operator, f"a constant among {len(operator.inputs)} inputs", constants[0])
         return
     # A constant of zeros is as large as an activation; larger ones are not looked through.
-    values = constants[0].values() if constants[0].data.size <= _LARGEST_CONSTANT else None
+    data = constants[0].data
+    values = constants[0].values() if data is not None and data.size <= _LARGEST_CONSTANT else None
     zero = int(constants[0].zero_points[0]) if len(constants[0].zero_points) else 0
     if values is None or (values != zero).any():
         yield _hit(graph, operator, "a constant that is not all zeros", constants[0])
@@ -226,7 +227,7 @@ def _activations(graph: Graph, operator: Operator) -> Iterator[Tensor]:
 def _constant(graph: Graph, operator: Operator, place: int) -> list[int] | None:
     """The numbers of a small constant operand; None where it is none, or too long for axes and steps."""
     tensor = graph.operand(operator, place)
-    if tensor is None or not tensor.constant or tensor.data.size > 1024 or tensor.dtype not in ("INT32", "INT64"):
+    if tensor is None or tensor.data is None or tensor.data.size > 1024 or tensor.dtype not in ("INT32", "INT64"):
         return None
     values = tensor.values()
     return None if values is None else values.ravel().tolist()

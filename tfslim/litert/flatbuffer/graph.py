@@ -88,7 +88,7 @@ class Tensor:
                 "scale_count": len(self.scales),
                 "quantised_dimension": self.quantised_dimension,
             }
-        if self.constant:
+        if self.data is not None:
             shown |= {"buffer": self.buffer, "bytes": int(self.data.size)}
         flags = {"outside": self.outside, "variable": self.variable, "sparse": self.sparse}
         return shown | {name: True for name, is_set in flags.items() if is_set}

@@ -151,8 +151,8 @@ class Field:
     name: str
     slot: int
     kind: str
-    dtype: np.dtype | None = None
-    table: str | None = None
+    dtype: np.dtype = np.dtype("u4")  # of what is no scalar: an offset
+    table: str = ""
     default: int | float | bool = 0
 
 

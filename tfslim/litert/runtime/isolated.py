@@ -69,7 +69,7 @@ def run_isolated(path: str | Path, inputs: Arrays, python: str | Path | None = N
     with tempfile.TemporaryDirectory(prefix="tfslim-run-") as folder:
         taken, given = Path(folder) / "in.npz", Path(folder) / "out.npz"
         named = {f"{run}-{place}": array for run, arrays in enumerate(inputs) for place, array in enumerate(arrays)}
-        np.savez(taken, **named)
+        np.savez(taken, **named)  # type: ignore[arg-type]  # numpy's stub takes every name for allow_pickle
         try:
             outcome = run_child(worker, path, str(len(inputs)), taken, given, python=python, timeout=_TIMEOUT)
         except subprocess.TimeoutExpired:

@@ -129,7 +129,7 @@ def benchmark(
     for path in paths:
         open_file(path)
     require("ai_edge_litert", "timing .tflite files")
-    settings = [(path, count, on) for path in paths for count in threads for on in xnnpack]
+    settings = [(Path(path), count, on) for path in paths for count in threads for on in xnnpack]
     found = {setting: [] for setting in settings}
     for _ in range(rounds):
         for setting in settings:

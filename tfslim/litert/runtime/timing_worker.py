@@ -29,7 +29,9 @@ def peak_memory() -> int:
     status = Path("/proc/self/status")
     if status.exists():
         # What getrusage says on Linux is that of the process that started this one, where that was more.
-        return 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", status.read_text()).group(1))
+        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
+        if found:
+            return 1024 * int(found[1])
     import resource
 
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

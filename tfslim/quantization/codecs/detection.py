@@ -39,7 +39,7 @@ def detect_codec(values: np.ndarray, filter_axes: tuple[int, ...] = (-1,)) -> tu
         LogMinMax(bits=4, rule='exact_zero', floor=None)
     """
     values = np.asarray(values, np.float32, order="C")
-    best = (Float32(), Float32().encode(values))
+    best: tuple[Codec, Encoded] = (Float32(), Float32().encode(values))
     if not values.size:
         return best
     with np.errstate(over="ignore"):
@@ -95,7 +95,7 @@ def _for_each_filter(values: np.ndarray, filter_axes: tuple[int, ...]) -> Iterat
 def _families(per_filter: bool) -> list[list[Codec]]:
     """Codecs that differ in their bits only, the fewest first."""
     every = range(1, MOST_BITS + 1)
-    families = [
+    families: list[list[Codec]] = [
         [Ternary(per_filter)],
         [Binary(per_filter)],
         [Uniform(bits, symmetric=True, per_filter=per_filter) for bits in every],

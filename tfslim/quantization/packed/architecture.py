@@ -196,7 +196,7 @@ def _check_class(part: dict) -> None:
     name, module, registered = part["class_name"], part.get("module"), part.get("registered_name")
     label = part["config"].get("name", "") if isinstance(part.get("config"), dict) else ""
     shown = f"{module}.{name}" + (f" ({label!r})" if isinstance(label, str) and label else "")
-    if not all(isinstance(each, str) for each in (name, module)):
+    if not isinstance(name, str) or not isinstance(module, str):
         raise ValueError(f"{shown}: a class without the module that it comes from")
     if name in REFUSED:
         raise ValueError(f"{shown}: runs code or reads files of its own, which a packed file may not")

@@ -81,7 +81,7 @@ def _table(counts: np.ndarray, width: int) -> FrequencyTable:
     densities = sums / np.maximum(sizes, 1)
     scale = LARGEST / counts[special]
     return FrequencyTable(
-        width, len(counts), special, int(_bytes(np.float64(LARGEST))), _bytes(densities * scale).astype(np.uint8)
+        width, len(counts), special, int(_bytes(np.array(LARGEST))), _bytes(densities * scale).astype(np.uint8)
     )
 
 
