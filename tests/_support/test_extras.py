@@ -41,9 +41,19 @@ def test_a_package_that_lacks_something_itself_is_not_called_missing(tmp_path, m
         require("constriction", "entropy coding")
 
 
-def test_without_tensorflow_the_other_backends_are_named():
-    told = name_extra(ModuleNotFoundError("No module named 'tensorflow'", name="tensorflow"), "tfslim.models")
-    assert str(told).startswith("tfslim.models needs tensorflow, which is not installed: pip install ")
-    assert '"tfslim-edge[tensorflow]"' in str(told) and "KERAS_BACKEND" in str(told)
-    other = ModuleNotFoundError("No module named 'numpy'", name="numpy")
-    assert name_extra(other, "tfslim.models") is other and name_extra(told, "tfslim.data") is told
+def import_error(name: str, asked_by: str) -> ModuleNotFoundError:
+    """Return the error of an import statement in a module of that name."""
+    with pytest.raises(ModuleNotFoundError) as caught:
+        exec(f"raise ModuleNotFoundError('No module named {name}', name={name!r})", {"__name__": asked_by})
+    return caught.value
+
+
+def test_where_keras_asks_for_tensorflow_the_other_backends_are_named():
+    told = str(name_extra(import_error("tensorflow", "keras.src.backend"), "tfslim.models"))
+    assert told.startswith("tfslim.models needs tensorflow, which is not installed: pip install ")
+    assert '"tfslim-edge[tensorflow]"' in told and "KERAS_BACKEND" in told
+    told = name_extra(import_error("tensorflow", "tfslim.data.pipeline"), "tfslim.data.training_batches")
+    assert '"tfslim-edge[tensorflow]"' in str(told) and "KERAS_BACKEND" not in str(told)
+    assert name_extra(told, "tfslim.data") is told
+    other = import_error("numpy", "keras.src.backend")
+    assert name_extra(other, "tfslim.models") is other

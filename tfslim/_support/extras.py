@@ -1,6 +1,7 @@
 """Load packages that only some steps need, or say how to install them."""
 
 import importlib
+import traceback
 from types import ModuleType
 
 # Package -> the extra of pyproject.toml that installs it.
@@ -57,8 +58,7 @@ def advice(package: str) -> str:
 def name_extra(error: ModuleNotFoundError, purpose: str) -> ModuleNotFoundError:
     """Return the error with the name of the extra, or as it is if no extra has the package.
 
-    Where Keras runs on TensorFlow and there is none, importing Keras itself fails; then the message also says how to
-    choose another backend.
+    Where Keras asks for TensorFlow, the message also says how to choose another backend.
 
     Args:
         error: raised by an import.
@@ -68,6 +68,7 @@ def name_extra(error: ModuleNotFoundError, purpose: str) -> ModuleNotFoundError:
     if package not in EXTRAS or "pip install" in str(error):
         return error
     message = f"{purpose} needs {advice(package)}"
-    if package == "tensorflow":
+    asked_by = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    if package == "tensorflow" and any(name.split(".")[0] == "keras" for name in asked_by):
         message += "; without TensorFlow, Keras runs on jax or torch if KERAS_BACKEND says so"
     return ModuleNotFoundError(message, name=error.name)
