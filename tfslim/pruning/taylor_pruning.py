@@ -151,6 +151,11 @@ class TaylorPruning(keras.callbacks.Callback):
         """Whether nothing more will be dropped."""
         return self._done >= self.drops
 
+    @property
+    def _pruner(self) -> PruningOptimizer:
+        assert self._optimizer is not None  # `install` comes first
+        return self._optimizer
+
     def install(self, model: keras.Model) -> None:
         """Puts a `PruningOptimizer` around a compiled model's optimizer, inside of a loss scale.
 
@@ -212,19 +217,19 @@ class TaylorPruning(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self.install(self.model)
-        self._gone, self._done = self._optimizer.dropped, int(self._optimizer.drops)
+        self._gone, self._done = self._pruner.dropped, int(self._pruner.drops)
         self._fits, self._monitored = True, self.finished
         self.model.make_train_function(force=True)
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._steps, self._batch = int(self._optimizer.steps), 0
+        self._steps, self._batch = int(self._pruner.steps), 0
 
     # A hook at a batch's end would keep Keras from going on while logs are on their way; so a drop is made before the
     # next batch, before a validation, or at the epoch's end.
     def on_train_batch_begin(self, batch, logs=None):
         if not self.finished and self._steps + batch - self._batch >= self.every:
             self._drop_if_due()
-            self._steps, self._batch = int(self._optimizer.steps), batch
+            self._steps, self._batch = int(self._pruner.steps), batch
 
     def on_test_begin(self, logs=None):
         self._drop_if_due()
@@ -246,10 +251,10 @@ class TaylorPruning(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         self._fits, model = False, self.model
         if isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):
-            model.optimizer.inner_optimizer = self._optimizer.inner_optimizer
+            model.optimizer.inner_optimizer = self._pruner.inner_optimizer
         else:
-            model.optimizer = self._optimizer.inner_optimizer
-        self._optimizer.silence()
+            model.optimizer = self._pruner.inner_optimizer
+        self._pruner.silence()
         model.make_train_function(force=True)
         if self.monitor is not None and not self._monitored:
             warnings.warn(f"monitor={self.monitor!r} was never looked at, as nothing was validated", stacklevel=2)
@@ -266,8 +271,8 @@ class TaylorPruning(keras.callbacks.Callback):
         if not self._fits or self.finished:
             return
         _ = self.model  # on JAX, asking for it is what brings the weights and the optimizer's variables home
-        graph, optimizer = self.graph, self._optimizer
-        assert graph is not None and optimizer is not None  # as installed when the training began
+        graph, optimizer = self.graph, self._pruner
+        assert graph is not None
         if int(optimizer.steps) < self.every:
             return
         self._done += 1
@@ -300,5 +305,4 @@ class TaylorPruning(keras.callbacks.Callback):
 
     def _finish(self) -> None:
         self._done = self.drops
-        assert self._optimizer is not None
-        self._optimizer.drops.assign(self.drops)
+        self._pruner.drops.assign(self.drops)

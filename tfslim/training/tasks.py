@@ -47,7 +47,7 @@ def _attributes(recipe: Recipe, celeba: CelebA) -> Task:
         if asked.loss == "balanced":
             attributes = celeba.part("train").attributes
             assert attributes is not None  # as there are names of attributes
-            return BalancedBinaryCrossentropy(attributes.mean(axis=0))
+            return BalancedBinaryCrossentropy(attributes.mean(axis=0).tolist())
         return keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=asked.label_smoothing)
 
     def name_outputs(folder: pathlib.Path, resumed: bool) -> None:
