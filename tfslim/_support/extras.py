@@ -11,6 +11,7 @@ EXTRAS = {
     "flatbuffers": "litert",
     "jsonargparse": "programs",
     "keras_hub": "imagenet",
+    "shtab": "programs",
     "tensorboard": "programs",
     "tensorflow": "tensorflow",
     "tensorflow_datasets": "tfds",
