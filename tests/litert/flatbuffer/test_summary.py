@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-import tfslim.litert
 from tests.litert import flat_edit
 from tfslim.litert import ModelFileError, read
 from tfslim.litert.flatbuffer.byte_counts import KINDS
+from tfslim.litert.flatbuffer.model_file import open_file
 
 
 def assert_adds_up(summary) -> None:
@@ -150,7 +150,7 @@ def test_buffer_outside_the_flatbuffer_counts_as_weights(edge_files, tmp_path):
     ],
 )
 def test_references_that_lead_nowhere(edge_files, tmp_path, change, message):
-    model = tfslim.litert.flatfile.open_file(edge_files / "clean.tflite").model
+    model = open_file(edge_files / "clean.tflite").model
     model["buffers"] = model["buffers"] or []
     path = tmp_path / "damaged.tflite"
     try:
