@@ -21,9 +21,9 @@ from tfslim.distillation import AttentionTransfer, Distiller, FeatureDistance, S
 
 
 def test_wrong_layers():
-    with pytest.raises(ValueError, match="teacher teacher: has no layer 'embeding'; there are embedding"):
+    with pytest.raises(ValueError, match="teacher teacher: has no layer 'embeding'; its layers include embedding"):
         Distiller(student(), teacher(), [FeatureDistance("embedding", "embeding")])
-    with pytest.raises(ValueError, match="student student: has no layer 'map'; there are maps"):
+    with pytest.raises(ValueError, match="student student: has no layer 'map'; its layers include maps"):
         Distiller(student(), teacher(), [AttentionTransfer("map", "maps")])
     with pytest.raises(ValueError, match=r"'maps' and the teacher's 'relu' give \(6, 5, 4\) and \(12, 10, 6\)"):
         Distiller(student(), teacher(), [FeatureDistance("maps", "relu")])

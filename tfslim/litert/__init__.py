@@ -1,4 +1,4 @@
-"""From a Keras model to a .tflite file, and that file run and compared with the model it came from."""
+"""Convert Keras models to .tflite files; run and check these."""
 
 from typing import TYPE_CHECKING
 

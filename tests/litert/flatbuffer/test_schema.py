@@ -151,7 +151,7 @@ def test_equal_parts_are_stored_once():
     [
         (b"", "0 bytes"),
         (b"\xff\xff\xff\xff" + bytes(60), "lies outside the 64 bytes"),
-        (b"\x08\0\0\0" + bytes(60), "says 0 and 0 bytes"),
+        (b"\x08\0\0\0" + bytes(60), "declares sizes 0 and 0"),
         (b"\x10\0\0\0" + bytes(4) + b"\x06\0\x08\0\x60\0\0\0" + b"\x08\0\0\0" + bytes(40), "lies outside its table"),
     ],
 )

@@ -4,7 +4,9 @@ Copied from the generated `ai_edge_litert.schema_py_generated` 2.3, with which a
 be read and checked where no interpreter is installed.
 """
 
-# An enumeration a paragraph: its name, then the names of 0, 1, 2 and so on.
+__all__ = ["ENUMERATIONS"]
+
+# One enumeration per paragraph: its name, then the names of 0, 1, 2 and so on.
 _NAMES = """
 BuiltinOperator ADD AVERAGE_POOL_2D CONCATENATION CONV_2D DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE EMBEDDING_LOOKUP
   FLOOR FULLY_CONNECTED HASHTABLE_LOOKUP L2_NORMALIZATION L2_POOL_2D LOCAL_RESPONSE_NORMALIZATION LOGISTIC

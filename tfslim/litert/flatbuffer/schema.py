@@ -1,7 +1,8 @@
-"""The tables of a .tflite file: name, place and type of every field, as TensorFlow's schema.fbs (schema 3) has them.
+"""Schema of .tflite files: names, slots and types of fields.
 
-Copied from the generated `ai_edge_litert.schema_py_generated` 2.3, with which a test compares it. Generated readers
-check no bounds and say of no byte what it is for; the tables here serve one reader and one writer for all kinds.
+Source: TensorFlow's schema.fbs (schema 3), copied from the generated `ai_edge_litert.schema_py_generated` 2.3; a test
+compares the two. The generated readers neither check bounds nor report the use of each byte; these tables serve one
+generic reader and one generic writer.
 """
 
 import dataclasses
@@ -10,9 +11,11 @@ import numpy as np
 
 from tfslim.litert.flatbuffer.enumerations import ENUMERATIONS
 
-# A table a line (indented lines go on): its fields in order as name:type or name:type=default. Types are numpy's codes
-# (i4, f4, ? for bool), "string", "union" (whose table the field before it names), a table's name, or a [vector] of one.
-# Tables that are not here have no fields.
+__all__ = ["FIELDS", "UNIONS", "Field"]
+
+# One table a line, continued on indented lines: its fields in order as name:type or name:type=default. Types are
+# NumPy's codes (i4, f4, ? for bool), "string", "union" (the field before it names the table), a table's name, or a
+# [vector] of one of these. Tables that are not listed have no fields.
 _TABLES = """
 CustomQuantization custom:[u1]
 BlockwiseQuantization scales:i4 zero_points:i4 block_size:i4 block_shape:[i4]
@@ -146,7 +149,10 @@ ConversionEnvironment tensorflow_version:string
 
 @dataclasses.dataclass(frozen=True)
 class Field:
-    """One field of a table: `kind` is "scalar", "string", "union", "table", or "scalars", "strings", "tables"."""
+    """One field of a table.
+
+    `kind` is "scalar", "string", "union", "table", "scalars", "strings" or "tables".
+    """
 
     name: str
     slot: int

@@ -1,4 +1,4 @@
-"""Tables written as a flatbuffer in which equal vectors, strings and tables are stored once."""
+"""Write tables as a flatbuffer that stores equal parts once."""
 
 import flatbuffers
 import numpy as np
@@ -7,8 +7,10 @@ from flatbuffers import number_types
 from tfslim.litert.flatbuffer.reader import Table
 from tfslim.litert.flatbuffer.schema import FIELDS, Field
 
+__all__ = ["write_tables"]
+
 _IDENTIFIER = b"TFL3"
-# Kernels read weights with wide loads; the schema asks for this alignment of what buffers hold.
+# Kernels read weights with wide loads, so the schema requires this alignment of buffer contents.
 _BUFFER_ALIGNMENT = 16
 _FLAGS = {
     "|b1": number_types.BoolFlags,
@@ -25,13 +27,15 @@ _FLAGS = {
 
 
 def write_tables(root: Table) -> bytes:
-    """Writes tables as `tfslim.litert.flatbuffer.reader.read_tables` gives them; fields at their default are left out.
+    """Write tables to the bytes of a .tflite file.
+
+    Equal vectors, strings and tables are stored once; fields at their default are left out.
 
     Args:
-        root: A "Model" table.
+        root: A "Model" table, as returned by `tfslim.litert.flatbuffer.reader.read_tables`.
 
     Returns:
-        The bytes of a .tflite file. Reading them gives equal tables.
+        The bytes of a .tflite file; reading them returns equal tables.
 
     Example:
         >>> content = write_tables(model)  # doctest: +SKIP
@@ -61,7 +65,7 @@ class _Writer:
         key = (table.kind, *((field.slot, value) for field, value in entries))
         if key not in self.written:
             self.builder.StartObject(max((field.slot for field, _ in entries), default=-1) + 1)
-            # Widest first leaves the least room between them.
+            # Widest first needs the least padding.
             for field, value in sorted(entries, key=lambda entry: -_width(entry[0])):
                 if field.kind == "scalar":
                     self.builder.PrependSlot(_FLAGS[field.dtype.str], field.slot, value, field.default)
