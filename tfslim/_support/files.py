@@ -1,4 +1,4 @@
-"""Writing a file so that its name only ever holds a whole file: written beside, then renamed."""
+"""Atomic file writing, folder locks, and JSON and CSV files."""
 
 import contextlib
 import csv
@@ -17,10 +17,13 @@ Kind = TypeVar("Kind", dict, list)
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[str]:
-    """Gives the path of a new file beside `path`, which takes the name `path` if the block ends without an exception.
+    """Yield a temporary path that replaces `path` on success.
+
+    The temporary file lies in the same folder and is renamed to `path` if the block ends without an exception, so
+    `path` never holds a partial file.
 
     Args:
-        path: the file to write; its folder must exist. The new file has the same suffix.
+        path: the file to write; its folder must exist. The temporary file has the same suffix.
 
     Raises:
         FileNotFoundError: if the folder does not exist.
@@ -37,7 +40,7 @@ def replacing(path: str | os.PathLike) -> Iterator[str]:
     handle, beside = tempfile.mkstemp(suffix=suffix, prefix=f".{stem}-", dir=folder)
     os.close(handle)
     try:
-        # mkstemp makes files that only their owner may read; give the file the rights that open() would have given.
+        # mkstemp makes the file readable by its owner only; set the mode that open() would set.
         umask = os.umask(0)
         os.umask(umask)
         os.chmod(beside, 0o666 & ~umask)
@@ -53,12 +56,12 @@ def replacing(path: str | os.PathLike) -> Iterator[str]:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep other processes out of a folder while the block runs.
+    """Lock the folder against other processes while the block runs.
 
-    The lock goes with a process that is killed. On a file system without locks nobody is kept out.
+    The lock is released if the process is killed. A file system without locks keeps nobody out.
 
     Raises:
-        BlockingIOError: Another process is writing into it.
+        BlockingIOError: if another process holds the lock.
 
     Example:
         >>> with locked(Path("kept")):
@@ -70,11 +73,11 @@ def locked(folder: Path) -> Iterator[None]:
         lock.acquire()
     except filelock.Timeout as error:
         raise BlockingIOError(f"{folder}: another process is writing into it; wait until it is done") from error
-    except NotImplementedError:  # of a file system that has no locks
+    except NotImplementedError:  # a file system without locks
         yield
         return
     except OSError as error:
-        if error.errno not in (errno.ENOLCK, errno.ENOTSUP):  # of a file system that has no locks
+        if error.errno not in (errno.ENOLCK, errno.ENOTSUP):  # a file system without locks
             raise
     try:
         yield
@@ -83,7 +86,10 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def _to_disk(path: str) -> None:
-    """Flush a file or a folder to the disk, so that a power cut does not undo what is renamed afterwards."""
+    """Flush a file or a folder to the disk.
+
+    Without it a power cut after the rename may leave an empty file under the name.
+    """
     try:
         handle = os.open(path, os.O_RDONLY)
     except PermissionError:  # Windows opens no folders
@@ -91,25 +97,28 @@ def _to_disk(path: str) -> None:
     try:
         os.fsync(handle)
     except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):  # of a file system or OS that can't
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):  # not supported here
             raise
     finally:
         os.close(handle)
 
 
 def write_json(path: Path, content: dict | list) -> None:
-    """Writes JSON; the file is written beside and then renamed."""
-
+    """Write JSON atomically."""
     with replacing(path) as beside:
         Path(beside).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def read_json(path: Path, kind: type[Kind]) -> Kind:
-    """Reads what `write_json` wrote.
+    """Read a file written by `write_json`.
+
+    Args:
+        path: the JSON file.
+        kind: `dict` or `list`, the expected type of its content.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is damaged, or holds something else than a dict or list, whichever `kind` is.
+        FileNotFoundError: if the file does not exist.
+        ValueError: if the file is not valid JSON, or its content is not a `kind`.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -121,8 +130,7 @@ def read_json(path: Path, kind: type[Kind]) -> Kind:
 
 
 def write_rows(path: Path, rows: list[dict]) -> None:
-    """Writes rows of the same keys as CSV; the file is written beside and then renamed."""
-
+    """Write rows with equal keys as CSV, atomically."""
     with replacing(path) as beside, open(beside, "w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()

@@ -1,6 +1,7 @@
-"""Columns of text that line up, without anything but text."""
+"""Text for people: aligned columns, counts, times and progress lines."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 
 def text_table(
@@ -9,21 +10,21 @@ def text_table(
     head: Sequence[str] | None = None,
     total: Sequence[str] | None = None,
 ) -> str:
-    """Lays out rows of cells as lines of text, with a rule under `head` and over `total`.
+    """Format rows of cells as aligned columns of text.
 
     Args:
-        rows: the cells, all rows of the same length.
+        rows: the cells; all rows have the same length.
         align: "<" (left) or ">" (right) for each column.
-        head: the columns' names.
-        total: a last row.
+        head: column names, underlined by a rule.
+        total: a last row below a rule.
 
     Example:
         >>> print(text_table([["a", "1"], ["bc", "20"]], "<>"))
         a    1
         bc  20
     """
-    every = [row for row in (head, *rows, total) if row is not None]
-    widths = [max((len(row[column]) for row in every), default=0) for column in range(len(align))]
+    all_rows = [row for row in (head, *rows, total) if row is not None]
+    widths = [max((len(row[column]) for row in all_rows), default=0) for column in range(len(align))]
 
     def line(row: Sequence[str]) -> str:
         cells = (f"{cell:{side}{width}}" for cell, side, width in zip(row, align, widths, strict=True))
@@ -39,11 +40,68 @@ def text_table(
 
 
 def plotted(text: str) -> str:
-    """Text that matplotlib does not take for a formula, with a question mark for what no font can have.
+    """Escape text that matplotlib would parse as a formula.
+
+    Characters that can't be encoded become a question mark.
 
     Example:
         >>> plotted("a$_$.jpg")
         'a\\\\$_\\\\$.jpg'
     """
-    # Bytes of a file name that are no UTF-8 stand as half a character in Python.
+    # Bytes of a file name that are not UTF-8 are lone surrogates in Python.
     return text.encode("utf-8", "replace").decode("utf-8").replace("$", r"\$")
+
+
+def pluralize(count: int, noun: str, plural: str | None = None) -> str:
+    """Return a count with its noun in the right number.
+
+    Example:
+        >>> pluralize(1, "epoch"), pluralize(2400, "epoch")
+        ('1 epoch', '2,400 epochs')
+    """
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def clock(seconds: float) -> str:
+    """Return a time as hours, minutes and seconds.
+
+    Example:
+        >>> clock(40), clock(3725)
+        ('0:40', '1:02:05')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+class ProgressLines:
+    """Write a line of progress from time to time.
+
+    Args:
+        title: what is counted.
+        every: seconds between two lines; what ends sooner writes none.
+        write: takes a line.
+        now: returns the time in seconds.
+
+    Example:
+        >>> times = iter([0.0, 20.0, 40.0])
+        >>> lines = ProgressLines("photos", 30, print, lambda: next(times))
+        >>> lines.move(160, 1000)
+        >>> lines.move(320, 1000)
+        photos 320/1000, 1:25 left
+    """
+
+    def __init__(
+        self, title: str, every: float, write: Callable[[str], None], now: Callable[[], float] = time.monotonic
+    ):
+        self._title, self._every, self._write, self._now = title, every, write, now
+        self._began = self._last = now()
+
+    def move(self, done: int, total: int | None) -> None:
+        """Count `done` of `total` steps."""
+        moment = self._now()
+        if moment - self._last < self._every:
+            return
+        self._last = moment
+        left = f", {clock((moment - self._began) * (total - done) / done)} left" if total and done else ""
+        self._write(f"{self._title} {done}{f'/{total}' if total else ''}{left}")

@@ -58,6 +58,7 @@ _HOMES = {
     "Diagnosis": ".edgetpu.keras_linter",
     "prepare_for_edgetpu": ".edgetpu.preparation",
     "Metadata": ".conversion.metadata",
+    "read_metadata": ".conversion.metadata",
     "with_metadata": ".conversion.metadata",
     "benchmark": ".runtime.timing",
     "Timing": ".runtime.timing",

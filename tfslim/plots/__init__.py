@@ -1,4 +1,4 @@
-"""Charts of one style."""
+"""Charts of metrics, model sizes and latencies."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""What export/tflite.py says of the files it made: a row of figures each."""
+"""Print the figures of .tflite files beside their model, a row each."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -42,7 +42,7 @@ EMBEDDINGS: Columns = {
 
 
 def show(results: Mapping[str, Figures], task: str, title: str) -> None:
-    """Prints the figures of each file, and under them what of it stayed in float.
+    """Print the figures of each file, and the tensors that stayed in float.
 
     Args:
         results: kind of file -> its figures as `tfslim.litert.verify` names them, or {"error": why it was not made}.

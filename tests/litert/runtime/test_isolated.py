@@ -64,7 +64,7 @@ def test_refusals_and_crashes_are_told(edge_files, tmp_path):
         run_isolated(edge_files / "flex.tflite", [[np.zeros((1, 16, 16, 3), "f4")]])
     for name, body, message in (
         ("crash", "kill -SEGV $$", "crashes with SIGSEGV"),
-        ("mute", "exit 3", "it said nothing"),
+        ("mute", "exit 3", "it printed no error"),
         ("loud", "echo no answer; echo because >&2; exit 3", "because"),
     ):
         script = tmp_path / name

@@ -149,4 +149,4 @@ def test_program(files, tmp_path):
     (tmp_path / "bad.tflite").write_bytes(b"TFL3" * 10)
     done = run(tmp_path / "bad.tflite", *quick)
     assert done.returncode == 2 and done.stderr.startswith("error: ") and "bad.tflite" in done.stderr
-    assert "Examples:" in run("--help").stdout
+    assert "examples:" in run("--help").stdout

@@ -73,7 +73,7 @@ def test_pixels_on_another_scale_than_the_models_are_warned_of(room):
         (dict, {"p": P, "r": Q}, "a batch holds a dictionary of 'p', 'r'"),
         (dict, (P, Q), "a batch holds 2 arrays"),
         (list, (P, Q[:8]), r"arrays of different lengths: \[8, 40\]"),
-        (list, [], "holds no batches"),
+        (list, [], "representative has no batches"),
     ],
 )
 def test_what_is_not_the_models_inputs_is_refused(structure, given, message):

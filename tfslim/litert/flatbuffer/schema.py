@@ -145,6 +145,23 @@ StableHLOCompositeOptions name:string decomposition_subgraph_index:i4 composite_
 ConversionMetadata environment:ConversionEnvironment
 ConversionEnvironment tensorflow_version:string
 """
+# The tables of the TFLITE_METADATA buffer, from metadata_schema.fbs of tensorflow/tflite-support, version 1.1.0.
+_METADATA_TABLES = """
+ModelMetadata name:string description:string version:string subgraph_metadata:[SubGraphMetadata] author:string
+  license:string associated_files:[AssociatedFile] min_parser_version:string
+SubGraphMetadata name:string description:string input_tensor_metadata:[TensorMetadata]
+  output_tensor_metadata:[TensorMetadata] associated_files:[AssociatedFile]
+TensorMetadata name:string description:string dimension_names:[string] content:Content process_units:[ProcessUnit]
+  stats:Stats associated_files:[AssociatedFile]
+AssociatedFile name:string description:string type:u1 locale:string version:string
+Content content_properties_type:u1 content_properties:union range:ValueRange
+ValueRange min:i4 max:i4
+ImageProperties color_space:u1 default_size:ImageSize
+ImageSize width:u4 height:u4
+ProcessUnit options_type:u1 options:union
+NormalizationOptions mean:[f4] std:[f4]
+Stats max:[f4] min:[f4]
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,9 +179,9 @@ class Field:
     default: int | float | bool = 0
 
 
-def _fields() -> dict[str, tuple[Field, ...]]:
+def _fields(text: str) -> dict[str, tuple[Field, ...]]:
     tables: dict[str, list[str]] = {}
-    for line in _TABLES.strip().splitlines():
+    for line in text.strip().splitlines():
         words = line.split()
         if not line.startswith(" "):
             tables[words.pop(0)] = fields = []
@@ -186,7 +203,7 @@ def _field(slot: int, word: str) -> Field:
     return Field(name, slot, "scalar" + several, dtype=dtype, default=value)
 
 
-FIELDS = _fields()
+FIELDS = _fields(_TABLES) | _fields(_METADATA_TABLES)
 # Field -> the tables it may hold, by the number in the field before it.
 UNIONS = {
     "builtin_options": ENUMERATIONS["BuiltinOptions"],
@@ -194,4 +211,6 @@ UNIONS = {
     "details": ENUMERATIONS["QuantizationDetails"],
     "array_segments": ENUMERATIONS["SparseIndexVector"],
     "array_indices": ENUMERATIONS["SparseIndexVector"],
+    "content_properties": {1: "FeatureProperties", 2: "ImageProperties"},
+    "options": {1: "NormalizationOptions"},  # of the ProcessUnitOptions, those that are read here
 }

@@ -26,22 +26,25 @@ _FLAGS = {
 }
 
 
-def write_tables(root: Table) -> bytes:
-    """Write tables to the bytes of a .tflite file.
+def write_tables(root: Table, identifier: bytes = _IDENTIFIER) -> bytes:
+    """Write tables to the bytes of a flatbuffer.
 
     Equal vectors, strings and tables are stored once; fields at their default are left out.
 
     Args:
-        root: A "Model" table, as returned by `tfslim.litert.flatbuffer.reader.read_tables`.
+        root: The table at the root as returned by `tfslim.litert.flatbuffer.reader.read_tables`; a "Model" table for a
+            .tflite file.
+        identifier: Bytes 4 to 8 of the flatbuffer, which name its schema.
 
     Returns:
-        The bytes of a .tflite file; reading them returns equal tables.
+        The bytes of the flatbuffer; reading them returns equal tables.
 
     Example:
         >>> content = write_tables(model)  # doctest: +SKIP
     """
-    writer = _Writer(sum(len(buffer["data"]) for buffer in root["buffers"] if buffer["data"] is not None))
-    return writer.finish(root)
+    buffers = root.get("buffers") or ()
+    writer = _Writer(sum(len(buffer["data"]) for buffer in buffers if buffer["data"] is not None))
+    return writer.finish(root, identifier)
 
 
 class _Writer:
@@ -49,8 +52,8 @@ class _Writer:
         self.builder = flatbuffers.Builder(weight_bytes + 65536)
         self.written: dict[tuple, int] = {}
 
-    def finish(self, root: Table) -> bytes:
-        self.builder.Finish(self.table(root), file_identifier=_IDENTIFIER)
+    def finish(self, root: Table, identifier: bytes) -> bytes:
+        self.builder.Finish(self.table(root), file_identifier=identifier)
         return bytes(self.builder.Output())
 
     def table(self, table: Table) -> int:

@@ -5,9 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from tfslim._support.extras import require
+from tfslim._support.native_log import without_start_up_lines
 from tfslim.litert.flatbuffer.model_file import ModelFileError, open_file
-
-__all__ = ["Runner", "predict"]
 
 __all__ = ["Runner", "dequantize", "predict", "quantize"]
 
@@ -40,8 +39,9 @@ class Runner:
         self.path = Path(path)
         self.threads = threads
         try:
-            self._interpreter = interpreter.Interpreter(model_path=str(path), num_threads=threads)
-            self._interpreter.allocate_tensors()
+            with without_start_up_lines():
+                self._interpreter = interpreter.Interpreter(model_path=str(path), num_threads=threads)
+                self._interpreter.allocate_tensors()
             inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         except (ValueError, RuntimeError) as error:
             raise ModelFileError(f"{path}: the interpreter refuses this file: {error}") from error
@@ -70,6 +70,15 @@ class Runner:
     def output_dtype(self) -> str:
         """Dtype of the file's output: "float32", "int8" or "uint8"."""
         return np.dtype(self._output["dtype"]).name
+
+    @property
+    def input_range(self) -> tuple[float, float] | None:
+        """The least and the largest value that a quantized input can hold; None for a float input."""
+        scale, zero_point = self._input["quantization"]
+        if scale == 0:
+            return None
+        limits = np.iinfo(self._input["dtype"])
+        return (limits.min - zero_point) * float(scale), (limits.max - zero_point) * float(scale)
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Run the file on each image.
