@@ -146,6 +146,6 @@ def test_no_submodule_is_called_like_a_public_name(package):
 @pytest.mark.parametrize("package", [file for file in EXPORTING if "lazy_names" in file.read_text("utf-8")], ids=place)
 def test_type_checkers_see_what_is_loaded_on_first_use(package):
     """The imports under `if TYPE_CHECKING` name what `_HOMES` does."""
-    (guard,) = [node for node in syntax(package).body if isinstance(node, ast.If)]
-    seen = {alias.asname: node.module for node in guard.body for alias in node.names}
+    guarded = [line for node in syntax(package).body if isinstance(node, ast.If) for line in node.body]
+    seen = {alias.asname: node.module for node in guarded for alias in node.names}
     assert seen == exports(package)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # for type checkers and editors, which do not run __getattr__
         data as data,
         distillation as distillation,
         identity as identity,
+        inference as inference,
         layers as layers,
         litert as litert,
         losses as losses,

@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # for type checkers and editors, which do not run lazy_names
     )
     from tfslim.litert.conversion.metadata import (
         Metadata as Metadata,
+        read_metadata as read_metadata,
         with_metadata as with_metadata,
     )
     from tfslim.litert.edgetpu.keras_linter import (
