@@ -56,7 +56,7 @@ class _QuietTensorFlow:
                 with without_start_up_lines():
                     load(module)
 
-            spec.loader.exec_module = exec_module
+            spec.loader.exec_module = exec_module  # type: ignore[method-assign]  # for this one module
         return spec
 
 

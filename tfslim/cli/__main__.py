@@ -21,7 +21,8 @@ def main() -> None:
     if name == "--print-completion":
         from tfslim.cli.app.completion import print_completion
 
-        sys.exit(print_completion(words[1:]))
+        print_completion(words[1:])
+        sys.exit(0)
     if name not in COMMANDS:
         from tfslim.cli.app.usage import did_you_mean, exit_with
 

@@ -3,8 +3,7 @@
 from functools import partial
 
 from tfslim.cli import app
-from tfslim.workflows.prediction import SKIPPED
-from tfslim.workflows.prediction import predict_photos as main
+from tfslim.workflows.prediction import SKIPPED, predict_photos as main
 
 __all__ = ["DESCRIPTION", "SKIPPED", "main", "run"]
 

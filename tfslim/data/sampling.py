@@ -2,15 +2,12 @@
 
 import contextlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tfslim.data.celeba.dataset import CelebA
+from tfslim.data.celeba.records import Records
 from tfslim.data.images import ImageError, each_image
-
-if TYPE_CHECKING:
-    from tfslim.data import CelebA, Records
 
 
 def sample_images(celeba: CelebA, part: str, count: int, size: tuple[int, int], seed: int) -> np.ndarray:
@@ -35,14 +32,15 @@ def sample_images(celeba: CelebA, part: str, count: int, size: tuple[int, int], 
     chosen = np.sort(np.random.default_rng(seed).permutation(len(files))[:count])
     names = files[chosen].tolist()
     with contextlib.closing(each_image(celeba.source, names, lambda _, image: celeba.fit(image, size))) as results:
-        found = [image for _, image in results]
-    error = next((image for image in found if isinstance(image, ImageError)), None)
-    if error:
-        raise error
+        found = []
+        for _, image in results:
+            if isinstance(image, ImageError):
+                raise image
+            found.append(image)
     return np.stack(found)
 
 
-def drawn(records: "Records", count: int, seed: int) -> "Records":
+def drawn(records: Records, count: int, seed: int) -> Records:
     """Draw at most `count` records by seed, keeping their order."""
     if len(records) <= count:
         return records

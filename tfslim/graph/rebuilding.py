@@ -66,9 +66,9 @@ def copy_operation(
             config["name"] = name
         if change is not None:
             change(config)
-        kind = kind or type(operation)
+        made: Any = kind or type(operation)
         # Keras would make functions of a Lambda from their code alone, and does so only on request.
-        return kind(**config) if isinstance(operation, keras.layers.Lambda) else kind.from_config(config)
+        return made(**config) if isinstance(operation, keras.layers.Lambda) else made.from_config(config)
     except (RuntimeError, TypeError) as error:  # what Keras says of a class without get_config is a RuntimeError
         if not isinstance(operation, keras.layers.Layer) and change is None:
             return operation

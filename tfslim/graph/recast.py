@@ -38,7 +38,7 @@ def recast(
     def rebuild(layer: keras.layers.Layer) -> keras.layers.Layer:
         config = layer.get_config()
         config["dtype"] = "float32" if layer.name in exact or isinstance(layer, PIXEL_LAYERS) else policy
-        return replace.get(type(layer), type(layer)).from_config(config)
+        return replace.get(type(layer), type(layer)).from_config(config)  # type: ignore[attr-defined]  # of keras' Layer
 
     shape = input_shape or model.input_shape[1:]
     inputs = keras.Input(shape, name=model.inputs[0].name, dtype=model.inputs[0].dtype)

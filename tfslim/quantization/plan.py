@@ -72,7 +72,8 @@ def plan_codecs(
     others = Float16() if rest == "float16" else Float32()
     plan = {}
     for path, tensor in found.items():
-        inside = ROLES[scope] is None or tensor.role in ROLES[scope]
+        roles = ROLES[scope]
+        inside = roles is None or tensor.role in roles
         inside = inside and (chosen is None or chosen(tensor)) and not left_out(tensor)
         if isinstance(bits, Mapping):
             if path in bits and not inside:
@@ -153,7 +154,7 @@ def _matcher(wanted: Layers, names: set[str], argument: str):
             elif isinstance(each, str):
                 found = layer.name == each
             else:
-                found = each.fullmatch(layer.name)
+                found = each.fullmatch(layer.name) is not None
             if found:
                 return True
         return False

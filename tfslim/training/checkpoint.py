@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import pathlib
 import time
 import zipfile
@@ -41,7 +42,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def __init__(
         self,
-        folder: str,
+        folder: str | os.PathLike,
         plain: keras.Model,
         validation,
         monitor: str,

@@ -100,7 +100,7 @@ def written_with_data(recipe: Recipe, celeba: CelebA) -> dict:
         checksum = zlib.crc32("\n".join([part, *records.files.tolist()]).encode(), checksum)
         for labels in (records.attributes, records.identities):
             if labels is not None:
-                checksum = zlib.crc32(np.ascontiguousarray(labels), checksum)
+                checksum = zlib.crc32(np.ascontiguousarray(labels).data, checksum)
     return recipe.written() | {"images": checksum}
 
 
@@ -134,7 +134,7 @@ def _check_people(file: Path, celeba: CelebA, outputs: int | None) -> None:
     people = read_people(file, outputs)
     if people is None:
         raise ValueError(f"{file}: has no people.json beside it, which lists the people it knows; copy it there")
-    numbers = {new: old for old, new in celeba.identity_map.items()}
+    numbers = {new: old for old, new in (celeba.identity_map or {}).items()}
     own = tuple(numbers[new] for new in range(celeba.people))
     if people.identities != own:
         raise ValueError(

@@ -79,8 +79,8 @@ def with_defaults(kind: type, said: dict) -> dict:
     return filled
 
 
-def _filled(kind: object, value: object) -> object:
-    if dataclasses.is_dataclass(kind) and isinstance(value, dict):
+def _filled(kind: typing.Any, value: object) -> object:
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind) and isinstance(value, dict):
         return with_defaults(kind, value)
     if typing.get_origin(kind) is list and isinstance(value, list):
         return [_filled(typing.get_args(kind)[0], each) for each in value]

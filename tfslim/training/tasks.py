@@ -61,7 +61,9 @@ def _attributes(recipe: Recipe, celeba: CelebA) -> Task:
 
     def loss() -> keras.losses.Loss:
         if asked.loss == "balanced":
-            return BalancedBinaryCrossentropy(celeba.part("train").attributes.mean(axis=0))
+            attributes = celeba.part("train").attributes
+            assert attributes is not None  # as there are names of attributes
+            return BalancedBinaryCrossentropy(attributes.mean(axis=0).tolist())
         return keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=asked.label_smoothing)
 
     def name_outputs(folder: pathlib.Path, resumed: bool) -> None:
@@ -91,7 +93,9 @@ def _identities(recipe: Recipe, celeba: CelebA) -> Task:
     if recipe.augmentation.mixup:
         raise ValueError("augmentation.mixup can't blend class numbers: set it to 0 for task identity")
     head, people = recipe.head, celeba.people
-    unseen = people - len(set(celeba.part("train").identities.tolist()))
+    identities, numbers = celeba.part("train").identities, celeba.identity_map
+    assert identities is not None and numbers is not None  # as there are people
+    unseen = people - len(set(identities.tolist()))
     if unseen:
         raise ValueError(f"{unseen} of {people} people have no image in the training part; take another split")
 
@@ -102,7 +106,7 @@ def _identities(recipe: Recipe, celeba: CelebA) -> Task:
         return normalized_classifier(network, people, head.scale, head.learned_scale, head.kind == "cosine")
 
     def name_outputs(folder: pathlib.Path, resumed: bool) -> None:
-        known = tuple(old for old, new in sorted(celeba.identity_map.items(), key=lambda pair: pair[1]) if new < people)
+        known = tuple(old for old, new in sorted(numbers.items(), key=lambda pair: pair[1]) if new < people)
         people_known = People(known, celeba.held_out, celeba.crop, celeba.split, celeba.seed)
         write_people(folder / "model.keras", people_known)
 

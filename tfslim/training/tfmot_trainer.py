@@ -131,7 +131,8 @@ def make_loss(task: Task, columns: int, answers: TeacherTargets | None) -> Calla
 
     def loss(wanted: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         by_labels = labels.call(wanted[:, :columns], logits)
-        if wanted.shape[-1] == columns:  # no teacher, or validation images, which have no outputs of it
+        # No teacher, or validation images, which have no outputs of it.
+        if answers is None or wanted.shape[-1] == columns:
             return by_labels
         copied = sum(each.weight * each(logits, wanted[:, columns:]) for each in answers.losses)
         return answers.labels * by_labels + copied
@@ -156,7 +157,9 @@ def _seeding(seed: int, folder: pathlib.Path) -> Any:
     """Return a callback that seeds each epoch by its number."""
     randomness = tf_keras().__internal__.layers.BaseRandomLayer
 
-    class Seeding(tf_keras().callbacks.Callback):
+    callback: Any = tf_keras().callbacks.Callback
+
+    class Seeding(callback):
         def on_epoch_begin(self, epoch, logs=None):
             keras.utils.set_random_seed(zlib.crc32(f"{seed} {folder.name} {epoch}".encode()))
             # Random operations are seeded when a step is traced, and count on from there.
@@ -183,7 +186,9 @@ def _averaged(model: Any) -> Iterator[None]:
 def _averaging() -> Any:
     """Return a callback that validates the averaged weights."""
 
-    class Averaging(tf_keras().callbacks.Callback):
+    callback: Any = tf_keras().callbacks.Callback
+
+    class Averaging(callback):
         def on_test_begin(self, logs=None):
             self.averages = contextlib.ExitStack()
             self.averages.enter_context(_averaged(self.model))
@@ -197,7 +202,9 @@ def _averaging() -> Any:
 def _saving(folder: pathlib.Path, history: list[dict], best: bool) -> Any:
     """Return a callback that adds an epoch to the history and saves the state."""
 
-    class Saving(tf_keras().callbacks.Callback):
+    callback: Any = tf_keras().callbacks.Callback
+
+    class Saving(callback):
         def on_epoch_end(self, epoch, logs=None):
             history.append({"epoch": epoch + 1, **{name: float(value) for name, value in (logs or {}).items()}})
             accuracy = (logs or {}).get("val_accuracy", 0.0)

@@ -131,7 +131,7 @@ def prepare_training(
     strategy = recipe.strategy
     with getattr(tf.distribute, STRATEGIES[strategy])().scope() if strategy != "none" else contextlib.nullcontext():
         plain = plain or task.build(stages[-1].size)
-        sizes = {tuple(stage.size) for stage in stages}
+        sizes = {(stage.size[0], stage.size[1]) for stage in stages}
         for size in sizes - {tuple(stages[-1].size)}:
             _check_fits(plain, size)
         copy = recast(

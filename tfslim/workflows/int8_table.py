@@ -3,6 +3,7 @@
 import dataclasses
 import gzip
 from pathlib import Path
+from typing import Any
 
 import keras
 import rich.table
@@ -41,7 +42,8 @@ def write_int8_table(
     originals = model_kernels(tfslim.flatten(model))
     layers = [kernel.name.split(" ")[0] for kernel in originals]
     names = [name for layer in dict.fromkeys(layers) for name in kernel_names(layer, depthwise=True)]
-    lines, kernels = [], {}
+    lines: list[dict[str, Any]] = []
+    kernels = {}
     with progress_bar("measuring") as move:
         for number, (label, path) in enumerate(models.items(), start=1):
             found = _kernels(path, names)

@@ -21,8 +21,7 @@ from tfslim.data.sampling import sample_images
 from tfslim.distillation import FrozenTeacher, fingerprint
 from tfslim.inference.model_files import load_keras_file
 from tfslim.report import Report
-from tfslim.training import teacher as teaching
-from tfslim.training import tfmot_trainer, trainer
+from tfslim.training import teacher as teaching, tfmot_trainer, trainer
 from tfslim.training.batch_statistics import reestimate_statistics
 from tfslim.training.provenance import written_with_data
 from tfslim.training.recipe import Clustering, Distillation, Int8, Recipe, Sparsity, as_plain
@@ -102,6 +101,7 @@ class CompressionRun:
             self._convert_to_int8(model, folder, resume, verbose)
 
     def _convert_to_int8(self, model: keras.Model, folder: pathlib.Path, resume: bool, verbose: int) -> None:
+        assert self.int8 is not None
         epoch = None
         if self.int8.by == "tfmot":
             trained, epoch = self._rounded(model, folder / "int8", verbose)
@@ -128,8 +128,9 @@ class CompressionRun:
         }
         there = {label: path for label, path in models.items() if path.is_file()}
         layers = {report.step: report.done for report in self.reports}
-        sparse = [kernel_names(layer, self.sparsity.depthwise) for layer in layers.get("sparsify", [])]
-        few = [kernel_names(layer, self.clustering.depthwise) for layer in layers.get("cluster", [])]
+        deep = [asked is not None and asked.depthwise for asked in (self.sparsity, self.clustering)]
+        sparse = [kernel_names(layer, deep[0]) for layer in layers.get("sparsify", [])]
+        few = [kernel_names(layer, deep[1]) for layer in layers.get("cluster", [])]
         chosen = folder / "int8" / tfmot_trainer.CHOSEN
         epochs = {"trained int8": read_json(chosen, dict)["epoch"]} if chosen.is_file() else {}
         int8_table.write_int8_table(self.recipe, there, self.model, sparse, few, epochs, folder)
@@ -170,6 +171,7 @@ class CompressionRun:
 
     def _sparsified(self, model: keras.Model) -> tuple[Any, Report]:
         asked = self.sparsity
+        assert asked is not None
         steps = trainer.steps_per_epoch(self.recipe, self.celeba) * self.recipe.epochs
         end = 1 if asked.schedule == "constant" else max(1, steps // 2)
         return tfslim.tfmot.sparsify(
@@ -185,6 +187,7 @@ class CompressionRun:
 
     def _clustered(self, model: keras.Model) -> tuple[Any, Report]:
         asked = self.clustering
+        assert asked is not None
         return tfslim.tfmot.cluster(
             model,
             asked.clusters,
@@ -195,7 +198,7 @@ class CompressionRun:
         )
 
     def _rounded(self, model: keras.Model, folder: pathlib.Path, verbose: int) -> tuple[Any, int]:
-        keep = [name for name, asked in (("zeros", self.sparsity), ("clusters", self.clustering)) if asked]
+        keep: list[Any] = [name for name, asked in (("zeros", self.sparsity), ("clusters", self.clustering)) if asked]
         training, _ = tfslim.tfmot.quantize_aware(model, self._images(), keep)
         # The start is a candidate: zeros and clusters are there already, and a network may lose by training on.
         return training, self._fit(training, folder, [], verbose, best=True)

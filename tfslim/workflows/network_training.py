@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfslim.distillation import Distiller
 from tfslim.distillation.cached_batches import taught_batches
+from tfslim.distillation.teacher_outputs import TeacherOutputs
 from tfslim.training import teacher as teaching
 from tfslim.training.epoch_lines import fit_verbosity
 from tfslim.training.provenance import written_with_data
@@ -122,7 +123,7 @@ def _distiller(
     return make
 
 
-def _kept_batches(training: Training, kept: object) -> Callable[[Stage, range], tf.data.Dataset]:
+def _kept_batches(training: Training, kept: TeacherOutputs) -> Callable[[Stage, range], tf.data.Dataset]:
     """Return a function from a stage and its epochs to their batches with the teacher's outputs."""
 
     def batches(stage: Stage, epochs: range) -> tf.data.Dataset:

@@ -2,7 +2,7 @@
 
 import json as json_format
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -145,7 +145,7 @@ def _answered(predictor: "Predictor", batch: "list[tuple[Path, Image.Image]]"):
 
 
 def _answer(photo: Path, card: Path, logits: "np.ndarray", predictor: "Predictor", top: int | None) -> dict:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "attribute": name,
             "probability": _sigmoid(logit),

@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 import zipfile
+from typing import Any
 
 import keras
 import numpy as np
@@ -26,8 +27,7 @@ from tfslim.pruning import (
     weight_importance,
 )
 from tfslim.pruning.importance.gates import gates
-from tfslim.training import teacher as teaching
-from tfslim.training import trainer
+from tfslim.training import teacher as teaching, trainer
 from tfslim.training.batch_statistics import reestimate_statistics
 from tfslim.training.checkpoint import Checkpoint
 from tfslim.training.epoch_lines import epoch_reporting, fit_verbosity
@@ -145,8 +145,9 @@ class PruningRun:
         if left(np.zeros(graph.unit_count, bool)) <= cut.limit:  # coupled filters overshot it in the cut before
             self._save(path, model, training, record)
             return
+        limit: dict[str, Any] = {"ratio": 1 - cut.limit / filters} if counted == "filters" else {counted: cut.limit}
         pruning = TaylorPruning(
-            **({"ratio": 1 - cut.limit / filters} if counted == "filters" else {counted: cut.limit}),
+            **limit,
             every=self.pruning.every or training.steps,
             drops=cut.drops,
             importance=self.pruning.importance,
@@ -162,6 +163,7 @@ class PruningRun:
         # Moving statistics lag behind the weights, which every drop has changed.
         reestimate_statistics(smaller, training.still_batches("train").take(trainer.STATISTICS_BATCHES))
         after = self._training(smaller)
+        assert pruning.graph is not None  # as it was fitted with
         carry_optimizer(optimizer, pruning.graph, removed, after.fitted)
         rows = [{"drop" if name == "epoch" else name: value for name, value in row.items()} for row in history]
         write_rows(path / "history.csv", rows)
@@ -206,7 +208,7 @@ class PruningRun:
         training.task.name_outputs(path, False)
         values = {f"v{index}": np.asarray(each) for index, each in enumerate(training.fitted.optimizer.variables)}
         with replacing(path / OPTIMIZER) as beside:
-            np.savez(beside, **values)
+            np.savez(beside, **values)  # type: ignore[arg-type]  # numpy's stub takes every name for allow_pickle
         write_json(path / "cut.json", record)
 
 

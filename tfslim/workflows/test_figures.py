@@ -46,7 +46,11 @@ def _identity(file: Path, celeba: CelebA, everyone: CelebA | None) -> dict[str, 
     identifier, embedder = _open_model(file)
     records = identifier.people.known(celeba.part("test"), "test", file)
     table, _ = identify(identifier, celeba.source, records, on_error=celeba.on_error)
-    figures = {"accuracy": table.top_1, "balanced accuracy": table.balanced_accuracy, "majority": table.majority}
+    figures: dict[str, float | None] = {
+        "accuracy": table.top_1,
+        "balanced accuracy": table.balanced_accuracy,
+        "majority": table.majority,
+    }
     if everyone is None or embedder is None:
         return figures
     return figures | _verify_held_out(embedder, everyone, identifier.people.held_out)
@@ -63,6 +67,7 @@ def _open_model(file: Path) -> tuple["Identifier", "Embedder | None"]:
         return load_identifier(file), None
     model = load_keras_file(file)
     people, size = read_people(file, model.outputs[0].shape[-1]), tuple(model.inputs[0].shape[1:3])
+    assert people is not None  # as training wrote it beside the model
     features = cut_at_embedding(model)
     length = features.outputs[0].shape[-1]
     identifier = Identifier(file, size, people, keras_outputs(model, BATCH))
@@ -75,7 +80,8 @@ def _verify_held_out(embedder: "Embedder", everyone: CelebA, held_out: tuple[int
     from tfslim.metrics.verification import verification_table
     from tfslim.workflows.evaluation.verification import held_out_records
 
-    records, figures = held_out_records(everyone, held_out), {}
+    records = held_out_records(everyone, held_out)
+    figures: dict[str, float | None] = {}
     embedded = embed_files(embedder, everyone.source, records.files.tolist(), on_error=everyone.on_error)
     for size in (1, TEMPLATE):
         judged = _pairs(records, size, embedded.skipped)
@@ -94,6 +100,7 @@ def _pairs(records: "Records", template: int, skipped: Collection[str]) -> "Pair
     """Return all pairs of templates; None if there are too few images for genuine and impostor pairs."""
     from tfslim.data.verification.pairs import pairs
 
+    assert records.identities is not None  # as people are held out
     templates = np.unique(records.identities, return_counts=True)[1] // template
     if templates.max() < 2 or np.count_nonzero(templates) < 2:
         return None

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -116,9 +116,9 @@ def export_tflite(
     images, rows = _read(celeba, compared, exported)
     truth = None if truth is None else truth[rows]
     exported.write_beside(folder)  # before the files, which would be read otherwise without it
-    results = {}
+    results: dict[str, dict] = {}
     for kind, path in paths.items():
-        options = {"metadata": metadata}
+        options: dict[str, Any] = {"metadata": metadata}
         options |= {"representative": representatives} if kind in QUANTIZED else {}
         options |= {"target": target, "io": io} if kind == "int8" else {}
         results[kind] = _make_file(exported, path, KINDS[kind], options, (images, truth), threads)
@@ -189,7 +189,7 @@ def _make_file(
         made = convert(exported.network, path, quantization, **options)
     except ConversionError as error:
         return {"error": str(error)}
-    meaning = {}
+    meaning: dict[str, Any] = {}
     if exported.labels:
         meaning = {"thresholds": exported.labels.thresholds, "names": exported.labels.attributes}
     found = verify(exported.network, path, *images_and_truth, task=exported.task, **meaning, threads=threads)

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import pathlib
+from typing import Any
 
 import keras
 import rich.table
@@ -19,8 +20,7 @@ from tfslim.inference.model_files import load_keras_file
 from tfslim.quantization import Codec, QuantizingOptimizer, allocate_bits, plan_codecs
 from tfslim.quantization.bit_allocation import byte_size
 from tfslim.report import Report
-from tfslim.training import teacher as teaching
-from tfslim.training import trainer
+from tfslim.training import teacher as teaching, trainer
 from tfslim.training.batch_statistics import reestimate_statistics
 from tfslim.training.provenance import written_with_data
 from tfslim.training.recipe import Distillation, Quantization, Recipe
@@ -176,7 +176,7 @@ def prepare_weight_quantization(
 def _plan(
     model: keras.Model, asked: Quantization, recipe: Recipe, celeba: CelebA, begun: pathlib.Path | None
 ) -> dict[str, Codec]:
-    common = {"scope": asked.scope, "skip": asked.skip, "rest": asked.rest}
+    common: dict[str, Any] = {"scope": asked.scope, "skip": asked.skip, "rest": asked.rest}
     if asked.budget is None:
         return plan_codecs(model, asked.codec, asked.bits, **common)
     if begun and (begun / BITS).is_file():

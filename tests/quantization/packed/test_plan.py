@@ -45,13 +45,13 @@ def saved(model, folder, **arguments) -> bytes:
 
 def expected_codecs(monkeypatch) -> list:
     """The codecs that `save_packed` is going to expect, in a list that it fills."""
-    seen, search = [], writer.recognise
+    seen, search = [], writer.detect_codec
 
-    def recognise(values, filter_axes, expected):
+    def detect_codec(values, filter_axes, expected):
         seen.append(expected)
         return search(values, filter_axes, expected)
 
-    monkeypatch.setattr(writer, "detect_codec", recognise)
+    monkeypatch.setattr(writer, "detect_codec", detect_codec)
     return seen
 
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 
+from tfslim._support.extras import require
 from tfslim._support.native_log import without_start_up_lines
 from tfslim.litert.flatbuffer.model_file import ModelFileError
 from tfslim.litert.flatbuffer.summary import read
@@ -37,9 +37,10 @@ class SignatureRunner:
             raise ValueError(f"threads must be 1 or more, got {threads}")
         signatures = read(path).signatures
         self.path = Path(path)
+        interpreter = require("ai_edge_litert.interpreter", "running a .tflite file")
         try:
             with without_start_up_lines():
-                self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
+                self._interpreter = interpreter.Interpreter(model_path=str(path), num_threads=threads)
                 self._interpreter.allocate_tensors()
             inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         except (ValueError, RuntimeError) as error:

@@ -36,6 +36,7 @@ with m = 2**bits - 1, low + (high - low) * (c / m), and high itself for c = m. A
 
 import dataclasses
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -44,7 +45,7 @@ from tfslim.quantization.codecs.registry import Codec, codec_of
 from tfslim.quantization.packed.bit_packing import pack, packed_bytes, unpack
 from tfslim.quantization.packed.entropy_coding import decode_entropy, encode_entropy
 
-KINDS = {
+KINDS: dict[int, tuple[str, dict[str, Any]]] = {
     0: ("float32", {}),
     1: ("float16", {}),
     2: ("log_min_max", {"rule": "exact_zero"}),
@@ -131,7 +132,7 @@ class Entry:
         name, config = KINDS[self.kind]
         names = PARAMETERS.get(name) or (("peak",) if config["symmetric"] else ("low", "high"))
         if name == "log_min_max":
-            shape = (3,)
+            shape: tuple[int, ...] = (3,)
         elif name == "kmeans":
             shape = (self.codebook,)
         else:

@@ -149,7 +149,7 @@ def _bits(tensor: PackedTensor) -> int:
 
 
 def _entropy_bits(tensor: PackedTensor) -> int:
-    if isinstance(tensor.codec, Float16 | Float32 | None):
+    if tensor.encoded is None or isinstance(tensor.codec, Float16 | Float32 | None):
         return _bits(tensor)
     counts = np.bincount(tensor.encoded.codes)
     counts = counts[counts > 0]

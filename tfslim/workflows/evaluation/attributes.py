@@ -1,5 +1,6 @@
 """Evaluate models of attributes."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,7 +88,7 @@ def evaluate_attributes(
 
     results = []
     for name, file, folder, predictor in zip(names, files, folders, predictors, strict=True):
-        limits = [0.0] * len(predictor.labels.attributes)
+        limits: Sequence[float] = [0.0] * len(predictor.labels.attributes)
         if thresholds == "labels":
             limits = predictor.labels.thresholds
         elif thresholds in CHOSEN:
@@ -169,7 +170,7 @@ def _means_table(title: str, means: dict[str, dict[str, float]], first: str = ""
     return shown
 
 
-def _save_thresholds(file: Path, answers: "PartPredictions", limits: list[float]) -> None:
+def _save_thresholds(file: Path, answers: "PartPredictions", limits: Sequence[float]) -> None:
     from tfslim.data import write_labels
 
     print(f"wrote the thresholds into {write_labels(file, answers.names, limits)}")

@@ -1,7 +1,7 @@
 """Evaluate model files: choose the task, check what is asked for, and print and write the figures."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from tfslim.workflows.evaluation.results import display_names
 
@@ -87,12 +87,12 @@ def evaluate_models(
 
     if part == "auto" and task != "verification":
         part = "test"
-    where = {"names": names, "files": files, "data": data}
+    where: dict[str, Any] = {"names": names, "files": files, "data": data}
     if task != "verification":  # whose pairs need not be of a part
         from tfslim.training.provenance import split_asked_for
 
         where["split"], where["why"] = split_asked_for(split, seed, files)
-    how = {"out": out, "batch_size": batch_size, "on_error": on_error}
+    how: dict[str, Any] = {"out": out, "batch_size": batch_size, "on_error": on_error}
     if task == "attributes":
         from tfslim.workflows.evaluation.attributes import check_thresholds, evaluate_attributes
 
@@ -105,8 +105,8 @@ def evaluate_models(
     else:
         from tfslim.workflows.evaluation.verification import evaluate_verification
 
-        drawing = {"split": split, "part": part, "seed": seed, "pairs_file": pairs, "against": against}
-        judging = {"template": template, "distance": distance, "fars": fars}
+        drawing: dict[str, Any] = {"split": split, "part": part, "seed": seed, "pairs_file": pairs, "against": against}
+        judging: dict[str, Any] = {"template": template, "distance": distance, "fars": fars}
         evaluate_verification(**where, **drawing, **judging, **how)
 
 

@@ -1,7 +1,7 @@
 """Evaluate face verification: whether two images show the same person."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tfslim._support.files import write_json, write_rows
 from tfslim._support.terminal import progress_bar
@@ -81,7 +81,10 @@ def evaluate_verification(
         tables[name], curves[name], skipped = table, curve, skipped | left_out
         file_bytes = embedder.path.stat().st_size
         result = {"model": name, "file_bytes": file_bytes, **settings, "crop": embedder.crop, **table.to_dict()}
-        counts = {"pairs_left_out": len(pairs) - len(judged), "people_with_too_few_images": pairs.too_few}
+        counts: dict[str, Any] = {
+            "pairs_left_out": len(pairs) - len(judged),
+            "people_with_too_few_images": pairs.too_few,
+        }
         counts |= {"existing_pairs": pairs.existing, "skipped": left_out}
         write_json(folder / f"{name}.json", result | counts)
         rows.append({"model": name, "file_bytes": file_bytes, **table.row()})
@@ -138,13 +141,14 @@ def _pairs(
     sides = [celeba.part(each) for each in parts]
     if sides[0].identities is None:
         raise ValueError(NO_IDENTITIES.format(celeba.folder))
-    there = set().union(*(side.identities.tolist() for side in sides))
+    there = set().union(*(side.identities.tolist() for side in sides if side.identities is not None))
     trained_on = set().union(*(people.identities for people in whom if people)) & there
     if trained_on:
         print(f"note: {len(trained_on)} of these people were trained on, so these figures flatter the models")
     print(f"{parted}: {why}")
     what = " against ".join(f"{each} part" for each in parts)
-    return pairs(*sides, template=template, seed=seed), celeba.source, what, f" ({parted})"
+    drawn = pairs(sides[0], sides[1] if against else None, template=template, seed=seed)
+    return drawn, celeba.source, what, f" ({parted})"
 
 
 def _listed_pairs(folder: Path, pairs_file: str, on_error: str) -> "Pairs":

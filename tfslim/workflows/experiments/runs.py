@@ -149,8 +149,9 @@ def run_all(runs: list[Run], jobs: int) -> int:
 def _ready(run: Run, going: dict) -> bool:
     if run.needs is not None and not run.needs.done:
         return False
-    writing = run.shared is not None and any(other.shared == run.shared for other in going)
-    return not writing or is_whole(Path(run.shared))
+    if run.shared is None or all(other.shared != run.shared for other in going):
+        return True
+    return is_whole(Path(run.shared))
 
 
 def _interrupt(number, frame):

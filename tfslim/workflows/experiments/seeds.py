@@ -2,6 +2,7 @@
 
 import statistics
 from pathlib import Path
+from typing import Any
 
 from tfslim._support.files import read_json, replacing, write_json
 from tfslim.training.run_folder import NAME, differences, read_recipe
@@ -81,9 +82,12 @@ def merge(rows: list[dict]) -> dict:
         found = [row.get(name) for row in rows]
         if name == "model" or any(isinstance(value, list | str) for value in found):
             continue
-        whole = None not in found
-        deviation = statistics.stdev(found) if whole and len(found) > 1 else None
-        merged[name] = {"mean": statistics.fmean(found), "deviation": deviation, "runs": found} if whole else None
+        if None in found:
+            merged[name] = None
+            continue
+        runs: list[Any] = found
+        deviation = statistics.stdev(runs) if len(runs) > 1 else None
+        merged[name] = {"mean": statistics.fmean(runs), "deviation": deviation, "runs": runs}
     return merged
 
 

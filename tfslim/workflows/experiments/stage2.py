@@ -129,7 +129,7 @@ def check_run(run: Run, trained: Path) -> None:
 
 
 Judge = Callable[[keras.Model], float]
-CURVES = {
+CURVES: dict[str, Callable[[int], Codec]] = {
     "log min-max, ours": lambda bits: LogMinMax(bits),
     "log min-max, authors' (sign not counted)": lambda bits: LogMinMax(bits, "nearest"),
     "uniform": lambda bits: Uniform(bits),
@@ -177,8 +177,9 @@ def _judge(recipe: Recipe, celeba: CelebA) -> Judge:
 
 
 def _line(row: Stage2Row, model: keras.Model, run: Run, judge: Judge) -> dict:
-    ours = Ternary() if row.codec == "ternary" else LogMinMax(row.bits)
-    theirs = None if row.codec == "ternary" else LogMinMax(row.bits, "nearest")
+    ternary = row.codec == "ternary" or row.bits is None
+    ours: Codec = Ternary() if row.bits is None or ternary else LogMinMax(row.bits)
+    theirs = None if row.bits is None or ternary else LogMinMax(row.bits, "nearest")
     snapped, report = tfslim.quantize_weights(model, ours, scope=row.scope)
     line = {
         "row": row.name,
