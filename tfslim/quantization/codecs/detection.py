@@ -126,7 +126,7 @@ class _Search:
 
     def _made_by(self, codec: Codec | None) -> tuple[Codec, Encoded, int] | None:
         """Return a codec with its codes and rank, or None if it is lossy here."""
-        if getattr(codec, "per_filter", False) and self._filters == 1:
+        if isinstance(codec, Uniform | Ternary | Binary) and codec.per_filter and self._filters == 1:
             codec = dataclasses.replace(codec, per_filter=False)
         if isinstance(codec, LogMinMax) and codec.rule == "exact_zero":
             codec = LogMinMax(codec.bits, floor=ANY_FLOOR)
@@ -201,14 +201,16 @@ class _Search:
         if isinstance(codec, KMeans):
             codes, parameters = np.arange(len(distinct), dtype=np.uint16), {"codebook": distinct}
             codes = (
-                np.searchsorted(distinct, self._flat).astype(np.uint16) if self._few is None else self._looked_up(codes)
+                np.searchsorted(distinct, self._flat).astype(np.uint16)
+                if self._few is None
+                else self._looked_up(self._few, codes)
             )
             return Encoded(codes, codec.bits, self._values.shape, parameters)
         for parameters in _parameters(codec, distinct):
             if _keeps(codec, distinct, parameters):
                 if self._few is None:
                     return codec.encode(self._values, parameters=parameters)
-                codes = self._looked_up(codec.encode(distinct, parameters=parameters).codes)
+                codes = self._looked_up(self._few, codec.encode(distinct, parameters=parameters).codes)
                 return Encoded(codes, codec.code_bits, self._values.shape, parameters)
         return None
 
@@ -241,10 +243,10 @@ class _Search:
             found = np.union1d(found, self._patterns[missing][: SAMPLES[1]])
         return None
 
-    def _looked_up(self, codes: np.ndarray) -> np.ndarray:
+    def _looked_up(self, few: np.ndarray, codes: np.ndarray) -> np.ndarray:
         """Return the tensor's codes from those of its few distinct values."""
         table = np.zeros(1 << 16, codes.dtype)
-        table[self._few.view(np.uint32) >> 16] = codes
+        table[few.view(np.uint32) >> 16] = codes
         return table.take(self._patterns >> 16)
 
     @functools.cached_property
