@@ -16,6 +16,8 @@ from tfslim.quantization.codecs.registry import Codec
 from tfslim.quantization.codecs.ternary import Ternary
 from tfslim.quantization.codecs.uniform import Uniform
 
+__all__ = ["detect_codec", "recognise"]
+
 MOST_BITS = 16
 ANY_FLOOR = 1e-30  # a tensor that came out of a codec holds its range's ends, whatever its floor was
 NEGATIVE_ZERO = 0x80000000
