@@ -107,14 +107,14 @@ def test_a_dry_run_plans_and_writes_nothing(setting):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--stages", "[{epochs: 1, size: [40, 40]}]"], "takes images of 32x32, and so must the stages"),
+        (["--stages", "[{epochs: 1, size: [40, 40]}]"], "takes images of 32x32: give every stage that size"),
         (["--pruning", "{ratio: null, params: 100}"], "at most 100 may be left, but"),
         (
             ["--pruning", "{ratio: 0.5, macs: 0.5}"],
-            "set exactly one of ratio, params, macs and bytes; found ratio, macs",
+            "give one of ratio, params, macs and bytes; found ratio, macs",
         ),
         (["--pruning.keep", "[conv_1]"], "'conv_1' is not a layer of the model; did you mean conv1"),
-        (["--model.name", "VGG11"], "trained/model.keras holds SqueezeNet; give its own name"),
+        (["--model.name", "VGG11"], "trained/model.keras holds SqueezeNet; set model.name to that"),
         (["--split", "official"], "was trained with the random split of seed 0, which is the official split here"),
         (["--hold_out", "1"], "give the min_images, hold_out and split_seed that it was trained with"),
     ],
@@ -125,7 +125,7 @@ def test_mistakes_are_said_in_one_line_before_any_work(setting, more, message):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(b"PK\3\4", "damaged"), (None, "is not of this optimizer")], ids=["cut short", "another's"]
+    ("content", "message"), [(b"PK\3\4", "damaged"), (None, "is of another optimizer")], ids=["cut short", "another's"]
 )
 def test_a_state_that_cant_be_gone_on_from_is_named(content, message, tmp_path):
     state = tmp_path / "cut-01" / "optimizer.npz"
@@ -136,7 +136,7 @@ def test_a_state_that_cant_be_gone_on_from_is_named(content, message, tmp_path):
         state.write_bytes(content)
     optimizer = keras.optimizers.SGD()
     optimizer.build([keras.Variable(np.zeros(2))])
-    with pytest.raises(ValueError, match=f"optimizer.npz: {message}.*; remove .*cut-01 to make that cut anew"):
+    with pytest.raises(ValueError, match=f"optimizer.npz: {message}.*; remove .*cut-01 to repeat that cut"):
         pruning._restore(optimizer, state)
 
 

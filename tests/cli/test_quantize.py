@@ -244,7 +244,7 @@ def test_a_budget_is_kept_and_a_dry_run_writes_nothing(setting):
             ["--precision", "mixed_bfloat16"],
             "precision=mixed_bfloat16: int8, zeros and clusters are trained with",
         ),
-        ("sparse", ["--sparsity.pattern", "2:4"], "sparsity.share=0.7: the pattern 2:4 makes a half"),
+        ("sparse", ["--sparsity.pattern", "2:4"], "sparsity.share=0.7: pattern 2:4 has 0.5: set share to that"),
         ("sparse", ["--optimization.batch_size", "1000", "--dry-run"], "batch_size=1000 is more than the"),
     ],
 )
