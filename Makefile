@@ -18,6 +18,7 @@ endif
 endif
 endif
 RUN := .venv/bin/python
+TFSLIM := .venv/bin/tfslim
 # Prints the packages of the extra tfmot, those of ours aside.
 TFMOT := $(RUN) -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; print(*(x for x in p['optional-dependencies']['tfmot'] if not x.startswith(p['name'])))"
 FACES := demo/faces
@@ -49,26 +50,26 @@ demo: setup
 
 demo-faces: setup
 	rm -rf demo
-	$(RUN) training/draw_faces.py $(FACES) --count 1800 --identities 60 --height 109 --width 89
+	$(TFSLIM) draw-faces $(FACES) --count 1800 --identities 60 --height 109 --width 89
 
 demo-attributes: demo-faces
-	$(RUN) training/train.py --config training/recipes/demo.yaml --data $(FACES) --out $(NET)
-	$(RUN) training/evaluate.py $(NET) --data $(FACES)
-	$(RUN) export/tflite.py $(NET) --data $(FACES) --part test
-	$(RUN) training/predict.py $(NET)/model-int8.tflite $(FACES)/img_align_celeba/00000[1-3].jpg --out $(NET)/predictions
-	$(RUN) training/prune.py --config training/recipes/demo-pruned.yaml --data $(FACES) --trained $(NET) --out demo/pruned
-	$(RUN) export/tflite.py $(NET) --data $(FACES) --kinds '[int8]' --target edgetpu --out demo/edgetpu
-	$(RUN) export/lint.py demo/edgetpu/model-int8.tflite
-	$(RUN) export/benchmark.py $(NET)/model-*.tflite --picture demo/edgetpu/latency.png
+	$(TFSLIM) train --config demo --data $(FACES) --out $(NET)
+	$(TFSLIM) evaluate $(NET) --data $(FACES)
+	$(TFSLIM) export $(NET) --data $(FACES) --part test
+	$(TFSLIM) predict $(NET)/model-int8.tflite $(FACES)/img_align_celeba/00000[1-3].jpg --out $(NET)/predictions
+	$(TFSLIM) prune --config demo-pruned --data $(FACES) --trained $(NET) --out demo/pruned
+	$(TFSLIM) export $(NET) --data $(FACES) --kinds int8 --target edgetpu --out demo/edgetpu
+	$(TFSLIM) lint demo/edgetpu/model-int8.tflite
+	$(TFSLIM) benchmark $(NET)/model-*.tflite --picture demo/edgetpu/latency.png
 	$(RUN) examples/label_photo.py $(NET)/model-int8.tflite $(FACES)/img_align_celeba/000001.jpg
 
 demo-people: demo-faces
-	$(RUN) training/train.py --config training/recipes/demo-teacher.yaml --data $(FACES) --out demo/teacher
-	$(RUN) training/distill.py --config training/recipes/demo-student.yaml --data $(FACES) --teacher demo/teacher --out demo/student
-	$(RUN) export/tflite.py demo/student --data $(FACES) --outputs embedding --kinds '[int8]'
-	$(RUN) training/evaluate.py demo/teacher demo/student demo/student/embedding-int8.tflite --data $(FACES) --task verification --template 5 --out demo/student/verification
-	$(RUN) training/quantize.py --config training/recipes/demo-few-bits.yaml --data $(FACES) --trained demo/student --out demo/few-bits
-	$(RUN) training/quantize.py --config training/recipes/demo-sparse-int8.yaml --data $(FACES) --trained demo/student --out demo/int8
+	$(TFSLIM) train --config demo-teacher --data $(FACES) --out demo/teacher
+	$(TFSLIM) distill --config demo-student --data $(FACES) --teacher demo/teacher --out demo/student
+	$(TFSLIM) export demo/student --data $(FACES) --outputs embedding --kinds int8
+	$(TFSLIM) evaluate demo/teacher demo/student demo/student/embedding-int8.tflite --data $(FACES) --task verification --template 5 --out demo/student/verification
+	$(TFSLIM) quantize --config demo-few-bits --data $(FACES) --trained demo/student --out demo/few-bits
+	$(TFSLIM) quantize --config demo-sparse-int8 --data $(FACES) --trained demo/student --out demo/int8
 
 test: setup
 	.venv/bin/ruff check .
