@@ -164,11 +164,13 @@ def packed_codes(
     entry = Entry(name, kind, encoded.code_bits, tuple(map(int, encoded.shape)), (), codebook)
     if entry.per_filter:
         entry = dataclasses.replace(entry, filter_axes=axes)
-    codes = pack(encoded.codes, encoded.code_bits)
+    codes = None
     if entropy_coding and kind > FLOAT16 and encoded.codes.size:
         coded = encode_entropy(encoded.codes)
-        if len(coded) < len(codes):
+        if len(coded) < packed_bytes(encoded.codes.size, encoded.code_bits):
             entry, codes = dataclasses.replace(entry, coded_bytes=len(coded)), coded
+    if codes is None:
+        codes = pack(encoded.codes, encoded.code_bits)
     parameters = [encoded.parameters[key].astype("<f4").tobytes() for key in entry.parameter_shapes]
     return entry, b"".join([*parameters, codes])
 
