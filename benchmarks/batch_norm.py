@@ -1,13 +1,10 @@
 """How fast batch normalisation trains, by count of channels: where the fused kernel is worth it and where not."""
 
 import statistics
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "training"))  # what all programs share lies there
-import program  # noqa: E402
+from tfslim.cli import app
 
 DESCRIPTION = """\
 Measures one training pass (forwards and backwards) of batch normalisation in three ways, in turn in one run: Keras' own
@@ -38,7 +35,7 @@ def main(
     """
     if min(rounds, batch, side, *channels) < 1:
         raise ValueError("rounds, batch, side and channels: expected 1 or more")
-    from tfslim.text_table import text_table
+    from tfslim._support.text import text_table
 
     rows = []
     for dtype in dtypes:
@@ -63,7 +60,7 @@ def training_passes(shape: tuple[int, ...], dtype: str) -> dict[str, Callable[[]
     import keras
     import tensorflow as tf
 
-    from tfslim.fused_norm import FusedBatchNormalization
+    from tfslim.layers.fused_batch_norm import FusedBatchNormalization
 
     random = tf.random.Generator.from_seed(0)
     images, upstream = (tf.cast(random.normal(shape), dtype) for _ in range(2))
@@ -108,4 +105,4 @@ def _always_fused() -> type:
 
 
 if __name__ == "__main__":
-    program.run(main, DESCRIPTION)
+    app.run(main, DESCRIPTION)

@@ -2,13 +2,11 @@
 
 import json
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "training"))  # what all programs share lies there
-import program  # noqa: E402
+from tfslim.cli import app
 
 DESCRIPTION = """\
 Measures encoding (codes, then packing) and decoding (unpacking, then values) in megabytes of float32 a second, beside
@@ -41,7 +39,7 @@ def main(
     """
     if rounds < 1 or not 0.001 <= million <= 1000:
         raise ValueError(f"rounds={rounds}, million={million}; expected 1 or more, and 0.001 to 1000")
-    from tfslim.text_table import text_table
+    from tfslim._support.text import text_table
 
     weights = normal_weights(int(million * 1e6))
     pairs = numpy_pairs(weights)
@@ -63,7 +61,7 @@ def main(
     print(f"{weights.size:,} float32 weights, {rounds} rounds, one thread; megabytes of float32 a core second")
     print(text_table(rows, align="<>>", head=["", "there", "back"]))
     if out:
-        from tfslim.atomic import replacing
+        from tfslim._support.files import replacing
 
         with replacing(out) as beside:
             Path(beside).write_text(json.dumps(speeds, indent=1) + "\n", encoding="utf-8")
@@ -94,8 +92,8 @@ def codec_pairs(weights, bits: int, entropy_coding: bool) -> dict[str, tuple[Cal
     import dataclasses
 
     from tfslim.quantization import LogMinMax, Uniform
-    from tfslim.quantization.bit_packing import pack, unpack
-    from tfslim.quantization.entropy_coding import decode_entropy, encode_entropy
+    from tfslim.quantization.packed.bit_packing import pack, unpack
+    from tfslim.quantization.packed.entropy_coding import decode_entropy, encode_entropy
 
     def pair(codec, write, read):
         def there():
@@ -133,4 +131,4 @@ def timed(action: Callable) -> tuple[float, object]:
 
 
 if __name__ == "__main__":
-    program.run(main, DESCRIPTION)
+    app.run(main, DESCRIPTION)

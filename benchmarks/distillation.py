@@ -2,15 +2,13 @@
 
 import json
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "training"))  # what all programs share lies there
-import program  # noqa: E402
+from tfslim.cli import app
 
 if TYPE_CHECKING:
     import keras
@@ -59,7 +57,7 @@ def main(
     results = [summary(name, timings, steps) for name in timings]
     show(results, rounds, size, batch_size, precision)
     if out:
-        from tfslim.atomic import replacing
+        from tfslim._support.files import replacing
 
         content = {"size": size, "batch_size": batch_size, "classes": classes, "steps": steps, "rounds": rounds}
         with replacing(out) as beside:
@@ -133,11 +131,11 @@ def training_copy(model: "keras.Model", precision: str) -> "keras.Model":
     """Returns the model as `training/` trains it: in this precision and, under TensorFlow, with its fused kernel."""
     import keras
 
-    from tfslim.recast import recast
+    from tfslim.graph.recast import recast
 
     if keras.backend.backend() != "tensorflow":
         return recast(model, precision)
-    from tfslim.fused_norm import FusedBatchNormalization
+    from tfslim.layers.fused_batch_norm import FusedBatchNormalization
 
     return recast(model, precision, replace={keras.layers.BatchNormalization: FusedBatchNormalization})
 
@@ -210,4 +208,4 @@ def show(results: list[dict], rounds: int, size: int, batch_size: int, precision
 
 
 if __name__ == "__main__":
-    program.run(main, DESCRIPTION)
+    app.run(main, DESCRIPTION)

@@ -10,8 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "training"))  # what all programs share lies there
-import program  # noqa: E402
+from tfslim.cli import app
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -66,7 +65,7 @@ def main(
 
     with tempfile.TemporaryDirectory() as scratch:
         if data is None:
-            from tfslim.data.drawn_faces import draw_faces
+            from tfslim.data.drawn_faces.dataset import draw_faces
 
             print(f"drawing {count} faces of {width}x{height}", file=sys.stderr)
             data = draw_faces(Path(scratch) / "faces", count, size=(height, width))
@@ -74,7 +73,7 @@ def main(
     results = [summary(name, timings[name], timings[LIMIT]) for name in timings]
     show(results, rounds, threads)
     if out:
-        from tfslim.atomic import replacing
+        from tfslim._support.files import replacing
 
         content = {"threads": threads, "size": [height, width], "batch_size": batch_size, "rounds": rounds}
         with replacing(out) as beside:
@@ -197,4 +196,4 @@ def show(results: list[dict], rounds: int, threads: int) -> None:
 
 
 if __name__ == "__main__":
-    program.run(main, DESCRIPTION)
+    app.run(main, DESCRIPTION)

@@ -9,9 +9,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from tfslim.cli import app
+
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "training"))  # what all programs share lies there
-import program  # noqa: E402
 
 DESCRIPTION = """\
 Converts Slim-Net, and of keras.applications MobileNetV3Small, MobileNetV2 of width 0.35 and EfficientNetB0 (all with 40
@@ -54,8 +54,8 @@ def main(
     """
     if min(rounds, runs, warmup, threads) < 1:
         raise ValueError(f"rounds={rounds}, runs={runs}, warmup={warmup}, threads={threads}; expected 1 or more")
+    from tfslim._support.text import text_table
     from tfslim.litert import benchmark
-    from tfslim.text_table import text_table
 
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         files = converted(Path(folder), (height, width, 3))
@@ -82,7 +82,7 @@ def main(
     print(f"{height}x{width}, {threads} thread{'s'[: threads != 1]}, {rounds} rounds of {runs} runs")
     print(text_table(rows, align="<>>>>", head=["", "bytes", "median ms", f"ratio to {OURS}", "in the rounds"]))
     if out:
-        from tfslim.atomic import replacing
+        from tfslim._support.files import replacing
 
         settings = {"height": height, "width": width, "threads": threads, "runs": runs}
         content = {**settings, "bytes": sizes, "milliseconds": turns, "ratios": ratios}
@@ -145,4 +145,4 @@ def torch_peer(python: str | None, height: int, width: int, threads: int, runs: 
 
 
 if __name__ == "__main__":
-    program.run(main, DESCRIPTION)
+    app.run(main, DESCRIPTION)

@@ -3,14 +3,13 @@
 import json
 import statistics
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Literal
 
+from tfslim.cli import app
+
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "training"))  # what all programs share lies there
-import program  # noqa: E402
 
 DESCRIPTION = """\
 Measures what it takes to find the channel graph of MobileNetV2, score its filters by l2 and cut them, by tfslim and by
@@ -54,7 +53,7 @@ def main(
     if torch_python:
         results["cutting"] = cutting(torch_python, ratio, size, rounds, threads)
     if out:
-        from tfslim.atomic import replacing
+        from tfslim._support.files import replacing
 
         with replacing(out) as beside:
             Path(beside).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
@@ -99,10 +98,10 @@ def steps(precision: str, rounds: int, ratio: float, size: int = 80, batch_size:
     import keras
     import numpy as np
 
-    from tfslim.fused_norm import FusedBatchNormalization
+    from tfslim.graph.recast import recast
+    from tfslim.layers.fused_batch_norm import FusedBatchNormalization
     from tfslim.models import SqueezeNet
     from tfslim.pruning import PruningOptimizer, channel_graph, remove_units
-    from tfslim.recast import recast
 
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (count * batch_size, size, size, 3)).astype("uint8")
@@ -151,4 +150,4 @@ def steps(precision: str, rounds: int, ratio: float, size: int = 80, batch_size:
 
 
 if __name__ == "__main__":
-    program.run(main, DESCRIPTION)
+    app.run(main, DESCRIPTION)

@@ -1,62 +1,6 @@
 """Says whether .tflite files would run on a Coral Edge TPU, and what to do where they would not."""
 
-import json
-import sys
-from pathlib import Path
-from typing import Literal
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "training"))  # what all programs share lies there
-import program  # noqa: E402
-
-DESCRIPTION = """\
-Checks .tflite files, anybody's, against what the Edge TPU compiler 16.0 takes: without the compiler, the device and
-TensorFlow. Says of each finding what is wrong, why it matters, what to do and where that is known from; which operators
-would run on the Edge TPU and which are stranded behind which; and estimates cache and latency.
-
-The exit code is 1 if a file has an error (an operator that stays on the CPU, or computes wrong numbers there) or can't
-be read, so that it can guard a release.
-
-Examples:
-  python export/lint.py face-int8.tflite
-  python export/lint.py files/*.tflite --format json > lint.json
-  python export/lint.py face-int8.tflite --operators
-"""
-FAILED = 1  # exit code
-
-
-def main(files: list[str], format: Literal["text", "json"] = "text", operators: bool = False) -> int:
-    """Lints files.
-
-    Args:
-        files: .tflite files.
-        format: text for people, json (a list with an object for each file) for programs
-        operators: in text, show each operator and where it would run.
-    """
-    from tfslim.litert.flatfile import ModelFileError
-    from tfslim.litert.linting import lint
-
-    results, failed = [], False
-    for file in files:
-        try:
-            result = lint(file)
-        except ModelFileError as error:
-            failed = True
-            print(f"error: {error}", file=sys.stderr)
-            results.append({"path": file, "ok": False, "error": str(error)})
-            continue
-        failed = failed or not result.ok
-        results.append(result.to_dict())
-        if format == "text":
-            print(f"{result}\n{result.table()}\n" if operators else f"{result}\n")
-    if format == "json":
-        print(json.dumps(results, indent=2, ensure_ascii=False))
-    return FAILED if failed else 0
-
+from tfslim.cli.lint import run
 
 if __name__ == "__main__":
-    program.run(
-        main,
-        DESCRIPTION,
-        positional={"files": ".tflite files"},
-        flags={"operators": "in text, show each operator and where it would run"},
-    )
+    run()

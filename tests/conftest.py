@@ -1,10 +1,18 @@
 """The order in which the files of tests are run."""
 
+from pathlib import Path
+
 import pytest
 
-LONG = ("training", "tfmot", "litert", "pruning")  # rooms whose files take minutes
+LONG = ("cli", "training", "workflows", "tfmot", "litert", "pruning")  # rooms whose files take minutes
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files first, or one of several workers would be left with one of them when the others are done."""
-    items.sort(key=lambda item: LONG.index(item.path.parent.name) if item.path.parent.name in LONG else len(LONG))
+    tests = Path(__file__).parent
+
+    def place(item: pytest.Item) -> int:
+        room = item.path.relative_to(tests).parts[0]
+        return LONG.index(room) if room in LONG else len(LONG)
+
+    items.sort(key=place)

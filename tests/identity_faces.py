@@ -5,7 +5,7 @@ import numpy as np
 from PIL import Image
 
 from tests.tiny_model import SIZE
-from tfslim.identity import embedding_model
+from tfslim.models.identity import embedding_model
 
 KNOWN, HELD_OUT, CROP = (2, 4, 5, 6, 1), (3, 7), (44, 36)
 PEOPLE = 7

@@ -25,13 +25,13 @@ _ROOMS = (
     "verification",
 )
 _FUNCTIONS = {
-    "flatten": "tfslim.flattening",
-    "load_packed": "tfslim.quantization.packed_model",
+    "flatten": "tfslim.graph.flattening",
+    "load_packed": "tfslim.quantization.packed.model",
     "measure": "tfslim.cost",
     "prune_filters": "tfslim.pruning.prune",
-    "quantize_weights": "tfslim.quantization.quantizing",
+    "quantize_weights": "tfslim.quantization.weights",
     "Report": "tfslim.report",
-    "save_packed": "tfslim.quantization.packed_writer",
+    "save_packed": "tfslim.quantization.packed.writer",
 }
 
 __all__ = ["__version__", *_ROOMS, *_FUNCTIONS]

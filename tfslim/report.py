@@ -6,9 +6,9 @@ import math
 import os
 from collections.abc import Sequence
 
-from tfslim.atomic import replacing
-from tfslim.cost import Cost
-from tfslim.text_table import text_table
+from tfslim._support.files import replacing
+from tfslim._support.text import text_table
+from tfslim.cost.model_cost import Cost
 
 Figure = float | int | str
 

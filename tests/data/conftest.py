@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfslim.data.names import ATTRIBUTES
+from tfslim.data.celeba.attributes import ATTRIBUTES
 
 
 class LittleCelebA:

@@ -17,7 +17,7 @@ from tests.distillation.networks import (
 )
 from tfslim.distillation import AttentionTransfer, FeatureDistance, SoftTargets
 from tfslim.distillation.resizing import resize
-from tfslim.recast import recast
+from tfslim.graph.recast import recast
 
 
 @pytest.mark.parametrize("sizes", [((12, 10), (24, 20)), ((6, 5), (12, 10)), ((6, 6), (9, 8)), ((None, None), (9, 8))])

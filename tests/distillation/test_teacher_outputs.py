@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.distillation.networks import student, teacher
+from tfslim._support.files import locked
 from tfslim.distillation import (
     FeatureDistance,
     SoftTargets,
@@ -18,7 +19,6 @@ from tfslim.distillation import (
     teacher_layers,
     write_teacher_outputs,
 )
-from tfslim.folder_lock import locked
 
 STEPS, BATCH, VIEWS = 3, 4, 2
 STREAM = {"data": "noise", "seed": 1, "size": (12, 10)}

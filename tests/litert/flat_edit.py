@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from tfslim.litert.flat_reader import Table
-from tfslim.litert.flat_writer import write_tables
-from tfslim.litert.flatfile import open_file
-from tfslim.litert.tflite_graph import operator_name
+from tfslim.litert.flatbuffer.graph import operator_name
+from tfslim.litert.flatbuffer.model_file import open_file
+from tfslim.litert.flatbuffer.reader import Table
+from tfslim.litert.flatbuffer.writer import write_tables
 
 
 def edited(path: Path, out: Path, change: Callable[[Table], None]) -> Path:

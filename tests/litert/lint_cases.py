@@ -3,7 +3,7 @@
 import numpy as np
 
 from tests.litert import flat_edit
-from tfslim.litert.flat_reader import Table
+from tfslim.litert.flatbuffer.reader import Table
 
 # rule, converted file, operator ("" where it is about the whole file), part of what is said
 CONVERTED = [

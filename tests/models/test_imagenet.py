@@ -9,7 +9,7 @@ import pytest
 
 from tests.layer_checks import randomize
 from tfslim.models import ResNet18
-from tfslim.models.imagenet import PRESET, backbone_layers
+from tfslim.models.resnet18 import PRESET, backbone_layers
 
 
 def hub(monkeypatch, from_preset) -> None:

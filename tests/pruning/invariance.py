@@ -4,10 +4,9 @@ import keras
 import numpy as np
 
 from tests.layer_checks import randomize
-from tfslim.derived_state import renew_derived_state
-from tfslim.pruning.channel_graph import STAYS, channel_graph
-from tfslim.pruning.silencing import MAKING, READING, silence
-from tfslim.pruning.surgery import kept, remove_units
+from tfslim.graph.derived_state import refresh_cached_state
+from tfslim.pruning.dependency.channel_graph import FROZEN, channel_graph
+from tfslim.pruning.surgery import MAKING, READING, kept_mask, remove_units, silence
 
 TOLERANCE = 1e-5  # of the largest output
 
@@ -27,7 +26,7 @@ def run_pruning_test(
     """
     rng = np.random.default_rng(seed)
     randomize(model, seed)
-    renew_derived_state(model)
+    refresh_cached_state(model)
     graph = channel_graph(model)
     whole = graph.model
     weights = [np.asarray(value) for value in whole.get_weights()]
@@ -45,7 +44,7 @@ def run_pruning_test(
     if len(removed):
         gone = np.isin(np.arange(graph.unit_count), removed)
         for name, units in graph.filters.items():
-            assert filters_of(smaller.get_layer(name)) == kept(units, gone).sum()
+            assert filters_of(smaller.get_layer(name)) == kept_mask(units, gone).sum()
         cut = outputs_of(remove_units(graph, removed), inputs)
         assert not all_same(cut, untouched), "removing living filters changes nothing: the check has no teeth"
     return smaller
@@ -76,5 +75,5 @@ def all_same(found: list[np.ndarray], expected: list[np.ndarray]) -> bool:
 def prunable(model: keras.Model) -> tuple[int, int]:
     """Filters that may go, and all."""
     graph = channel_graph(model)
-    assert graph.prunable_count == sum(int((units != STAYS).sum()) for units in graph.filters.values())
+    assert graph.prunable_count == sum(int((units != FROZEN).sum()) for units in graph.filters.values())
     return graph.prunable_count, graph.filter_count

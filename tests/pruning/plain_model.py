@@ -17,7 +17,7 @@ import numpy as np
 import tfslim
 from tests.layer_checks import randomize
 from tests.pruning.invariance import assert_same, outputs_of
-from tfslim.litert.worker import convert_folder
+from tfslim.litert.conversion.worker import convert_folder
 
 # Reads folders, one a line, and leaves in each what its model makes of its images.
 STRANGER = """
@@ -98,7 +98,7 @@ def assert_trains(model: keras.Model, x: np.ndarray) -> None:
 
 def assert_converts(model: keras.Model, path: Path, x: np.ndarray) -> None:
     """Asserts that the model's TFLite file gives what the model does, to 1e-4 of the largest output."""
-    with mock.patch("tfslim.litert.conversion.run_converter", _run_converter_here):
+    with mock.patch("tfslim.litert.conversion.converter.run_converter", _run_converter_here):
         tfslim.litert.convert(model, path)
     model.run_eagerly = True  # as in training
     found = tfslim.litert.verify(model, path, x, task="outputs")

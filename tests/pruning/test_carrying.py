@@ -6,9 +6,8 @@ import pytest
 
 from tests.pruning.branching_model import branching_model
 from tfslim.distillation import Distiller, FeatureDistance
-from tfslim.pruning.carrying import carry_optimizer
-from tfslim.pruning.channel_graph import channel_graph
-from tfslim.pruning.surgery import remove_units
+from tfslim.pruning.dependency.channel_graph import channel_graph
+from tfslim.pruning.surgery import carry_optimizer, remove_units
 
 
 def compiled(optimizer):

@@ -6,8 +6,8 @@ import pytest
 
 import tfslim
 from tests.pruning.branching_model import branching_model
-from tfslim.pruning.channel_graph import channel_graph
-from tfslim.pruning.silencing import silence
+from tfslim.pruning.dependency.channel_graph import channel_graph
+from tfslim.pruning.surgery import silence
 
 
 def test_dead_filters_are_what_goes_and_the_answers_stay():

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from tests.pruning.branching_model import branching_model
-from tfslim.pruning.channel_graph import channel_graph
+from tfslim.pruning.dependency.channel_graph import channel_graph
 from tfslim.pruning.pruning_optimizer import PruningOptimizer
-from tfslim.pruning.silencing import silence
+from tfslim.pruning.surgery import silence
 
 
 def linear():

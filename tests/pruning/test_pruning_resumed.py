@@ -7,9 +7,9 @@ import tensorflow as tf
 
 from tests.layer_checks import randomize
 from tests.pruning.branching_model import branching_model
-from tfslim.checkpoint import Checkpoint
+from tfslim.graph.recast import recast
 from tfslim.pruning import PruningOptimizer, TaylorPruning, channel_graph, shrink
-from tfslim.recast import recast
+from tfslim.training.checkpoint import Checkpoint
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(32, 8, 8, 3)).astype("float32"), RNG.integers(0, 3, 32)

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from tests.layer_checks import randomize
 from tests.pruning.invariance import assert_same, outputs_of, run_pruning_test
 from tests.pruning.random_graph import AWAKE, KINDS, Builder
-from tfslim.derived_state import renew_derived_state
+from tfslim.graph.derived_state import refresh_cached_state
 from tfslim.pruning import channel_graph, shrink, silence
-from tfslim.pruning.silencing import MAKING, READING
+from tfslim.pruning.surgery import MAKING, READING
 
 KEEPING = ("relu", "tanh", "swish")
 RANKS = st.sampled_from((2, 1, 3))
@@ -38,7 +38,7 @@ def test_shrinking_changes_no_outputs_whichever_weights_are_zero(data, keeping_n
     builder = grown(data.draw, (*KINDS, *AWAKE, "places"), KEEPING if keeping_nothing else ("sigmoid", "relu"))
     model = builder.model()
     randomize(model, seed)
-    renew_derived_state(model)
+    refresh_cached_state(model)
     graph = channel_graph(model)
     units = np.random.default_rng(seed).permutation(graph.unit_count)[: graph.unit_count // 2]
     silence(graph, units, data.draw(st.sampled_from(((*MAKING, *READING), MAKING, ("filters", "scale")))))

@@ -6,9 +6,8 @@ import pytest
 import tensorflow as tf
 
 from tests.layer_checks import randomize
-from tfslim.pruning.channel_graph import channel_graph
+from tfslim.pruning.dependency.channel_graph import channel_graph, keeps_zeros
 from tfslim.pruning.pruning_optimizer import PruningOptimizer
-from tfslim.pruning.zeros import keeps_zeros
 
 X = np.random.default_rng(0).normal(size=(6, 6, 6, 3)).astype("float32")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tfslim.pruning.schedule import progress
+from tfslim.pruning.taylor_pruning import progress
 
 
 @pytest.mark.parametrize(

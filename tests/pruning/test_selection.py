@@ -7,7 +7,7 @@ import pytest
 import tfslim
 from tests.pruning.branching_model import branching_model
 from tfslim.pruning.budget import Budget
-from tfslim.pruning.channel_graph import channel_graph
+from tfslim.pruning.dependency.channel_graph import channel_graph
 from tfslim.pruning.selection import select_units
 
 

@@ -8,8 +8,8 @@ import tfslim
 from tests.layer_checks import randomize
 from tests.pruning.branching_model import branching_model
 from tfslim.pruning import channel_graph, shrink, silence
-from tfslim.pruning.shrink import dead_units
-from tfslim.pruning.silencing import MAKING
+from tfslim.pruning.dead_filters import dead_units
+from tfslim.pruning.surgery import MAKING
 
 X = np.random.default_rng(0).normal(size=(4, 8, 8, 3)).astype("float32")
 

@@ -6,9 +6,8 @@ import pytest
 
 from tests.layer_checks import randomize
 from tests.pruning.branching_model import branching_model
-from tfslim.pruning.channel_graph import channel_graph
-from tfslim.pruning.silencing import MAKING, READING, mask, silence
-from tfslim.pruning.surgery import gone_of
+from tfslim.pruning.dependency.channel_graph import channel_graph
+from tfslim.pruning.surgery import MAKING, READING, mask, removed_mask, silence
 
 
 def weights_of(model):
@@ -77,7 +76,7 @@ def test_an_adapted_normalisation_is_silenced_where_it_calculates():
 
 def test_a_mask_is_as_wide_as_its_variable_along_one_axis():
     graph = channel_graph(branching_model(), keep=("left",))
-    gone = gone_of(graph, graph.filters["right"][[1]])
+    gone = removed_mask(graph, graph.filters["right"][[1]])
     by_name = {(part.variable.path, part.axis): mask(part, gone) for part in graph.slices}
     np.testing.assert_array_equal(by_name["right/kernel", 3], np.float32([1, 0, 1, 1, 1, 1]).reshape(1, 1, 1, 6))
     np.testing.assert_array_equal(by_name["hidden/kernel", 0][:, 0], [1, 1, 1, 1, 1, 0, 1, 1, 1, 1])

@@ -7,9 +7,8 @@ import pytest
 from tests.layer_checks import randomize
 from tests.pruning.branching_model import branching_model
 from tests.pruning.invariance import all_same, assert_same, outputs_of
-from tfslim.pruning.channel_graph import STAYS, channel_graph
-from tfslim.pruning.silencing import silence
-from tfslim.pruning.surgery import gone_of, kept, remove_units
+from tfslim.pruning.dependency.channel_graph import FROZEN, channel_graph
+from tfslim.pruning.surgery import kept_mask, remove_units, removed_mask, silence
 
 IMAGE = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype("float32")
 
@@ -118,12 +117,14 @@ def test_a_layer_keeps_a_filter():
 @pytest.mark.parametrize("removed", [[23], [-1], [0, 99]])
 def test_numbers_that_are_no_units(removed):
     with pytest.raises(ValueError, match="units are numbered 0 to 22, found"):
-        gone_of(channel_graph(branching_model()), removed)
+        removed_mask(channel_graph(branching_model()), removed)
 
 
 def test_what_stays_is_kept_whatever_goes():
-    np.testing.assert_array_equal(kept(np.array([STAYS, 0, 1, 0]), np.array([True, False])), [True, False, True, False])
-    np.testing.assert_array_equal(kept(np.array([STAYS, STAYS]), np.zeros(0, bool)), [True, True])
+    np.testing.assert_array_equal(
+        kept_mask(np.array([FROZEN, 0, 1, 0]), np.array([True, False])), [True, False, True, False]
+    )
+    np.testing.assert_array_equal(kept_mask(np.array([FROZEN, FROZEN]), np.zeros(0, bool)), [True, True])
 
 
 def own(*values):

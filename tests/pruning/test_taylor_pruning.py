@@ -10,7 +10,7 @@ import tfslim
 from tests.pruning.branching_model import branching_model
 from tfslim.distillation import Distiller, FeatureDistance, SoftTargets
 from tfslim.pruning import TaylorPruning, shrink, taylor_scores
-from tfslim.pruning.channel_graph import channel_graph
+from tfslim.pruning.dependency.channel_graph import channel_graph
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(32, 8, 8, 3)).astype("float32"), RNG.integers(0, 3, 32)

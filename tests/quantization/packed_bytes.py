@@ -6,15 +6,15 @@ import zlib
 
 import numpy as np
 
-from tfslim.quantization.binary import Binary
-from tfslim.quantization.floats import Float16, Float32
-from tfslim.quantization.kmeans import KMeans
-from tfslim.quantization.log_min_max import LogMinMax
-from tfslim.quantization.packed_layout import HEADER, HEADER_BYTES, join_sections
-from tfslim.quantization.packed_list import write_list
-from tfslim.quantization.packed_tensor import packed_as_it_is, packed_codes
-from tfslim.quantization.ternary import Ternary
-from tfslim.quantization.uniform import Uniform
+from tfslim.quantization.codecs.binary import Binary
+from tfslim.quantization.codecs.floats import Float16, Float32
+from tfslim.quantization.codecs.kmeans import KMeans
+from tfslim.quantization.codecs.log_min_max import LogMinMax
+from tfslim.quantization.codecs.ternary import Ternary
+from tfslim.quantization.codecs.uniform import Uniform
+from tfslim.quantization.packed.container import HEADER, HEADER_BYTES, join_sections
+from tfslim.quantization.packed.tensor import packed_as_it_is, packed_codes
+from tfslim.quantization.packed.tensor_table import write_list
 
 CODECS = [
     LogMinMax(5),

@@ -5,9 +5,9 @@ import numpy as np
 
 import tfslim
 from tests.pruning.branching_model import branching_model
-from tfslim.quantization.model_variables import model_variables
-from tfslim.quantization.packed_model import load_packed
-from tfslim.quantization.packed_writer import save_packed
+from tfslim.quantization.model_tensors import model_variables
+from tfslim.quantization.packed.model import load_packed
+from tfslim.quantization.packed.writer import save_packed
 
 
 def sequential():

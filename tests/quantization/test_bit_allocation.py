@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 import tfslim
 from tfslim.quantization import allocate_bits, output_distance
-from tfslim.quantization.bit_allocation import knapsack
-from tfslim.quantization.byte_size import byte_size
+from tfslim.quantization.bit_allocation import byte_size, knapsack
 
 
 @settings(max_examples=100, deadline=None)

@@ -17,7 +17,7 @@ from tfslim.quantization import (
     Uniform,
     plan_codecs,
 )
-from tfslim.quantization.snapping import fixed, snapping
+from tfslim.quantization.codecs.fake_quantize import fake_quantize, fixed
 
 RNG = np.random.default_rng(0)
 TENSORS = {
@@ -43,7 +43,7 @@ def test_in_a_step_the_codecs_do_what_they_do_in_numpy(kind):
             continue  # the sign of zero is no level
         codec = fixed(codec, values)
         expected = codec.decode(codec.encode(values))
-        found = keras.ops.convert_to_numpy(snapping(codec, values)(keras.ops.convert_to_tensor(values)))
+        found = keras.ops.convert_to_numpy(fake_quantize(codec, values)(keras.ops.convert_to_tensor(values)))
         far = np.abs(found - expected) > 1e-5 * np.abs(expected) + 1e-6 * np.abs(values).max()
         assert far.mean() < 0.004, (codec, values[far], expected[far], found[far])  # ties may fall either way
 
@@ -54,7 +54,7 @@ def test_in_a_step_an_explicit_floor_is_kept_as_in_numpy(bits):
     for floor in (0.5, 0.25, 0.01):
         for each in (values, np.abs(values)):
             codec = LogMinMax(bits, floor=floor)
-            found = keras.ops.convert_to_numpy(snapping(codec, each)(keras.ops.convert_to_tensor(each)))
+            found = keras.ops.convert_to_numpy(fake_quantize(codec, each)(keras.ops.convert_to_tensor(each)))
             np.testing.assert_allclose(found, codec.decode(codec.encode(each)), rtol=1e-4)
 
 

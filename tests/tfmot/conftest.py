@@ -62,7 +62,7 @@ def accuracy(logits: np.ndarray, patterns: dict) -> float:
 
 def compiled(training, rate: float = 1e-3):
     """A model of tf_keras ready to fit."""
-    from tfslim.tfmot.legacy import tf_keras
+    from tfslim.tfmot.packages import tf_keras
 
     tk = tf_keras()
     training.compile(tk.optimizers.Adam(rate), tk.losses.SparseCategoricalCrossentropy(from_logits=True))

@@ -7,9 +7,9 @@ from keras import applications, layers
 
 import tfslim
 from tests.layer_checks import randomize
-from tfslim.derived_state import renew_derived_state
+from tfslim.graph.derived_state import refresh_cached_state
 from tfslim.tfmot import UnsupportedLayer, from_tf_keras, to_tf_keras
-from tfslim.tfmot.legacy import tf_keras
+from tfslim.tfmot.packages import tf_keras
 
 MODELS = tfslim.models
 ZOO = {
@@ -47,7 +47,7 @@ def with_slow_ones_marked(names) -> list:
 def there_and_back(model: keras.Model, inputs) -> keras.Model:
     """Asserts that the model is the same on the other side and again on this one."""
     randomize(model)
-    renew_derived_state(model)
+    refresh_cached_state(model)
     before = [weights.copy() for weights in model.get_weights()]
     legacy = to_tf_keras(model)
     again = from_tf_keras(legacy)
@@ -329,7 +329,7 @@ def test_models_without_a_graph_are_refused():
 
 
 def test_a_layer_that_computes_something_else_over_there_is_named(monkeypatch):
-    monkeypatch.setattr("tfslim.tfmot.layer_config._RENAMED", {"ReLU": {"max_value": "threshold"}})
+    monkeypatch.setattr("tfslim.tfmot.layer_translation._RENAMED", {"ReLU": {"max_value": "threshold"}})
     x = keras.Input((4,))
     model = keras.Model(x, layers.Dense(3)(layers.ReLU(2.0, name="capped")(layers.Rescaling(4.0)(x))))
     with pytest.raises(ValueError, match=r"differ by .* the first that differs is 'capped' \(ReLU\)"):

@@ -10,8 +10,8 @@ import tfslim.quantization
 import tfslim.tfmot
 from tests.layer_checks import randomize
 from tests.tfmot.conftest import CLASSES, accuracy, branching_net, compiled
-from tfslim.litert.flatfile import open_file
-from tfslim.tfmot.legacy import tf_keras
+from tfslim.litert.flatbuffer.model_file import open_file
+from tfslim.tfmot.packages import tf_keras
 
 
 def every_kind() -> keras.Model:

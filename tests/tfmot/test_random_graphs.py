@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from tests.layer_checks import randomize
 from tests.pruning.invariance import outputs_of
 from tests.pruning.random_graph import Builder
-from tfslim.quantization.int8_layout import int8_layout
-from tfslim.quantization.int8_plan import int8_plan
+from tfslim.quantization.int8.layout import rewrite_for_int8
+from tfslim.quantization.int8.scheme import int8_scheme
 from tfslim.tfmot import from_tf_keras, to_tf_keras
 
 KINDS = (
@@ -36,10 +36,10 @@ def test_random_graphs_go_there_and_back(data, kinds, seed):
     randomize(model, seed)
     x = builder.images(seed)
     expected = outputs_of(model, x)
-    arranged = int8_layout(model)
+    arranged = rewrite_for_int8(model)
     for other in (from_tf_keras(to_tf_keras(model)), arranged):
         for found, wanted in zip(outputs_of(other, x), expected, strict=True):
             np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-4 * np.abs(wanted).max())
-    plan, skipped = int8_plan(arranged)
+    plan, skipped = int8_scheme(arranged)
     layers = {layer.name for layer in arranged.layers if not isinstance(layer, keras.layers.InputLayer)}
     assert set(plan) == layers and set(skipped) <= layers

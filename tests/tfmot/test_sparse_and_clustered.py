@@ -7,7 +7,7 @@ import pytest
 import tfslim
 import tfslim.tfmot
 from tests.tfmot.conftest import accuracy, compiled
-from tfslim.tfmot.legacy import tf_keras
+from tfslim.tfmot.packages import tf_keras
 
 KERNELS = {"stem", "left", "deep", "right", "excite", "mix", "last", "logits"}
 FEEDING_CONCATENATE = {"left", "right"}

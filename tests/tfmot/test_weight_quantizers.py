@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfslim.quantization.fake_quantize import FakeQuantize, round_kernel
+from tfslim.quantization.int8.fake_quantize import FakeQuantize, round_kernel
 from tfslim.tfmot.weight_quantizers import KernelQuantizer, RangeQuantizer
 
 

@@ -4,10 +4,10 @@ import keras
 import pytest
 import yaml
 
+from tests.programs import program_command, run_here
 from tests.tiny_model import NAMES, SIZE
-from tests.training.programs import program_command, run_here
 from tfslim.data import CelebA
-from tfslim.data.names import write_labels
+from tfslim.data.celeba.attributes import write_labels
 
 COMMON = {
     "model": {"name": "MobileNet", "arguments": {"alpha": 0.25}},

@@ -1,7 +1,8 @@
 """Numbers that make no sense are refused when the recipe is made."""
 
 import pytest
-from recipe import Network, Optimization, Recipe, Stage
+
+from tfslim.training.recipe import Network, Optimization, Recipe, Stage
 
 
 @pytest.mark.parametrize(

@@ -3,21 +3,15 @@
 import inspect
 from pathlib import Path
 
-import distill
-import program
-import prune
 import pytest
-import quantize
-import run_folder
-import stage1
-import stage2
-import train
 import yaml
-from recipe import Network, Recipe
 
 import tfslim
+from tfslim.cli import app, distill, prune, quantize, stage1, stage2, train
+from tfslim.training import run_folder
+from tfslim.training.recipe import Network, Recipe
 
-RECIPES = sorted((Path(train.__file__).parent / "recipes").glob("*.yaml"))
+RECIPES = sorted((Path(run_folder.__file__).parent / "recipes").glob("*.yaml"))
 
 
 def parsed(path: Path):
@@ -34,7 +28,7 @@ def parsed(path: Path):
     elif "distillation" in content:
         main, more = distill.main, ["--teacher", "runs/teacher"]
     flags = {stage1.main: stage1.FLAGS, stage2.main: stage2.FLAGS}.get(main, run_folder.FLAGS)
-    parser = program.parser(main, "", {}, flags, "recipe")
+    parser = app.parser(main, "", {}, flags, "recipe")
     return parser.instantiate(parser.parse_args(["--config", str(path), "--data", "celeba", *more]))
 
 

@@ -4,14 +4,24 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-import run_folder
 import yaml
-from compression_recipe import Clustering, Int8, Sparsity
-from recipe import Distillation, Network, Pruning, Quantization, Recipe, Stage, as_plain
 
-from tests.training.programs import check_mistake, program_command
-from tfslim.atomic import replacing
+from tests.programs import check_mistake, program_command
+from tfslim._support.files import replacing
 from tfslim.data import CelebA
+from tfslim.training import run_folder
+from tfslim.training.recipe import (
+    Clustering,
+    Distillation,
+    Int8,
+    Network,
+    Pruning,
+    Quantization,
+    Recipe,
+    Sparsity,
+    Stage,
+    as_plain,
+)
 
 RECIPE = Recipe(data="celeba", model=Network("SlimNet"), stages=[Stage(2, (64, 64))])
 MORE = {"prune.py": {"pruning": {"ratio": 0.5}}, "quantize.py": {"quantization": {"bits": 4}}}

@@ -3,29 +3,29 @@
 Names are resolved on first use, so that reading labels loads neither TensorFlow nor Keras.
 """
 
-from tfslim.lazy_names import lazy_names
+from tfslim._support.lazy import lazy_names
 
 _HOMES = {
-    "ATTRIBUTES": "names",
-    "Augmentation": "augmentation",
-    "CelebA": "celeba",
-    "ImageError": "images",
-    "LabelError": "labels",
-    "Pairs": "verification_pairs",
-    "People": "people",
-    "PeopleFolder": "people_folders",
-    "Records": "records",
-    "draw_faces": "drawn_faces",
-    "evaluation_batches": "pipeline",
-    "pairs": "verification_pairs",
-    "people_folder": "people_folders",
-    "read_labels": "names",
-    "read_pairs": "pairs_file",
-    "read_people": "people",
-    "training_batches": "pipeline",
-    "write_labels": "names",
-    "write_pairs": "pairs_file",
-    "write_people": "people",
+    "ATTRIBUTES": ".celeba.attributes",
+    "Augmentation": ".augmentation",
+    "CelebA": ".celeba.dataset",
+    "ImageError": ".images",
+    "LabelError": ".celeba.label_files",
+    "Pairs": ".verification.pairs",
+    "People": ".celeba.people",
+    "PeopleFolder": ".verification.people_folder",
+    "Records": ".celeba.records",
+    "draw_faces": ".drawn_faces.dataset",
+    "evaluation_batches": ".pipeline",
+    "pairs": ".verification.pairs",
+    "people_folder": ".verification.people_folder",
+    "read_labels": ".celeba.attributes",
+    "read_pairs": ".verification.lfw_file",
+    "read_people": ".celeba.people",
+    "training_batches": ".pipeline",
+    "write_labels": ".celeba.attributes",
+    "write_pairs": ".verification.lfw_file",
+    "write_people": ".celeba.people",
 }
 
 __all__ = [*_HOMES]

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfslim.data.augment import augment, mix
 from tfslim.data.augmentation import Augmentation
-from tfslim.data.celeba import CelebA
+from tfslim.data.celeba.dataset import CelebA
 from tfslim.data.images import ImageError, decode
 from tfslim.data.sources import ImageFolder
 

@@ -4,12 +4,18 @@ from collections.abc import Mapping, Sequence
 
 import keras
 
-from tfslim.calls import calls
 from tfslim.distillation.distillation_loss import DistillationLoss
-from tfslim.distillation.distiller_checks import check_metric_names, check_parts
 from tfslim.distillation.frozen_teacher import FrozenTeacher
-from tfslim.distillation.layer_outputs import OUTPUT, layer_outputs, student_layers, teacher_layers
+from tfslim.distillation.layer_outputs import (
+    OUTPUT,
+    check_metric_names,
+    check_parts,
+    layer_outputs,
+    student_layers,
+    teacher_layers,
+)
 from tfslim.distillation.resizing import resize
+from tfslim.graph.traversal import iter_layer_calls
 
 
 class Distiller(keras.Model):
@@ -276,5 +282,5 @@ def _distinct(names: list[str]) -> tuple[str, ...]:
 
 def _computes_in_float16(model: keras.Model) -> bool:
     # Its own policy is the global one of when it was made, whatever its layers were given.
-    every = calls(model, model.inputs, opened=True)
+    every = iter_layer_calls(model, model.inputs, opened=True)
     return any(getattr(call.operation, "compute_dtype", None) == "float16" for call in every)

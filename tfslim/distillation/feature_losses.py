@@ -6,7 +6,7 @@ import keras
 
 from tfslim.distillation.distillation_loss import DistillationLoss, extents_fit
 from tfslim.distillation.resizing import resize
-from tfslim.unit_norm import unit_vectors
+from tfslim.layers.unit_norm import unit_vectors
 
 DISTANCES = ("squared", "cosine")
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import keras
 
-from tfslim.copying import copy_of
 from tfslim.distillation.layer_outputs import check_model, layer_outputs
 from tfslim.distillation.resizing import resize
+from tfslim.graph.copying import copy_of
 
 
 class FrozenTeacher:

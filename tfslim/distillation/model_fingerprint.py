@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfslim.calls import calls, is_graph
+from tfslim.graph.traversal import is_graph, iter_layer_calls
 
 # What another name or another way of training says nothing about.
 LEFT_OUT = ("name", "trainable")
@@ -42,7 +42,7 @@ def _graph(model: keras.Model) -> list:
         return {"tensor": numbers[id(value)]} if isinstance(value, keras.KerasTensor) else value
 
     steps = []
-    for call in calls(model, model.inputs, opened=False):
+    for call in iter_layer_calls(model, model.inputs, opened=False):
         operation = call.operation
         args, kwargs = keras.tree.map_structure(plain, (call.args, call.kwargs))
         given = {name: value for name, value in kwargs.items() if value is not None}  # loading adds some

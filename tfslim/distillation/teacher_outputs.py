@@ -10,13 +10,12 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from tfslim.atomic import replacing
+from tfslim._support.files import locked, replacing
 from tfslim.distillation.distillation_loss import DistillationLoss
 from tfslim.distillation.frozen_teacher import FrozenTeacher
 from tfslim.distillation.layer_outputs import check_logits
 from tfslim.distillation.model_fingerprint import fingerprint
-from tfslim.folder_lock import locked
-from tfslim.kept_manifest import (
+from tfslim.distillation.teacher_manifest import (
     DTYPES,
     MANIFEST,
     VERSION,

@@ -1,1 +1,1 @@
-"""A Keras model as a graph of layers: walk through it, copy it, rebuild it, open it into stock layers."""
+"""A Keras model as a graph: traversal, copying, rebuilding, flattening, decomposition."""

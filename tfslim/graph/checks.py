@@ -4,7 +4,7 @@ import os
 
 import keras
 
-from tfslim.calls import is_graph
+from tfslim.graph.traversal import is_graph
 
 __all__ = ["as_functional", "check_graph_model"]
 

@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 import keras
 
-from tfslim.calls import calls, is_graph
 from tfslim.graph.checks import check_graph_model
 from tfslim.graph.layer_copier import LayerCopier, copy_operation, new_input
+from tfslim.graph.traversal import is_graph, iter_layer_calls
 
 __all__ = ["clone_model"]
 
@@ -160,7 +160,9 @@ def _float32_operations(model: keras.Model) -> set[int]:
             waiting.append(operation.outputs[index])
         found.add(id(operation))
     tensors, paths = set(), set()
-    for call in list(calls(model, model.inputs)):  # all at once, so that no tensor gets the id of one that is gone
+    for call in list(
+        iter_layer_calls(model, model.inputs)
+    ):  # all at once, so that no tensor gets the id of one that is gone
         given = {id(value) for value in keras.tree.flatten((call.args, call.kwargs))}
         if is_graph(call.operation):
             ends = zip(call.operation.outputs, call.outputs, strict=True)

@@ -7,8 +7,8 @@ from typing import Any
 
 import keras
 
-from tfslim.calls import graph_inputs, is_graph
-from tfslim.derived_state import renew_derived_state
+from tfslim.graph.derived_state import refresh_cached_state
+from tfslim.graph.traversal import graph_inputs, is_graph
 
 __all__ = ["LayerCopier", "UnsupportedLayer", "copy_operation", "new_input", "new_inputs"]
 
@@ -155,7 +155,7 @@ class LayerCopier:
         for original, copy in reversed(pairs):
             if isinstance(original, keras.layers.Layer):
                 _freeze_alike(original, copy)
-        renew_derived_state(model)
+        refresh_cached_state(model)
 
     def _call(self, operation: keras.Operation, *args: Any, **kwargs: Any) -> Any:
         return self._fitting(operation, args, kwargs)(*args, **kwargs)

@@ -3,8 +3,7 @@
 import keras
 
 from tfslim.layers.composite import Composite
-from tfslim.layers.convolution import conv_bn_relu
-from tfslim.layers.squeeze_ratio import squeezed
+from tfslim.layers.convolution import conv_bn_relu, squeezed
 
 
 @keras.saving.register_keras_serializable(package="tfslim")

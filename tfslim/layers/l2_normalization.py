@@ -14,7 +14,7 @@ class L2Normalization(Composite):
 
     The stock `keras.layers.UnitNormalization` that it is made of has a gradient of 1e12 at a vector of zeros, and no
     stock layer has a smaller one and the same values. A training in which an embedding may die takes a copy of the
-    flat model with `tfslim.unit_norm.SteadyUnitNormalization` in its place, as the programs of `training/` do.
+    flat model with `tfslim.layers.unit_norm.SteadyUnitNormalization` in its place, as the programs of `training/` do.
 
     Args:
         scale: length of the result; None and 1.0 both give unit length, None without a layer for it.

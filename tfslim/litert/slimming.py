@@ -10,17 +10,16 @@ from pathlib import Path
 
 import numpy as np
 
-from tfslim.atomic import replacing
-from tfslim.litert.file_bytes import KINDS
-from tfslim.litert.file_summary import FileSummary, associated_files, read, summarise
-from tfslim.litert.flat_reader import Table
-from tfslim.litert.flat_writer import write_tables
-from tfslim.litert.flatfile import ModelFileError, OpenFile, open_file
-from tfslim.litert.isolated import CannotRun, compare_files
-from tfslim.litert.tflite_graph import Graph, Operator, buffer_content
-from tfslim.litert.tflite_tensor import Tensor
+from tfslim._support.files import replacing
+from tfslim._support.text import text_table
+from tfslim.litert.flatbuffer.byte_counts import KINDS
+from tfslim.litert.flatbuffer.graph import Graph, Operator, Tensor, buffer_content
+from tfslim.litert.flatbuffer.model_file import ModelFileError, OpenFile, open_file
+from tfslim.litert.flatbuffer.reader import Table
+from tfslim.litert.flatbuffer.summary import FileSummary, associated_files, read, summarize
+from tfslim.litert.flatbuffer.writer import write_tables
+from tfslim.litert.runtime.isolated import CannotRun, compare_files
 from tfslim.report import Report
-from tfslim.text_table import text_table
 
 # What apps and interpreters read; how the file came about (CONVERSION_METADATA) is not among it.
 KEPT_METADATA = ("TFLITE_METADATA", "min_runtime_version")
@@ -75,7 +74,7 @@ def slim_file(
     """
     opened, out = open_file(path), Path(out)
     _check_known(opened)
-    before = summarise(opened)
+    before = summarize(opened)
     content = _with_files(write_tables(_slimmed(opened, keep_names, keep_metadata)), opened)
     skipped = {}
     with replacing(out) as beside:

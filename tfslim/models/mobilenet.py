@@ -4,8 +4,7 @@ import keras
 
 from tfslim.layers.convolution import conv_bn_relu
 from tfslim.layers.separable_conv import SeparableConv
-from tfslim.models.image_input import image_input
-from tfslim.models.weights import load_weights
+from tfslim.models.common import image_input, load_weights
 
 # Filters and strides of the separable blocks, after a first convolution of 32 filters and stride 2.
 BLOCKS = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1))

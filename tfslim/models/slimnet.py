@@ -4,7 +4,7 @@ import keras
 
 from tfslim.layers.convolution import conv_bn_relu
 from tfslim.layers.slim_module import SlimModule
-from tfslim.models.weights import load_weights
+from tfslim.models.common import load_weights
 
 SQUEEZE_FILTERS = (16, 32, 48, 64)
 

@@ -4,8 +4,7 @@ import keras
 
 from tfslim.layers.convolution import conv_bn_relu
 from tfslim.layers.fire import Fire
-from tfslim.models.image_input import image_input
-from tfslim.models.weights import load_weights
+from tfslim.models.common import image_input, load_weights
 
 # Output filters of fire2 to fire9; the squeeze has an eighth of them.
 FIRE_FILTERS = (128, 128, 256, 256, 384, 384, 512, 512)

@@ -5,8 +5,7 @@ import keras
 from tfslim.layers.fire import Fire
 from tfslim.layers.flame import Flame
 from tfslim.layers.separable_conv import SeparableConv
-from tfslim.models.image_input import image_input
-from tfslim.models.weights import load_weights
+from tfslim.models.common import image_input, load_weights
 
 MODULES = ("standard", "fire", "separable", "flame")
 

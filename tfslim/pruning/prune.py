@@ -6,16 +6,14 @@ from typing import Literal
 import keras
 import numpy as np
 
-from tfslim.cost import measured
-from tfslim.pruning.aggregation import Aggregation
-from tfslim.pruning.budget import Budget
-from tfslim.pruning.carrying import carry_optimizer
-from tfslim.pruning.channel_graph import ChannelGraph, channel_graph
-from tfslim.pruning.importance import Importance, check_scores, weight_importance
-from tfslim.pruning.scores import Scores
+from tfslim.cost.model_cost import measured
+from tfslim.pruning.budget import Budget, target
+from tfslim.pruning.dependency.channel_graph import ChannelGraph, channel_graph
+from tfslim.pruning.importance.reduction import Aggregation
+from tfslim.pruning.importance.scores import Scores
+from tfslim.pruning.importance.weights import Importance, check_scores, weight_importance
 from tfslim.pruning.selection import select_units
-from tfslim.pruning.surgery import kept, remove_units
-from tfslim.pruning.targets import target
+from tfslim.pruning.surgery import carry_optimizer, kept_mask, remove_units
 from tfslim.report import Report
 
 
@@ -94,7 +92,7 @@ def prune_filters(
 
 def prune_report(step: str, graph: ChannelGraph, gone: np.ndarray, smaller: keras.Model) -> Report:
     """What removing some units did to a model; `gone` is (graph.unit_count,) bool."""
-    counts = {name: (len(units), int(kept(units, gone).sum())) for name, units in graph.filters.items()}
+    counts = {name: (len(units), int(kept_mask(units, gone).sum())) for name, units in graph.filters.items()}
     budget = Budget(graph)
     before, after = measured(graph.model), measured(smaller)
     figures = {

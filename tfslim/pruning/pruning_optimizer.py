@@ -5,14 +5,13 @@ from typing import Literal
 import keras
 import numpy as np
 
-from tfslim.optimizer_around import OptimizerAround
-from tfslim.pruning.aggregation import Aggregation, aggregate
-from tfslim.pruning.channel_graph import STAYS, ChannelGraph
-from tfslim.pruning.gates import along_channels, gates, own_weights
-from tfslim.pruning.importance import check_scores
-from tfslim.pruning.silencing import mask, silence
-from tfslim.pruning.tracing import Slice
-from tfslim.pruning.zeros import keeps_zeros
+from tfslim._support.optimizer_wrapper import OptimizerWrapper
+from tfslim.pruning.dependency.channel_graph import FROZEN, ChannelGraph, keeps_zeros
+from tfslim.pruning.dependency.tracing import Slice
+from tfslim.pruning.importance.gates import along_channels, gates, own_weights
+from tfslim.pruning.importance.reduction import Aggregation, aggregate
+from tfslim.pruning.importance.weights import check_scores
+from tfslim.pruning.surgery import mask, silence
 
 Form = Literal["activation", "weight"]
 HELD = ("filters", "scale", "inputs")
@@ -21,13 +20,13 @@ MOVING = ("momentum", "average", "linear", "gradient_accumulator")
 
 
 @keras.saving.register_keras_serializable(package="tfslim")
-class PruningOptimizer(OptimizerAround):
+class PruningOptimizer(OptimizerWrapper):
     """Adds up Taylor scores while another optimizer trains a model, and holds dropped units at zero.
 
-    The gradients of all filters' gates fall out of the weights' own (`tfslim.pruning.gates`), so a step costs hardly
-    more. The weights of dropped units, with their momenta and averages, become zero and are held there. All that it
-    knows is in its `variables`. Gradients are those of the whole loss: where layers have regularisers of their own,
-    the penalties' are in the scores too, unlike those of an optimizer's weight decay.
+    The gradients of all filters' gates fall out of the weights' own (`tfslim.pruning.importance.gates`), so a step
+    costs hardly more. The weights of dropped units, with their momenta and averages, become zero and are held there.
+    All that it knows is in its `variables`. Gradients are those of the whole loss: where layers have regularisers of
+    their own, the penalties' are in the scores too, unlike those of an optimizer's weight decay.
 
     Args:
         inner: the optimizer that trains. A LossScaleOptimizer goes around this one, not into it.
@@ -128,7 +127,7 @@ class PruningOptimizer(OptimizerAround):
         if not units:
             return {}
         places = np.concatenate(list(units.values()))
-        places = np.where(places == STAYS, self.graph.unit_count, places).astype("int32")
+        places = np.where(places == FROZEN, self.graph.unit_count, places).astype("int32")
         # One look-up for all: it is their number that costs.
         every = keras.ops.take(keras.ops.concatenate([self.alive, keras.ops.ones((1,), "float32")]), places)
         ends = np.cumsum([len(each) for each in units.values()])
@@ -204,7 +203,7 @@ def _moved(graph: ChannelGraph, trained: list[Slice]) -> list[Slice]:
     for part in trained:
         if part.role == "inputs":
             read[part.units] = True
-    read[STAYS] = True
+    read[FROZEN] = True
     rests = keeps_zeros(graph)
     return [part for part in trained if not read[part.units].all() or (part.role == "inputs" and not rests)]
 

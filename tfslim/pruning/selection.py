@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from tfslim.pruning.channel_graph import ChannelGraph, Group
+from tfslim.pruning.dependency.channel_graph import ChannelGraph, Group
 
 Left = Callable[[np.ndarray], int]
 WASTE = 0.01  # share of the limit by which a choice may fall below it, before smaller steps are looked for

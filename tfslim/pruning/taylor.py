@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable
 
 import keras
 
-from tfslim.pruning.aggregation import Aggregation
-from tfslim.pruning.channel_graph import channel_graph
+from tfslim.pruning.dependency.channel_graph import channel_graph
+from tfslim.pruning.importance.reduction import Aggregation
+from tfslim.pruning.importance.scores import Scores, checksum
 from tfslim.pruning.pruning_optimizer import Form, PruningOptimizer
-from tfslim.pruning.scores import Scores, checksum
 from tfslim.pruning.surgery import remove_units
 
 

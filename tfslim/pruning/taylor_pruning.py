@@ -8,14 +8,43 @@ from typing import Literal
 import keras
 import numpy as np
 
-from tfslim.pruning.aggregation import Aggregation
-from tfslim.pruning.budget import Budget
-from tfslim.pruning.channel_graph import ChannelGraph, channel_graph
-from tfslim.pruning.importance import KINDS, weight_importance
+from tfslim.pruning.budget import Budget, target
+from tfslim.pruning.dependency.channel_graph import ChannelGraph, channel_graph
+from tfslim.pruning.importance.reduction import Aggregation
+from tfslim.pruning.importance.weights import KINDS, weight_importance
 from tfslim.pruning.pruning_optimizer import Form, PruningOptimizer
-from tfslim.pruning.schedule import Schedule, progress
 from tfslim.pruning.selection import select_units
-from tfslim.pruning.targets import target
+
+Schedule = Literal["constant", "polynomial", "one-shot"]
+
+
+def progress(schedule: Schedule, done: int, drops: int) -> float:
+    """The share of the target to be reached with a drop, 0..1.
+
+    Args:
+        schedule: "constant": the same with each drop; "polynomial": much at first, 1 - (1 - done / drops)^3;
+            "one-shot": all with the first.
+        done: number of the drop, from 1.
+        drops: number of drops in all.
+
+    Raises:
+        ValueError: `schedule` is unknown, or `done` is not in 1..drops.
+
+    Example:
+        >>> progress("polynomial", 1, 2)
+        0.875
+
+    Source: the polynomial of Zhu and Gupta, "To prune, or not to prune", arXiv 1710.01878, equation 1.
+    """
+    if not 1 <= done <= drops:
+        raise ValueError(f"drop {done} of {drops}; expected one of 1 to {drops}")
+    if schedule == "constant":
+        return done / drops
+    if schedule == "polynomial":
+        return 1 - (1 - done / drops) ** 3
+    if schedule == "one-shot":
+        return 1.0
+    raise ValueError(f"schedule={schedule!r}; expected 'constant', 'polynomial' or 'one-shot'")
 
 
 class TaylorPruning(keras.callbacks.Callback):
@@ -124,7 +153,7 @@ class TaylorPruning(keras.callbacks.Callback):
         """Puts a `PruningOptimizer` around a compiled model's optimizer, inside of a loss scale.
 
         `fit` does so itself. Call it before only where a state is read back into `model.optimizer.variables`, as
-        `tfslim.checkpoint.Checkpoint.restore` does.
+        `tfslim.training.checkpoint.Checkpoint.restore` does.
 
         Raises:
             ValueError: see the class.

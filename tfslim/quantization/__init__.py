@@ -3,32 +3,33 @@
 Names are resolved on first use, so that `read_packed` and the codecs load numpy alone.
 """
 
-from tfslim.lazy_names import lazy_names
+from tfslim._support.lazy import lazy_names
 
 _HOMES = {
-    "CODECS": "codecs",
-    "Binary": "binary",
-    "Codec": "codecs",
-    "Encoded": "encoded",
-    "Float16": "floats",
-    "Float32": "floats",
-    "KMeans": "kmeans",
-    "LogMinMax": "log_min_max",
-    "PackedFile": "packed_file",
-    "PackedTensor": "packed_file",
-    "QuantizingOptimizer": "quantizing_optimizer",
-    "Ternary": "ternary",
-    "Uniform": "uniform",
-    "allocate_bits": "bit_allocation",
-    "codec_of": "codecs",
-    "load_packed": "packed_model",
-    "output_distance": "bit_allocation",
-    "plan_codecs": "plan",
-    "quantize_aware": "int8_training",
-    "quantize_weights": "quantizing",
-    "read_packed": "packed_file",
-    "recognise": "recognition",
-    "save_packed": "packed_writer",
+    "CODECS": ".codecs.registry",
+    "Binary": ".codecs.binary",
+    "Codec": ".codecs.registry",
+    "Encoded": ".codecs.encoded",
+    "Float16": ".codecs.floats",
+    "Float32": ".codecs.floats",
+    "KMeans": ".codecs.kmeans",
+    "LogMinMax": ".codecs.log_min_max",
+    "PackedFile": ".packed.reader",
+    "PackedTensor": ".packed.reader",
+    "QuantizingOptimizer": ".quantizing_optimizer",
+    "Ternary": ".codecs.ternary",
+    "Uniform": ".codecs.uniform",
+    "allocate_bits": ".bit_allocation",
+    "codec_of": ".codecs.registry",
+    "load_packed": ".packed.model",
+    "output_distance": ".bit_allocation",
+    "plan_codecs": ".plan",
+    "quantize_aware": ".int8.training",
+    "quantize_weights": ".weights",
+    "read_packed": ".packed.reader",
+    "detect_codec": ".codecs.detection",
+    "recognise": ".codecs.detection",
+    "save_packed": ".packed.writer",
 }
 
 __all__ = [*_HOMES]

@@ -1,5 +1,6 @@
 """Bits by budget: more of them for the tensors that the answers depend on."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -7,14 +8,35 @@ import keras
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from tfslim.copying import copy_of
-from tfslim.derived_state import renew_derived_state
-from tfslim.quantization.byte_size import byte_size
-from tfslim.quantization.codecs import Codec
+from tfslim.graph.copying import copy_of
+from tfslim.graph.derived_state import refresh_cached_state
+from tfslim.quantization.codecs.registry import Codec
+from tfslim.quantization.model_tensors import weight_tensors
 from tfslim.quantization.plan import Layers, Scope, plan_codecs
-from tfslim.quantization.quantizing import encode, values_of, within_float16
-from tfslim.quantization.tensors import tensors
+from tfslim.quantization.weights import encode, values_of, within_float16
 from tfslim.report import Report
+
+UNITS = {"": 1, "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "KiB": 2**10, "MiB": 2**20}
+
+
+def byte_size(text: str | float) -> int:
+    """Bytes in "1.13MB", "300 kB", "2 MiB" or 250000.
+
+    Raises:
+        ValueError: the text is none of these, or not above 0.
+
+    Example:
+        >>> byte_size("1.13MB")
+        1130000
+    """
+    found = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([A-Za-z]*)\s*", str(text))
+    if not found or found[2] not in UNITS:
+        raise ValueError(f"{text!r} is no size; write bytes, or a number with {', '.join(filter(None, UNITS))}")
+    size = round(float(found[1]) * UNITS[found[2]])
+    if size < 1:
+        raise ValueError(f"{text!r} is less than a byte")
+    return size
+
 
 Distance = Callable[[keras.Model], float]
 
@@ -72,7 +94,7 @@ def allocate_bits(
     bits = sorted(set(bits))
     if not bits:
         raise ValueError("bits: there are none to choose from")
-    found = tensors(model)
+    found = weight_tensors(model)
     plans = [
         within_float16(plan_codecs(model, codec, width, scope=scope, layers=layers, skip=skip, rest=rest), found)
         for width in bits
@@ -87,7 +109,7 @@ def allocate_bits(
         if not len(keras.tree.flatten(images)[0]):
             raise ValueError("images: there are none to compare outputs on")
         distance = output_distance(model, images)
-    parts = tensors(trial)
+    parts = weight_tensors(trial)
     fixed_bits = 0  # of what is not in few bits, the same in all plans
     for number, plan in enumerate(plans):
         encoded = encode(found, plan)
@@ -98,7 +120,7 @@ def allocate_bits(
         for row, path in enumerate(chosen):
             kept = values_of(path, parts[path])
             parts[path].variable.assign(plan[path].decode(encoded[path]))
-            renew_derived_state(trial)
+            refresh_cached_state(trial)
             distances[row, number] = _finite(distance(trial), path, bits[number])
             parts[path].variable.assign(kept)
             progress(number * len(chosen) + row + 1, len(bits) * len(chosen))

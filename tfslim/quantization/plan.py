@@ -8,10 +8,10 @@ from typing import Literal
 
 import keras
 
-from tfslim.quantization.codecs import Codec, codec_of, takes_bits
-from tfslim.quantization.floats import Float16, Float32
-from tfslim.quantization.log_min_max import LEAST_FLOOR, LogMinMax
-from tfslim.quantization.tensors import Tensor, tensors
+from tfslim.quantization.codecs.floats import Float16, Float32
+from tfslim.quantization.codecs.log_min_max import LEAST_FLOOR, LogMinMax
+from tfslim.quantization.codecs.registry import Codec, codec_of, takes_bits
+from tfslim.quantization.model_tensors import WeightTensor, weight_tensors
 
 Scope = Literal["kernels", "convolutions", "all"]
 ROLES = {"kernels": ("convolution", "matrix"), "convolutions": ("convolution",), "all": None}
@@ -60,7 +60,7 @@ def plan_codecs(
     if rest not in ("float32", "float16"):
         raise ValueError(f"rest={rest!r}; expected 'float32' or 'float16'")
     named = _codecs(codec, bits)
-    found = tensors(model)
+    found = weight_tensors(model)
     if isinstance(bits, Mapping):
         _check_names(bits, found, "bits", "tensor")
     names = {layer.name for each in found.values() for layer in (each.layer, each.owner)}
@@ -79,7 +79,7 @@ def plan_codecs(
     return plan
 
 
-def _suited(codec: Codec, tensor: Tensor) -> Codec:
+def _suited(codec: Codec, tensor: WeightTensor) -> Codec:
     """Small values of a vector count as much as large ones: a variance is divided by.
 
     With the least floor none becomes zero that is at least 2**-20 of the largest.

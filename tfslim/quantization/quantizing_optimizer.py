@@ -5,17 +5,17 @@ from collections.abc import Mapping
 import keras
 import numpy as np
 
-from tfslim.optimizer_around import OptimizerAround
-from tfslim.quantization.codecs import Codec
-from tfslim.quantization.floats import Float32
-from tfslim.quantization.log_min_max import LogMinMax
-from tfslim.quantization.quantizing import values_of
-from tfslim.quantization.snapping import fixed, snapping
-from tfslim.quantization.tensors import Tensor, tensors
+from tfslim._support.optimizer_wrapper import OptimizerWrapper
+from tfslim.quantization.codecs.fake_quantize import fake_quantize, fixed
+from tfslim.quantization.codecs.floats import Float32
+from tfslim.quantization.codecs.log_min_max import LogMinMax
+from tfslim.quantization.codecs.registry import Codec
+from tfslim.quantization.model_tensors import WeightTensor, weight_tensors
+from tfslim.quantization.weights import values_of
 
 
 @keras.saving.register_keras_serializable(package="tfslim")
-class QuantizingOptimizer(OptimizerAround):
+class QuantizingOptimizer(OptimizerWrapper):
     """Trains a model whose weights are values of codebooks all the while.
 
     Each weight of the plan has a float twin here. The model runs forwards and backwards on the snapped weight, the
@@ -51,7 +51,7 @@ class QuantizingOptimizer(OptimizerAround):
         super().__init__(inner)
         if inner.use_ema:
             raise ValueError("an average of weights has no few bits: use an inner optimizer without use_ema")
-        found = tensors(model)
+        found = weight_tensors(model)
         astray = sorted(found.keys() ^ plan.keys())
         if astray:
             raise ValueError(f"{astray[0]}: is not in both {model.name} and the plan")
@@ -70,13 +70,13 @@ class QuantizingOptimizer(OptimizerAround):
             except ValueError as error:
                 raise ValueError(f"{path}: {error}") from None
 
-    def _start_snapped(self, tensor: Tensor, codec: Codec, values: np.ndarray) -> None:
+    def _start_snapped(self, tensor: WeightTensor, codec: Codec, values: np.ndarray) -> None:
         variable = tensor.variable
         moves = not variable.trainable and tensor.owner.trainable
         if moves or isinstance(codec, Float32):
             return
         if variable.trainable:
-            self._snaps[id(variable)] = snapping(codec, values, tensor.filter_axes)
+            self._snaps[id(variable)] = fake_quantize(codec, values, tensor.filter_axes)
             self._start[id(variable)] = values
         variable.assign(codec.decode(codec.encode(values, tensor.filter_axes)))
 

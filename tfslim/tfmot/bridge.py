@@ -4,20 +4,20 @@ from typing import Any
 
 import keras
 
-from tfslim.calls import Call
-from tfslim.derived_state import renew_derived_state
-from tfslim.flattening import flatten
-from tfslim.rebuilding import rebuild
-from tfslim.spelled_out import UnsupportedLayer, spelled_out
-from tfslim.tfmot.layer_config import (
+from tfslim.graph.decomposition import UnsupportedLayer, decompose_operations
+from tfslim.graph.derived_state import refresh_cached_state
+from tfslim.graph.flattening import flatten
+from tfslim.graph.rebuilding import rebuild
+from tfslim.graph.traversal import LayerCall
+from tfslim.tfmot.layer_translation import (
     from_legacy_layer,
     legacy_model_name,
     legacy_name,
     modern_name,
     to_legacy_layer,
 )
-from tfslim.tfmot.legacy import tf_keras
-from tfslim.tfmot.same_outputs import check_same_outputs, in_float32
+from tfslim.tfmot.output_check import check_same_outputs, in_float32
+from tfslim.tfmot.packages import tf_keras
 
 # tf_keras' hard_sigmoid is clip(0.2 x + 0.5, 0, 1), that of Keras 3 relu6(x + 3) / 6.
 _LEGACY_HARD_SIGMOID = "hard_sigmoid"
@@ -50,7 +50,7 @@ def to_tf_keras(model: keras.Model) -> Any:
         >>> tfmot.quantization.keras.quantize_annotate_model(legacy)
     """
     tk, name = tf_keras(), legacy_model_name(model)
-    plain = spelled_out(flatten(model))
+    plain = decompose_operations(flatten(model))
     inputs = [
         tk.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=legacy_name(tensor._keras_history.operation))
         for tensor in plain.inputs
@@ -58,7 +58,7 @@ def to_tf_keras(model: keras.Model) -> Any:
     layers: dict[int, Any] = {}
     originals: dict[int, keras.layers.Layer] = {}
 
-    def place(call: Call, args: tuple, kwargs: dict):
+    def place(call: LayerCall, args: tuple, kwargs: dict):
         key = id(call.operation)
         if key not in layers:
             layers[key], originals[key] = to_legacy_layer(call.operation), call.operation
@@ -117,7 +117,7 @@ def from_tf_keras(model: Any) -> keras.Model:
     )
     for original, layer in layers.values():
         _copy_weights(original, layer)
-    renew_derived_state(modern)
+    refresh_cached_state(modern)
     check_same_outputs(modern, model)
     return modern
 

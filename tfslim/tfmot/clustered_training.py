@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from tfslim.report import Report
-from tfslim.tfmot.legacy import experimental_clustering, tfmot
+from tfslim.tfmot.packages import experimental_clustering, tfmot
 from tfslim.tfmot.sparse_training import chosen_kernels, wrap_kernels
 
 Start = Literal["kmeans++", "linear", "density", "random"]

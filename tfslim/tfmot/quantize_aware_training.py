@@ -6,21 +6,21 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from tfslim.quantization.int8_layout import int8_layout
-from tfslim.quantization.int8_plan import Quantised, int8_plan
-from tfslim.quantization.int8_report import int8_report
-from tfslim.quantization.ranges import measure_ranges
+from tfslim.quantization.int8.calibration import measure_ranges
+from tfslim.quantization.int8.layout import rewrite_for_int8
+from tfslim.quantization.int8.report import int8_report
+from tfslim.quantization.int8.scheme import QuantizedStep, int8_scheme
 from tfslim.report import Report
 from tfslim.tfmot.bridge import to_tf_keras
-from tfslim.tfmot.layer_config import check_activity, legacy_weight
-from tfslim.tfmot.legacy import tf_keras
+from tfslim.tfmot.layer_translation import check_activity, legacy_weight
+from tfslim.tfmot.packages import tf_keras
 from tfslim.tfmot.weight_quantizers import Int8Config, Int8Wrapper, cluster_members, filters_of
 
 Kept = Literal["zeros", "clusters"]
 _MOST_CLUSTERS = 255  # values a filter that int8 can tell apart
 
 
-def quantize_aware(
+def wrap_quantize_aware(
     model: keras.Model, representative: Iterable | None = None, keep: Sequence[Kept] = ()
 ) -> tuple[Any, Report]:
     """Makes a model of tf_keras that computes as its int8 file will, and can be trained so, with TF-MOT's wrappers.
@@ -66,8 +66,8 @@ def quantize_aware(
     unknown = sorted(set(keep) - {"zeros", "clusters"})
     if unknown:
         raise ValueError(f"keep={tuple(keep)}: {unknown[0]!r} is unknown; expected 'zeros' and 'clusters'")
-    arranged = int8_layout(model)
-    plan, skipped = int8_plan(arranged)
+    arranged = rewrite_for_int8(model)
+    plan, skipped = int8_scheme(arranged)
     legacy = to_tf_keras(arranged)
     configs = {layer.name: _config(layer, plan[layer.name], keep) for layer in legacy.layers if layer.name in plan}
     ranges = None
@@ -96,7 +96,7 @@ def set_range(wrapper: Any, least: float, largest: float) -> None:
                 variable.assign(value)
 
 
-def _config(layer: Any, part: Quantised, keep: Sequence[Kept]) -> Int8Config:
+def _config(layer: Any, part: QuantizedStep, keep: Sequence[Kept]) -> Int8Config:
     if part.weight is None:
         return Int8Config(None, None, part.output)
     attribute = legacy_weight(type(layer).__name__, part.weight)
@@ -121,3 +121,6 @@ def _kept(configs: dict[str, Int8Config]) -> list[str]:
         for name, config in configs.items()
         if config.zeros or config.clusters
     ]
+
+
+quantize_aware = wrap_quantize_aware  # its name until 0.1

@@ -7,17 +7,17 @@ from typing import Any, Literal
 
 import keras
 
-from tfslim.atomic import replacing
-from tfslim.litert.child_process import crash_signal, run_child
-from tfslim.litert.conversion import ConversionError
-from tfslim.litert.flatfile import float_islands
+from tfslim._support.child_process import crash_signal, run_child
+from tfslim._support.files import replacing
+from tfslim.litert.conversion.converter import ConversionError
+from tfslim.litert.flatbuffer.model_file import float_operators
 from tfslim.report import Report
 from tfslim.tfmot.conversion_worker import ERROR_MARK
-from tfslim.tfmot.kernel_contents import file_kernels
+from tfslim.tfmot.kernel_statistics import file_kernels
 from tfslim.tfmot.trained_model import Trained, legacy_trained, native_trained
 
 
-def convert(model: Any, path: str | Path, io: Literal["int8", "uint8", "float32"] = "int8") -> Report:
+def convert_trained(model: Any, path: str | Path, io: Literal["int8", "uint8", "float32"] = "int8") -> Report:
     """Writes the int8 .tflite file, of batch 1, of what `quantize_aware` made and `fit` trained.
 
     The converter runs in a process of its own, and the file gets its name when it is complete.
@@ -68,7 +68,7 @@ def convert(model: Any, path: str | Path, io: Literal["int8", "uint8", "float32"
     return Report(
         f"convert to {path.name}",
         done=[str(kernel) for kernel in kernels],
-        skipped={tensor: f"{operator} stays in float32" for tensor, operator in float_islands(path).items()},
+        skipped={tensor: f"{operator} stays in float32" for tensor, operator in float_operators(path).items()},
         figures={
             "quantization": "int8, trained",
             "io": io,
@@ -102,3 +102,6 @@ def _converted(folder: Path, io: str, name: str) -> bytes:
         last = (outcome.stderr.strip().splitlines() or ["no message"])[-1].removeprefix(ERROR_MARK)
         raise ConversionError(f"TensorFlow's converter {how} on the quantised {name!r}; no file was written: {last}")
     return (folder / "result.tflite").read_bytes()
+
+
+convert = convert_trained  # its name until 0.1

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from tfslim.tfmot.legacy import tf_keras, tfmot
+from tfslim.tfmot.packages import tf_keras, tfmot
 
 # Packages of tf_keras' layers that only compute; others hold layers that run code, or read files, of their own choice.
 _PACKAGES = ("activation", "attention", "convolutional", "merging", "normalization", "pooling", "regularization")

@@ -4,11 +4,11 @@ from typing import Any
 
 import keras
 
-from tfslim.cost import measured
+from tfslim.cost.model_cost import measured
 from tfslim.report import Report
 from tfslim.tfmot.bridge import from_tf_keras
-from tfslim.tfmot.kernel_contents import model_kernels
-from tfslim.tfmot.legacy import tfmot
+from tfslim.tfmot.kernel_statistics import model_kernels
+from tfslim.tfmot.packages import tfmot
 
 
 def strip(training: Any) -> tuple[keras.Model, Report]:
@@ -34,7 +34,7 @@ def strip(training: Any) -> tuple[keras.Model, Report]:
         raise TypeError(f"{training.name} is quantised; tfslim.tfmot.convert makes its .tflite file")
     if not kinds & {"PruneLowMagnitude", "ClusterWeights"}:
         raise TypeError(f"{training.name}: nothing to strip; give the model that sparsify or cluster made")
-    from tfslim.tfmot.pruning_schedule import missing_zeros  # which loads TF-MOT
+    from tfslim.tfmot.sparse_training import missing_zeros
 
     short: dict[str, str] = {}
     for layer in training.layers:

@@ -7,9 +7,9 @@ from typing import Any
 
 import keras
 
-from tfslim.quantization.fake_quantize import FakeQuantize, QuantizedKernel
-from tfslim.quantization.int8_training import RANGE_SUFFIX
-from tfslim.tfmot.legacy import tf_keras
+from tfslim.quantization.int8.fake_quantize import FakeQuantize, QuantizedKernel
+from tfslim.quantization.int8.training import RANGE_SUFFIX
+from tfslim.tfmot.packages import tf_keras
 
 
 @dataclasses.dataclass(frozen=True)

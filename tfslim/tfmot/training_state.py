@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tfslim.atomic import replacing
+from tfslim._support.files import replacing
 from tfslim.tfmot.stored_architecture import difference, stored_model
 
 

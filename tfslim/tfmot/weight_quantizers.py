@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfslim.quantization.fake_quantize import EARLY_STEPS, SMALLEST_RANGE
-from tfslim.quantization.int8_plan import Scaling
-from tfslim.tfmot.legacy import tf_keras, tfmot
+from tfslim.quantization.int8.fake_quantize import EARLY_STEPS, SMALLEST_RANGE
+from tfslim.quantization.int8.scheme import Scaling
+from tfslim.tfmot.packages import tf_keras, tfmot
 
 _quantization = tfmot().quantization.keras
 

@@ -1,0 +1,150 @@
+"""The metadata of a file, read field by field by the offsets of the schema, by hand."""
+
+import io
+import struct
+import zipfile
+
+import numpy as np
+import pytest
+
+import tfslim.litert
+from tfslim.litert.conversion.metadata import LABELS, Metadata, with_metadata
+
+NAMES = ["Bald", "Eyeglasses", "Lächelnd", "Male", "Young"]
+WHOLE = Metadata(
+    "branching",
+    description="Five attributes of a face.",
+    labels=NAMES,
+    licence="Apache-2.0",
+    training_data="CelebA, for research only",
+    author="tfslim",
+    version="1.2",
+)
+
+
+class Fields:
+    """A table of a flatbuffer: its fields by slot, as https://flatbuffers.dev/internals says they lie."""
+
+    def __init__(self, data: bytes, start: int):
+        self.data, self.start = data, start
+        self.vtable = start - struct.unpack_from("<i", data, start)[0]
+
+    def place(self, slot: int) -> int | None:
+        size = struct.unpack_from("<H", self.data, self.vtable)[0]
+        where = 4 + 2 * slot
+        offset = struct.unpack_from("<H", self.data, self.vtable + where)[0] if where < size else 0
+        return self.start + offset if offset else None
+
+    def target(self, slot: int) -> int | None:
+        place = self.place(slot)
+        return None if place is None else place + struct.unpack_from("<I", self.data, place)[0]
+
+    def table(self, slot: int) -> "Fields":
+        return Fields(self.data, self.target(slot))
+
+    def tables(self, slot: int) -> list["Fields"]:
+        start = self.target(slot)
+        places = [start + 4 + 4 * number for number in range(struct.unpack_from("<I", self.data, start)[0])]
+        return [Fields(self.data, place + struct.unpack_from("<I", self.data, place)[0]) for place in places]
+
+    def text(self, slot: int) -> str | None:
+        start = self.target(slot)
+        if start is None:
+            return None
+        size = struct.unpack_from("<I", self.data, start)[0]
+        assert self.data[start + 4 + size] == 0  # strings end in a zero
+        return self.data[start + 4 : start + 4 + size].decode()
+
+    def floats(self, slot: int) -> tuple[float, ...]:
+        start = self.target(slot)
+        return struct.unpack_from(f"<{struct.unpack_from('<I', self.data, start)[0]}f", self.data, start + 4)
+
+    def number(self, slot: int, kind: str = "B") -> int:
+        return struct.unpack_from(f"<{kind}", self.data, self.place(slot))[0]
+
+
+@pytest.fixture(scope="module")
+def described(files) -> bytes:
+    return with_metadata(files["int8"][0].read_bytes(), WHOLE)
+
+
+def metadata_buffer(content: bytes, tmp_path) -> bytes:
+    """What the file's metadata entry of that name leads to, by the classes of TensorFlow's own schema."""
+    from tfslim.litert.flatbuffer.model_file import open_flatfile
+
+    path = tmp_path / "described.tflite"
+    path.write_bytes(content)
+    model = open_flatfile(path)
+    (entry,) = [entry for entry in model.metadata if entry.name == b"TFLITE_METADATA"]
+    return bytes(model.buffers[entry.buffer].data)
+
+
+def test_every_field_lies_where_the_schema_says(described, tmp_path):
+    data = metadata_buffer(described, tmp_path)
+    assert data[4:8] == b"M001"
+    root = Fields(data, struct.unpack_from("<I", data, 0)[0])
+    assert [root.text(slot) for slot in (0, 2, 4, 5, 7)] == ["branching", "1.2", "tfslim", "Apache-2.0", "1.0.0"]
+    assert root.text(1) == "Five attributes of a face.\nTrained on: CelebA, for research only"
+    (graph,) = root.tables(3)
+    (taken,), (given,) = graph.tables(2), graph.tables(3)
+    assert (taken.text(0), given.text(0)) == ("image", "logits")
+    content = taken.table(3)
+    assert content.number(0) == 2  # ContentProperties: ImageProperties
+    assert content.table(1).number(0) == 1  # ColorSpaceType: RGB
+    size = content.table(1).table(1)
+    assert (size.number(0, "I"), size.number(1, "I")) == (16, 16)
+    (unit,) = taken.tables(4)
+    assert unit.number(0) == 1  # ProcessUnitOptions: NormalizationOptions
+    assert (unit.table(1).floats(0), unit.table(1).floats(1)) == ((0.0,), (1.0,))
+    assert given.table(3).number(0) == 1  # FeatureProperties
+    (labels,) = given.tables(6)
+    assert (labels.text(0), labels.number(2)) == (LABELS, 2)  # TENSOR_AXIS_LABELS
+    assert root.text(6) is None and taken.target(6) is None
+
+
+def test_labels_lie_uncompressed_in_a_zip_that_any_tool_opens(described):
+    with zipfile.ZipFile(io.BytesIO(described)) as archive:
+        assert archive.namelist() == [LABELS] and archive.testzip() is None
+        assert archive.read(LABELS).decode() == "Bald\nEyeglasses\nLächelnd\nMale\nYoung\n"
+        (entry,) = archive.infolist()
+        assert entry.compress_type == zipfile.ZIP_STORED
+        # The offset counts from the beginning of the whole file.
+        assert described[entry.header_offset : entry.header_offset + 4] == b"PK\x03\x04"
+
+
+def test_file_computes_the_same_and_the_linter_reads_it(described, files, pictures, tmp_path):
+    path = tmp_path / "described.tflite"
+    path.write_bytes(described)
+    np.testing.assert_array_equal(
+        tfslim.litert.predict(path, pictures[:8]), tfslim.litert.predict(files["int8"][0], pictures[:8])
+    )
+    summary = tfslim.litert.read(path)
+    assert "TFLITE_METADATA" in summary.metadata and "min_runtime_version" in summary.metadata
+    assert tfslim.litert.slim_file(path, tmp_path / "slim.tflite").figures["bytes"] < len(described)
+    with zipfile.ZipFile(tmp_path / "slim.tflite") as archive:
+        assert archive.namelist() == [LABELS]
+
+
+def test_second_metadata_replaces_the_first_and_the_bytes_are_always_the_same(described, files, tmp_path):
+    assert with_metadata(files["int8"][0].read_bytes(), WHOLE) == described == with_metadata(described, WHOLE)
+    bare = with_metadata(described, Metadata("bare", mean=(103.9, 116.8, 123.7), std=(58.4, 57.1, 57.4)))
+    assert not zipfile.is_zipfile(io.BytesIO(bare))
+    data = metadata_buffer(bare, tmp_path)
+    root = Fields(data, struct.unpack_from("<I", data, 0)[0])
+    assert root.text(0) == "bare" and root.text(1) is None
+    (unit,) = root.tables(3)[0].tables(2)[0].tables(4)
+    assert unit.table(1).floats(0) == pytest.approx((103.9, 116.8, 123.7))
+    assert unit.table(1).floats(1) == pytest.approx((58.4, 57.1, 57.4))
+
+
+def test_what_does_not_fit_is_refused(files):
+    content = files["none"][0].read_bytes()
+    with pytest.raises(ValueError, match="2 labels for outputs of shape 1x5; expected one output of that many"):
+        with_metadata(content, Metadata("x", labels=["a", "b"]))
+    for settings, message in (
+        ({"mean": (0.0,), "std": (1.0, 1.0)}, "mean of 1 and std of 2 values"),
+        ({"std": (0.0,)}, "expected values above 0"),
+        ({"labels": ["a\nb"]}, "labels must be of one line each"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Metadata("x", **settings)

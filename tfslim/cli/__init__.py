@@ -1,0 +1,1 @@
+"""The `tfslim` command: one module a subcommand."""

@@ -1,0 +1,265 @@
+"""What a model costs: parameters, multiply-accumulates and bytes, in all and layer by layer."""
+
+import dataclasses
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from math import prod
+
+import keras
+
+from tfslim._support.text import text_table
+from tfslim.cost.macs import Shape, UnknownExtent, layer_macs
+from tfslim.graph.traversal import LayerCall, is_graph, iter_layer_calls
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerCost:
+    """One layer's part of a `Cost`: `macs` over all its `calls`, parameters and bytes (by dtype) once."""
+
+    name: str
+    kind: str
+    output_shape: Shape
+    calls: int
+    params: int
+    trainable_params: int
+    macs: int
+    bytes: dict[str, int]
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """What a model costs; `tfslim.measure` makes it.
+
+    `macs` are for one example. `bytes` says the weights' bytes for each dtype they have, uncompressed. `uncounted`
+    names the layers whose multiply-accumulates are not in `macs`, since no rule knows them. `str(cost)` is a short
+    table, `cost.table()` one with a row for each layer.
+    """
+
+    name: str
+    params: int
+    trainable_params: int
+    macs: int
+    bytes: dict[str, int]
+    layers: list[LayerCost]
+    uncounted: list[str]
+
+    @property
+    def total_bytes(self) -> int:
+        """Bytes of all weights together."""
+        return sum(self.bytes.values())
+
+    def to_dict(self) -> dict:
+        """The same figures as plain dictionaries, lists, strings and integers, for JSON."""
+        layers = [{**row, "output_shape": list(row["output_shape"])} for row in map(dataclasses.asdict, self.layers)]
+        return {**dataclasses.asdict(self), "layers": layers, "total_bytes": self.total_bytes}
+
+    def __str__(self) -> str:
+        by_dtype = ", ".join(f"{dtype} {count:,}" for dtype, count in self.bytes.items())
+        rows = [
+            ["parameters", f"{self.params:,}", ""],
+            ["  trainable", f"{self.trainable_params:,}", ""],
+            ["MACs", f"{self.macs:,}", f"{self.macs / 1e6:,.2f} M an example"],
+            ["weight bytes", f"{self.total_bytes:,}", by_dtype if len(self.bytes) > 1 else "".join(self.bytes)],
+        ]
+        text = f"{self.name}\n" + text_table(rows, align="<><")
+        if self.uncounted:
+            text += f"\nwithout the MACs of: {', '.join(self.uncounted)}"
+        return text
+
+    def table(self) -> str:
+        """A text table with a row for each layer that has parameters or multiply-accumulates, and the sum."""
+        head = ["layer", "kind", "output", "calls", "parameters", "MACs", "bytes"]
+        rows = [
+            [
+                layer.name,
+                layer.kind,
+                "x".join("?" if extent is None else str(extent) for extent in layer.output_shape[1:]),
+                str(layer.calls),
+                f"{layer.params:,}",
+                "not counted" if layer.name in self.uncounted else f"{layer.macs:,}",
+                f"{sum(layer.bytes.values()):,}",
+            ]
+            for layer in self.layers
+            if layer.params or layer.macs or layer.name in self.uncounted
+        ]
+        total = ["total", "", "", "", f"{self.params:,}", f"{self.macs:,}", f"{self.total_bytes:,}"]
+        return text_table(rows, head=head, total=total, align="<<<>>>>")
+
+
+def measure(model: keras.Model, input_shapes: Sequence[int] | Mapping[str, Sequence[int]] | None = None) -> Cost:
+    """Counts parameters, multiply-accumulates (MACs) and bytes of a functional or Sequential model, layer by layer.
+
+    The rules, for one example (axis 0 is the batch and counts as 1):
+
+    - Convolution: output positions x kernel positions x (input channels / groups) x filters, padded positions
+      included; strides and dilation only act through the output's size.
+    - Depthwise: output positions x kernel positions x input channels x depth_multiplier. Separable: that and
+      output positions x (input channels x depth_multiplier) x filters.
+    - Transposed convolution: input positions x kernel positions x input channels x filters.
+    - Dense: outputs x input features. EinsumDense: the product of the extents of all its indices.
+    - MultiHeadAttention: its projections, queries x keys for the scores, scores x values.
+    - Biases, normalisation, activations, pooling, resizing, merging, embedding look-ups and all else that works
+      element by element count as zero, as in the papers.
+    - Whatever else multiplies matrices (recurrent layers, `keras.ops.matmul`, ...) is not in the sum, and is named in
+      `Cost.uncounted`.
+
+    A layer called several times costs its MACs each time and its parameters once. Nested models, and people's own
+    layers that are made of Keras layers or `keras.ops`, are opened. The model is not changed and nothing is run.
+
+    Args:
+        model: the model.
+        input_shapes: where the model leaves an extent open (`keras.Input((None, None, 3))`), the shape to count with,
+            without the batch axis: (height, width, channels) for one input, or a dictionary from the inputs' names to
+            their shapes.
+
+    Raises:
+        TypeError: if this is not a Keras model with a graph of layers.
+        ValueError: if the count needs an extent that is open, naming the input and the layer; or if `input_shapes`
+            doesn't fit the model's inputs.
+
+    Example:
+        >>> print(tfslim.measure(tfslim.models.SlimNet()))
+        slimnet
+        parameters        583,976
+          trainable       571,304
+        MACs          244,349,952  244.35 M an example
+        weight bytes    2,335,904  float32
+    """
+    if not is_graph(model):
+        raise TypeError(
+            f"measure needs a functional or a built Sequential keras.Model, but {getattr(model, 'name', model)!r} is "
+            f"a {type(model).__name__} without a graph of layers. Call it on a keras.Input and measure the model "
+            "around it: x = keras.Input(shape); tfslim.measure(keras.Model(x, model(x)))"
+        )
+    tally = _Tally(_open_inputs(model))
+    for call in iter_layer_calls(model, _inputs(model, input_shapes)):
+        tally.add(call)
+    return Cost(
+        name=model.name,
+        params=_size(model.weights),
+        trainable_params=_size(model.trainable_weights),
+        macs=sum(tally.macs.values()),
+        bytes=_bytes(model.weights),
+        layers=tally.rows(model),
+        uncounted=tally.uncounted,
+    )
+
+
+def measured(model: keras.Model) -> Cost | None:
+    """What `measure` gives, for reports; None where an open extent, such as an image's size, leaves the MACs open."""
+    try:
+        return measure(model)
+    except ValueError:
+        return None
+
+
+class _Tally:
+    """Adds up calls into layers."""
+
+    def __init__(self, open_inputs: str):
+        self.open_inputs = open_inputs
+        self.seen: dict[int, tuple[LayerCall, int]] = {}
+        self.macs: dict[int, int] = {}
+        self.uncounted: list[str] = []
+
+    def add(self, call: LayerCall) -> None:
+        key = id(call.operation)
+        first, times = self.seen.get(key, (call, 0))
+        self.seen[key] = (first, times + 1)
+        try:
+            macs = 0 if call.composite else self._count(call)
+        except UnknownExtent as error:
+            raise ValueError(
+                f"the MACs of {first.path!r} depend on an extent that is open ({error}). {self.open_inputs}"
+            ) from None
+        if macs is None and first.path not in self.uncounted:
+            self.uncounted.append(first.path)
+        self.macs[key] = self.macs.get(key, 0) + (macs or 0)
+
+    def rows(self, model: keras.Model) -> list[LayerCost]:
+        claimed: set[int] = set()
+        # Weights belong to the innermost layer that has them, so what holds other layers comes after these.
+        order = sorted(self.seen, key=lambda key: self.seen[key][0].composite)
+        weights = {key: _unclaimed(getattr(self.seen[key][0].operation, "weights", []), claimed) for key in order}
+        rows = [
+            LayerCost(
+                name=call.path,
+                kind=type(call.operation).__name__,
+                output_shape=tuple(call.outputs[0].shape) if call.outputs else (),
+                calls=times,
+                params=_size(weights[key]),
+                trainable_params=_size([weight for weight in weights[key] if weight.trainable]),
+                macs=self.macs[key],
+                bytes=_bytes(weights[key]),
+            )
+            for key, (call, times) in self.seen.items()
+            if isinstance(call.operation, keras.layers.Layer)
+        ]
+        left = _unclaimed(model.weights, claimed)
+        if left:
+            trainable = _size([weight for weight in left if weight.trainable])
+            kind = type(model).__name__
+            rows.append(LayerCost(model.name, kind, (), 0, _size(left), trainable, 0, _bytes(left)))
+        return rows
+
+    @staticmethod
+    def _count(call: LayerCall) -> int | None:
+        if call.opaque:
+            return None
+        return layer_macs(call.operation, call.args, call.kwargs, call.outputs[0].shape)
+
+
+def _inputs(model: keras.Model, shapes) -> list[keras.KerasTensor]:
+    if shapes is None:
+        return model.inputs
+    names = [tensor.name for tensor in model.inputs]
+    if not isinstance(shapes, Mapping):
+        if len(names) != 1:
+            raise ValueError(
+                f"{model.name} has the inputs {', '.join(names)}: give input_shapes as a dictionary of these"
+            )
+        shapes = {names[0]: shapes}
+    unknown = sorted(set(shapes) - set(names))
+    if unknown:
+        raise ValueError(
+            f"input_shapes names {', '.join(unknown)}, but the inputs of {model.name} are {', '.join(names)}"
+        )
+    return [_with_shape(tensor, shapes.get(tensor.name, tensor.shape[1:])) for tensor in model.inputs]
+
+
+def _with_shape(tensor: keras.KerasTensor, shape: Sequence[int | None]) -> keras.KerasTensor:
+    declared, shape = tensor.shape[1:], tuple(shape)
+    if len(shape) != len(declared) or any(d not in (None, s) for s, d in zip(shape, declared, strict=True)):
+        raise ValueError(f"input_shapes gives {tensor.name} the shape {shape}, but the model takes {declared} there")
+    return keras.KerasTensor((tensor.shape[0], *shape), tensor.dtype)
+
+
+def _open_inputs(model: keras.Model) -> str:
+    open_inputs = [f"{tensor.name} {tensor.shape[1:]}" for tensor in model.inputs if None in tensor.shape[1:]]
+    if not open_inputs:
+        return "Give the layers before it fixed shapes."
+    return f"The model leaves it to its inputs: {', '.join(open_inputs)}. Say the shape with input_shapes=..."
+
+
+def _unclaimed(weights: Iterable, claimed: set[int]) -> list:
+    new = [weight for weight in weights if id(weight) not in claimed]
+    claimed.update(id(weight) for weight in new)
+    return new
+
+
+def _size(weights: Iterable) -> int:
+    return sum(prod(weight.shape) for weight in weights)
+
+
+def _bytes(weights: Iterable) -> dict[str, int]:
+    bits: dict[str, int] = {}
+    for weight in weights:
+        dtype = keras.backend.standardize_dtype(weight.dtype)
+        bits[dtype] = bits.get(dtype, 0) + prod(weight.shape) * bits_of(dtype)
+    return {dtype: -(-count // 8) for dtype, count in bits.items()}
+
+
+def bits_of(dtype: str) -> int:
+    """bfloat16 -> 16, float8_e4m3fn -> 8, bool -> 8 (a byte an element, as numpy and the frameworks keep it)."""
+    width = re.search(r"\d+", dtype)
+    return int(width.group()) if width else 8

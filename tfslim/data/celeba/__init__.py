@@ -1,0 +1,1 @@
+"""CelebA's files: labels, identities, partitions, images."""

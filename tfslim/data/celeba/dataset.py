@@ -1,0 +1,287 @@
+"""CelebA in a local folder: label files and images to records and arrays, without TensorFlow and without a download."""
+
+import collections
+import contextlib
+import dataclasses
+import logging
+import os
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from tfslim.data.celeba import splits
+from tfslim.data.celeba.attributes import ATTRIBUTES, attribute_columns
+from tfslim.data.celeba.identities import hold_out as draw_held_out
+from tfslim.data.celeba.identities import restrict
+from tfslim.data.celeba.label_files import PARTS
+from tfslim.data.celeba.listing import missing_images, read_listing
+from tfslim.data.celeba.records import Records
+from tfslim.data.images import ImageError, each_image, fit_image
+from tfslim.data.sources import find_source
+
+log = logging.getLogger(__name__)
+
+HELD_OUT = "held out"
+ALL_PARTS = (*PARTS, HELD_OUT)
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageCheck:
+    """What `CelebA.check_images` found: images read, bad ones with why, and how many have each (height, width)."""
+
+    count: int
+    bad: dict[str, str]
+    sizes: dict[tuple[int, int], int]
+
+
+class CelebA:
+    """CelebA, or any set in its layout, read from a local folder.
+
+    The folder holds ``list_attr_celeba`` and ``list_eval_partition`` (``.txt``, or Kaggle's ``.csv``),
+    ``identity_CelebA.txt``, and the images in ``img_align_celeba/`` (also once more in itself, as Kaggle packs it) or
+    in ``img_align_celeba.zip``, which is read unopened. Attributes or identities may be lacking, not both. All label
+    files are checked against one another and against the files on disk here, before any work begins; memory holds
+    the label tables alone.
+
+    Args:
+        folder: the data set's folder.
+        split: "official" (the partition file), "7:2:1" (by file order; 141,819 / 40,520 / 20,260 of all 202,599) or
+            "random" (7:2:1 in an order drawn from the seed). The last two deal out all listed images before any
+            restriction, so that an image's part depends neither on `min_images` nor on what is missing on disk.
+        seed: of the split "random", and of who is held out; from 0.
+        attributes: names of the attributes wanted, in the order wanted; None for all 40.
+        min_images: keep only identities with at least so many images, and number them anew from 0; None keeps all,
+            with CelebA's own numbers.
+        on_error: "raise" stops at a wrong label row, an image missing on disk, and, when it is first read, an image
+            that can't be decoded; "skip" leaves these out and notes them in `skipped`.
+        crop: (height, width) in pixels of the middle part to take of every image, before it is resized; None takes all.
+        hold_out: so many people, drawn by the seed from those with `min_images`, are in no part but "held out", with
+            all their images: people never trained on, to verify with. Their numbers follow those of the others.
+
+    Attributes:
+        attribute_names: tuple of str, one a column of attributes; () without an attribute file.
+        identity_map: CelebA's identity number -> the new one; None unless `min_images` or `hold_out` is given.
+        held_out: CelebA's identity numbers of the people held out; ().
+        skipped: what was left out -> why; the key is an image's name, or ``file:line`` for a row that names none.
+        source: where bytes come from; `source.path` is the image folder or the zip file.
+
+    Raises:
+        FileNotFoundError: a folder or file that is needed is not there.
+        LabelError: a label file is wrong, two do not fit, or a listed image is missing (with file and line).
+        ValueError: an argument is wrong; an unknown attribute's near matches are suggested.
+
+    Example:
+        celeba = CelebA("celeba", attributes=["Smiling", "Male"])
+        images, attributes, identities = celeba.arrays("validation", size=(109, 89))
+
+    Source: Liu, Luo, Wang, Tang, "Deep Learning Face Attributes in the Wild", ICCV 2015.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike,
+        split: str = "official",
+        seed: int = 0,
+        attributes: Sequence[str] | None = None,
+        min_images: int | None = None,
+        on_error: str = "raise",
+        crop: tuple[int, int] | None = None,
+        hold_out: int = 0,
+    ):
+        if split not in splits.SPLITS:
+            raise ValueError(f"split must be one of {', '.join(map(repr, splits.SPLITS))}, found {split!r}")
+        if on_error not in ("raise", "skip"):
+            raise ValueError(f"on_error must be 'raise' or 'skip', found {on_error!r}")
+        if min_images is not None and min_images < 1:
+            raise ValueError(f"min_images must be 1 or more, found {min_images}")
+        if crop is not None and min(crop) < 1:
+            raise ValueError(f"crop must be a height and a width of 1 pixel or more, found {crop}")
+        min_images = 1 if hold_out and min_images is None else min_images
+        columns = None if attributes is None else attribute_columns(attributes)
+        self.crop = None if crop is None else tuple(crop)
+        self.folder, self.split, self.seed, self.on_error = pathlib.Path(folder), split, seed, on_error
+        if not self.folder.is_dir():
+            raise FileNotFoundError(f"{self.folder} is not a folder: give the folder that holds CelebA's label files")
+
+        listing = read_listing(self.folder, partition=split == "official", on_error=on_error)
+        if listing.attributes is None and columns is not None:
+            raise FileNotFoundError(f"{self.folder} has no list_attr_celeba.txt or .csv to choose attributes from")
+        if listing.identities is None and min_images is not None:
+            raise FileNotFoundError(f"{self.folder} has no identity_CelebA.txt, which min_images and hold_out need")
+        self.source = find_source(self.folder)
+        missing = missing_images(listing, self.source.names(), self.source.path, on_error)
+        self.skipped: dict[str, str] = listing.skipped | missing
+
+        if split == "official":
+            parts = listing.parts
+        else:
+            count = len(listing.files)
+            parts = splits.by_order(count) if split == "7:2:1" else splits.at_random(count, seed)
+        values, names = listing.attributes, ATTRIBUTES
+        if columns is not None:
+            values, names = values[:, columns], tuple(attributes)
+        self.attribute_names: tuple[str, ...] = () if values is None else names
+
+        records = _without(Records(listing.files, values, listing.identities, parts), missing)
+        self.identity_map: dict[int, int] | None = None
+        self.held_out: tuple[int, ...] = ()
+        if min_images is not None:
+            rows, numbers, self.identity_map = restrict(records.identities, min_images)
+            records = dataclasses.replace(records[rows], identities=numbers)
+        if hold_out:
+            records = self._hold_out(records, hold_out)
+        self._records = records
+        self._undecodable: dict[str, str] = {}
+        if self.skipped:
+            log.warning("%s: %d rows or images skipped, see .skipped", self.folder, len(self.skipped))
+
+    def _hold_out(self, records: Records, count: int) -> Records:
+        numbers, held = draw_held_out(records.identities, count, self.seed)
+        old = list(self.identity_map)
+        self.held_out = tuple(old[number] for number in held)
+        self.identity_map = {identity: int(number) for identity, number in zip(old, numbers, strict=True)}
+        apart = np.isin(records.identities, held)
+        parts = np.where(apart, ALL_PARTS.index(HELD_OUT), records.parts).astype(np.uint8)
+        return dataclasses.replace(records, identities=numbers[records.identities], parts=parts)
+
+    @property
+    def people(self) -> int:
+        """How many identities there are to train on: their numbers go from 0 to one less (with `min_images`)."""
+        return 0 if self.identity_map is None else len(self.identity_map) - len(self.held_out)
+
+    def part(self, part: str) -> Records:
+        """Gives the records of "train", "validation", "test" or "held out", without images found undecodable so far.
+
+        Raises:
+            ValueError: no such part, or it has no image.
+        """
+        if part not in ALL_PARTS:
+            raise ValueError(f"part must be one of {', '.join(map(repr, ALL_PARTS))}, found {part!r}")
+        all_parts = self._records.parts
+        records = _without(self._records[all_parts == ALL_PARTS.index(part)], self._undecodable)
+        if not len(records):
+            counts = ", ".join(f"{name} {int((all_parts == code).sum())}" for code, name in enumerate(ALL_PARTS))
+            raise ValueError(
+                f"the {part} part of {self.folder} has no image with split={self.split!r} ({counts}; "
+                f"{len(self.skipped)} skipped): take another split or complete the data"
+            )
+        return records
+
+    def read(self, file: str) -> bytes:
+        """Gives the bytes of one image file, from the folder or the unopened zip; safe in many threads at once."""
+        return self.source.read(file)
+
+    def fit(self, image: Image.Image, size: tuple[int, int]) -> np.ndarray:
+        """Gives an image's pixels, (height, width, 3) uint8: cropped as this data was asked to be, then resized."""
+        return fit_image(image, size, self.crop)
+
+    def skip(self, file: str, reason: str) -> None:
+        """Notes an image as undecodable: it is in `skipped`, and in no part any more."""
+        self._undecodable[file] = self.skipped[file] = reason
+
+    def arrays(
+        self, part: str, size: tuple[int, int], threads: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+        """Decodes a whole part into memory, for small sets and for machines without TensorFlow.
+
+        Args:
+            part: "train", "validation", "test", or "held out" where people were held out.
+            size: (height, width) in pixels; other images are resized to it, bilinear with antialiasing, and a warning
+                is logged where the part's images are not all of one size to begin with.
+            threads: how many decode; None for one a processor.
+
+        Returns:
+            Images (N, height, width, 3) uint8, attributes (N, A) uint8 or None, identities (N,) int32 or None.
+
+        Raises:
+            ImageError: an image can't be decoded and on_error is "raise".
+            ValueError: no such part, or no image in it.
+        """
+        records = self.part(part)
+        height, width = size
+        images = np.empty((len(records), height, width, 3), np.uint8)
+        sizes = np.zeros((len(records), 2), np.int32)
+
+        def fill(row: int, image: Image.Image) -> None:
+            images[row] = self.fit(image, (height, width))
+            sizes[row] = image.height, image.width
+
+        bad = np.zeros(len(records), bool)
+        with contextlib.closing(each_image(self.source, records.files.tolist(), fill, threads)) as results:
+            for row, error in results:
+                if error is not None:
+                    if self.on_error == "raise":
+                        raise error
+                    self.skip(str(records.files[row]), str(error))
+                    bad[row] = True
+        if bad.any():
+            log.warning("%s: %d undecodable images skipped, see .skipped", self.folder, bad.sum())
+            images, records, sizes = images[~bad], records[~bad], sizes[~bad]
+            if not len(records):
+                raise ImageError(f"no image of the {part} part of {self.folder} can be decoded, see .skipped")
+        self._say_odd_sizes(records.files, sizes)
+        return images, records.attributes, records.identities
+
+    def check_images(self, part: str | None = None, threads: int | None = None, progress: bool = True) -> ImageCheck:
+        """Reads and decodes every image beforehand, keeping none, and tells of all that are bad at once.
+
+        Args:
+            part: "train", "validation", "test", "held out" where people were, or None for all of them.
+            threads: how many decode; None for one a processor.
+            progress: whether to draw a progress bar on stderr.
+
+        Raises:
+            ImageError: at least one can't be decoded and on_error is "raise"; lists them. With "skip" they are in
+                `skipped` and in no part any more.
+        """
+        records = _without(self._records, self._undecodable) if part is None else self.part(part)
+        files = records.files.tolist()
+        sizes, bad = np.zeros((len(files), 2), np.int32), {}
+        with contextlib.closing(
+            each_image(self.source, files, lambda _, image: (image.height, image.width), threads)
+        ) as results:
+            for row, result in _tracked(results, len(files), progress):
+                if isinstance(result, ImageError):
+                    bad[files[row]] = str(result)
+                else:
+                    sizes[row] = result
+        good = np.array([file not in bad for file in files], bool)
+        self._say_odd_sizes(records.files[good], sizes[good])
+        if bad and self.on_error == "raise":
+            listed = "\n  ".join(list(bad.values())[:20])
+            more = f"\n  and {len(bad) - 20} more" if len(bad) > 20 else ""
+            raise ImageError(f"{len(bad)} of {len(files)} images of {self.source.path} are bad:\n  {listed}{more}")
+        for file, reason in bad.items():
+            self.skip(file, reason)
+        counted = collections.Counter(map(tuple, sizes[good].tolist()))
+        return ImageCheck(len(files), bad, dict(counted.most_common()))
+
+    def _say_odd_sizes(self, files: np.ndarray, sizes: np.ndarray) -> None:
+        counted = collections.Counter(map(tuple, sizes.tolist()))
+        if len(counted) > 1:
+            (height, width), _ = counted.most_common(1)[0]
+            odd = np.flatnonzero((sizes != (height, width)).any(axis=1))
+            named = ", ".join(f"{files[row]} {sizes[row][0]}x{sizes[row][1]}" for row in odd[:3])
+            more = " and others" if len(odd) > 3 else ""
+            log.warning(
+                "%s: %d images are not of height x width %dx%d as most are, and are resized like them: %s%s",
+                self.source.path, len(odd), height, width, named, more,
+            )  # fmt: skip
+
+
+def _without(records: Records, left_out: dict[str, str]) -> Records:
+    if not left_out:
+        return records
+    return records[np.array([file not in left_out for file in records.files.tolist()], bool)]
+
+
+def _tracked(results, total: int, progress: bool):
+    if not progress:
+        return results
+    import rich.console
+    import rich.progress
+
+    console = rich.console.Console(stderr=True)
+    return rich.progress.track(results, "reading images", total=total, console=console)

@@ -1,0 +1,1 @@
+"""CelebA as a TFDS dataset."""

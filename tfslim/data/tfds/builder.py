@@ -1,0 +1,96 @@
+"""CelebA with attributes and identities together as a TensorFlow dataset, made from a local folder.
+
+Needs the extra ``tfslim-edge[tfds]``.
+"""
+
+import io
+import os
+from collections.abc import Iterator
+
+import numpy as np
+
+from tfslim.data.celeba.attributes import ATTRIBUTES
+from tfslim.data.celeba.dataset import CelebA
+from tfslim.data.celeba.label_files import PARTS
+from tfslim.data.images import open_image
+from tfslim.data.tfds.reader import tfds
+
+
+class CelebaIdentities(tfds.core.GeneratorBasedBuilder):
+    """CelebA's faces with 40 attributes and the identity, split by the official partition.
+
+    Each example has "file" (the image's name), "image" (uint8 RGB of any size), "attributes" (a dictionary of 40 bools,
+    as in TFDS' ``celeb_a``) and "identity" (CelebA's number, int64).
+    """
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "Attributes and identity together."}
+    MANUAL_DOWNLOAD_INSTRUCTIONS = """
+    Download from http://mmlab.ie.cuhk.edu.hk/projects/CelebA.html into manual_dir:
+    list_attr_celeba.txt, identity_CelebA.txt, list_eval_partition.txt and img_align_celeba.zip (no need to unpack).
+    """
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description="CelebA with 40 attributes and the identity of each face.",
+            features=tfds.features.FeaturesDict(
+                {
+                    "file": tfds.features.Text(),
+                    "image": tfds.features.Image(shape=(None, None, 3), encoding_format="jpeg"),
+                    "attributes": {name: np.bool_ for name in ATTRIBUTES},
+                    "identity": np.int64,
+                }
+            ),
+            homepage="http://mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
+            citation="Liu, Luo, Wang, Tang: Deep Learning Face Attributes in the Wild. ICCV 2015",
+        )
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator]:
+        celeba = CelebA(dl_manager.manual_dir)
+        records = {name: celeba.part(name) for name in PARTS}
+        for file, values in (
+            ("list_attr_celeba.txt", records["train"].attributes),
+            ("identity_CelebA.txt", records["train"].identities),
+        ):
+            if values is None:
+                raise FileNotFoundError(f"{celeba.folder} has no {file}, which this dataset needs")
+        return {name: self._generate_examples(celeba, name) for name in PARTS}
+
+    def _generate_examples(self, celeba: CelebA, part: str) -> Iterator[tuple[str, dict]]:
+        records = celeba.part(part)
+        for file, attributes, identity in zip(
+            records.files.tolist(), records.attributes, records.identities.tolist(), strict=True
+        ):
+            open_image(celeba.source, file)  # a damaged image stops here with its name, not in somebody's training
+            yield (
+                file,
+                {
+                    "file": file,
+                    "image": io.BytesIO(celeba.read(file)),
+                    "attributes": dict(zip(ATTRIBUTES, attributes.astype(bool).tolist(), strict=True)),
+                    "identity": identity,
+                },
+            )
+
+
+def prepare_celeba_tfds(folder: str | os.PathLike, data_dir: str | os.PathLike) -> CelebaIdentities:
+    """Prepares the dataset from a folder with CelebA's files; does nothing where it is prepared already.
+
+    Args:
+        folder: CelebA's label files and images, as `tfslim.data.CelebA` takes them.
+        data_dir: where TFDS keeps its datasets.
+
+    Returns:
+        The builder, ready for ``as_dataset``.
+
+    Raises:
+        LabelError, FileNotFoundError, ImageError: as `tfslim.data.CelebA`.
+
+    Example:
+        dataset = prepare("celeba", "tensorflow_datasets").as_dataset("train")
+    """
+    builder = CelebaIdentities(data_dir=os.fspath(data_dir))
+    config = tfds.download.DownloadConfig(manual_dir=os.fspath(folder))
+    builder.download_and_prepare(download_config=config)
+    return builder

@@ -1,0 +1,1 @@
+"""Model files run on images: attributes, embeddings, identities."""

@@ -1,0 +1,162 @@
+"""A Keras model turned into a .tflite file: float32, float16, dynamic range, full int8 or int16 with int8 weights."""
+
+import gzip
+import tempfile
+import warnings
+from pathlib import Path
+
+import keras
+
+from tfslim._support.files import replacing
+from tfslim.cost.model_cost import measure
+from tfslim.graph.outputs import output_names
+from tfslim.graph.pixel_range import scale_warning
+from tfslim.graph.static import input_structure, static_float32
+from tfslim.litert.conversion.converter_process import ConversionError, full_disk_named, run_converter
+from tfslim.litert.conversion.metadata import Metadata, with_metadata
+from tfslim.litert.conversion.representative import Given, representative_samples
+from tfslim.litert.edgetpu.preparation import prepare_for_edgetpu
+from tfslim.litert.flatbuffer.model_file import float_operators
+from tfslim.report import Report
+
+__all__ = ["ConversionError", "convert"]
+# quantization -> what its files may take and give, the default first
+IO_TYPES = {
+    "none": ("float32",),
+    "float16": ("float32",),
+    "dynamic": ("float32",),
+    "int8": ("int8", "uint8", "float32"),
+    "int16x8": ("float32", "int16"),
+}
+TARGETS = ("mobile", "edgetpu")
+
+
+def convert(
+    model: keras.Model,
+    path: str | Path,
+    quantization: str = "none",
+    representative: Given = None,
+    target: str = "mobile",
+    io: str | None = None,
+    metadata: Metadata | None = None,
+) -> Report:
+    """Writes a Keras model as a .tflite file of batch 1.
+
+    The model may have been trained in mixed precision; its file computes in float32 or in integers. The converter runs
+    in a process of its own, and the file gets its name when it is complete. Its signature "serving_default" names the
+    inputs as the model does, and each output after the layer that gives it.
+
+    Args:
+        model: A functional or Sequential model on the TensorFlow backend, all sizes but the batch fixed.
+        path: The file to write; its folder exists.
+        quantization: "none" (float32), "float16" (weights stored in 16 bits), "dynamic" (weights in int8, activations
+            in float32), "int8" (weights and activations), or "int16x8" (weights in int8, activations in int16).
+        representative: For "int8" and "int16x8": (N, H, W, C) array, or an iterable or tf.data.Dataset of images or
+            batches, on the scale that the model takes, or the path of a folder of images; at least 20 different images,
+            of which at most 500 are used. For several inputs a dictionary of arrays by the inputs' names.
+        target: "mobile" leaves what XNNPACK runs fastest: a scale for each filter, signed 8 bits, no QUANTIZE at the
+            ends. "edgetpu" (int8 only) also makes every choice that the Edge TPU compiler needs: what
+            `prepare_for_edgetpu` rewrites, and one scale a dense layer.
+        io: What the file takes and gives: for int8 "int8" (default), "uint8" or "float32"; for int16x8 "float32"
+            (default) or "int16"; else "float32".
+        metadata: Labels, normalisation, licence and so on, which Android's tools read from the file. MediaPipe and the
+            Task Library take files of uint8 or float32.
+
+    Returns:
+        A report: bytes and gzipped bytes of the file; in `done` also what was rewritten for the Edge TPU; in `skipped`
+        every operator of an int8 file that stayed in float.
+
+    Raises:
+        ValueError: If an argument is not one of those named, the model has an open size or an output twice, or the
+            representative images are missing, too few, constant or of another shape.
+        TypeError: If the model's graph cannot be read.
+        ConversionError: If the converter fails or crashes; its message names the model and the signal.
+        OSError: If the file cannot be written; nothing is left under its name.
+
+    Example:
+        >>> report = convert(model, "face.tflite", "int8", representative=images)  # doctest: +SKIP
+        >>> report.figures["bytes"]  # doctest: +SKIP
+        642312
+    """
+    path = Path(path)
+    _check_choices(path, quantization, target, io)
+    io = io or IO_TYPES[quantization][0]
+    copy = static_float32(model)
+    _refuse_one_output_twice(model)
+    samples = representative_samples(representative, copy) if quantization in ("int8", "int16x8") else None
+    if samples and (odd := scale_warning(samples, copy)):
+        warnings.warn(odd, stacklevel=2)
+    rewritten = []
+    if target == "edgetpu":
+        copy, prepared = prepare_for_edgetpu(copy)
+        rewritten = prepared.done
+    job = {"quantization": quantization, "target": target, "io": io}
+    with full_disk_named(path), tempfile.TemporaryDirectory(prefix="tfslim-convert-") as folder:
+        _export(copy, output_names(model), Path(folder) / "model")
+        content = run_converter(Path(folder), job, samples, model.name)
+        if metadata:
+            content = with_metadata(content, metadata)
+        with replacing(path) as beside:
+            Path(beside).write_bytes(content)
+    islands = float_operators(path) if samples else {}
+    figures = {
+        **job,
+        "bytes": len(content),
+        "gzipped": len(gzip.compress(content, 9, mtime=0)),
+        "params": model.count_params(),
+    }
+    if samples:
+        figures["representative_images"] = len(next(iter(samples.values())))
+    return Report(
+        step=f"convert to {path.name}",
+        before=measure(model),
+        after=None,
+        done=[f"{model.name} -> {path.name}, quantization {quantization}, target {target}, {io} inputs and outputs"]
+        + rewritten,
+        skipped={tensor: f"{operator} stays in float32" for tensor, operator in islands.items()},
+        figures=figures,
+    )
+
+
+def _export(model: keras.Model, outputs: list[str], folder: Path) -> None:
+    named = keras.Model(input_structure(model), dict(zip(outputs, model.outputs, strict=True)), name=model.name)
+    signature = keras.tree.map_structure(
+        lambda tensor: keras.InputSpec(shape=tensor.shape, dtype=tensor.dtype, name=tensor.name), input_structure(model)
+    )
+    # Of the ways from Keras 3 to the converter some lose the weights without a word; this one keeps them.
+    named.export(str(folder), format="tf_saved_model", input_signature=[signature], verbose=False)
+
+
+def _refuse_one_output_twice(model: keras.Model) -> None:
+    met: dict[int, str] = {}
+    for name, tensor in zip(output_names(model), model.outputs, strict=True):
+        if id(tensor) in met:
+            same = f"output {name!r} is the same tensor as {met[id(tensor)]!r}"
+            raise ValueError(f"{model.name}: {same}, and the converter would write one of them: give it once")
+        met[id(tensor)] = name
+
+
+def _check_choices(path: Path, quantization: str, target: str, io: str | None) -> None:
+    for name, value, choices in (
+        ("quantization", quantization, IO_TYPES),
+        ("target", target, TARGETS),
+        ("io", io or "float32", ("float32", "int8", "uint8", "int16")),
+    ):
+        if value not in choices:
+            raise ValueError(f"{name}={value!r}; expected one of {', '.join(map(repr, choices))}")
+    if target == "edgetpu" and quantization != "int8":
+        raise ValueError(
+            f'target="edgetpu" runs int8 only, got quantization={quantization!r}; pass quantization="int8"'
+        )
+    if io and io not in IO_TYPES[quantization]:
+        needed = '"int16x8"' if io == "int16" else '"int8"'
+        raise ValueError(f"io={io!r} needs quantization={needed}, got {quantization!r}")
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; expected the name of a file to write")
+    if not path.absolute().parent.is_dir():
+        raise FileNotFoundError(f"{path}: its folder does not exist; make it first")
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError(
+            f"convert needs Keras on the TensorFlow backend, this process runs {keras.backend.backend()!r}: save the "
+            "model to .keras and convert it in a process with KERAS_BACKEND=tensorflow"
+        )

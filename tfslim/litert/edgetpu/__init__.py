@@ -1,0 +1,1 @@
+"""Edge TPU: linter, Keras linter, estimates, compiler."""

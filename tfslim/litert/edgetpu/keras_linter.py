@@ -1,0 +1,136 @@
+"""What of a Keras model the Edge TPU compiler will not take, said before the model is converted."""
+
+import dataclasses
+
+import keras
+
+from tfslim._support.text import text_table
+from tfslim.graph.traversal import is_graph, iter_layer_calls
+from tfslim.litert.edgetpu.keras_checks import found_in
+from tfslim.litert.edgetpu.rules import RULES, LintRule
+
+PREPARED, CONVERTED = "prepare_for_edgetpu", "convert"
+_COMPUTES_SHAPE = ("Flatten", "Reshape", "Permute", "Conv1DTranspose", "Conv2DTranspose")
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerFinding:
+    """One layer that breaks a rule.
+
+    Attributes:
+        layer: its name, after those of the models that hold it; "" for the whole model.
+        rule: the rule, with its id, why it matters and its source.
+        found: what was found there.
+        cure: what to do.
+        cured_by: "prepare_for_edgetpu" or "convert" where that function of `tfslim.litert` does it; else "".
+    """
+
+    layer: str
+    rule: LintRule
+    found: str
+    cure: str
+    cured_by: str = ""
+
+    @property
+    def blocks(self) -> bool:
+        """Whether nothing here cures it, so that operators stay on the CPU."""
+        return not self.cured_by
+
+    def to_dict(self) -> dict:
+        """Plain values for JSON."""
+        return {
+            "layer": self.layer,
+            "rule": self.rule.id,
+            "title": self.rule.title,
+            "found": self.found,
+            "why": self.rule.why,
+            "cure": self.cure,
+            "cured_by": self.cured_by,
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class Diagnosis:
+    """What `diagnose` says of a model; `print` shows it, `to_dict` gives it for JSON.
+
+    Attributes:
+        model: the model's name.
+        findings: in the order of the layers.
+        unread: layers whose own code could not be read, so that nothing is known of them.
+    """
+
+    model: str
+    findings: list[LayerFinding]
+    unread: list[str]
+
+    @property
+    def ok(self) -> bool:
+        """Whether all layers are known, and what they break is cured by `prepare_for_edgetpu` and `convert`."""
+        return not self.unread and not any(finding.blocks for finding in self.findings)
+
+    def to_dict(self) -> dict:
+        """Plain values for JSON."""
+        findings = [finding.to_dict() for finding in self.findings]
+        return {"model": self.model, "ok": self.ok, "findings": findings, "unread": self.unread}
+
+    def __str__(self) -> str:
+        blocking = sum(finding.blocks for finding in self.findings)
+        counts = f"{len(self.findings)} findings, {blocking} of them for you to cure"
+        lines = [f"{self.model}: {counts if self.findings else 'nothing that the Edge TPU would not take'}"]
+        if self.findings:
+            rows = [[finding.layer, finding.rule.id, finding.found, finding.cured_by] for finding in self.findings]
+            lines.append(text_table(rows, align="<<<<", head=["layer", "rule", "found", "cured by"]))
+        for rule in dict.fromkeys(finding.rule for finding in self.findings):
+            lines.append(f"{rule.id} {rule.title}: {rule.why}")
+            cures = dict.fromkeys(finding.cure for finding in self.findings if finding.rule == rule and finding.blocks)
+            lines += [f"    cure: {cure}" for cure in cures]
+        lines += [f"{layer}: its own code can't be read; convert it and lint the file" for layer in self.unread]
+        return "\n".join(lines)
+
+
+def diagnose(model: keras.Model) -> Diagnosis:
+    """Checks a Keras model against the Edge TPU compiler's rules, layer by layer, without converting it.
+
+    The rules are those of `tfslim.litert.lint`, which looks at the converted file and has the last word.
+
+    Args:
+        model: A functional or a built Sequential model.
+
+    Returns:
+        Findings with their cures, and which of them `prepare_for_edgetpu` and `convert(target="edgetpu")` cure.
+
+    Raises:
+        TypeError: If the model's graph cannot be read.
+
+    Example:
+        >>> print(tfslim.litert.diagnose(keras.applications.MobileNetV3Small(weights=None)))  # doctest: +SKIP
+    """
+    if not isinstance(model, keras.Model) or not is_graph(model):
+        raise TypeError(
+            f"{getattr(model, 'name', model)!r} is a {type(model).__name__}, whose graph cannot be read; "
+            "diagnose takes functional and built Sequential models"
+        )
+    findings, unread, computing = [], [], []
+    # The tensors of a graph with fixed sizes are new ones, kept alive here so that no other gets their id.
+    kept = []
+    inputs = [keras.KerasTensor((1, *tensor.shape[1:]), tensor.dtype) for tensor in model.inputs]
+    source: dict[int, keras.Operation] = {}
+    for call in iter_layer_calls(model, inputs):
+        kept += call.outputs
+        source.update((id(output), call.operation) for output in call.outputs)
+        if call.composite:
+            continue
+        if call.opaque:
+            unread.append(call.path)
+            continue
+        before = source.get(id(call.args[0])) if call.args else None
+        for rule, found, cure, exact in found_in(call, before):
+            finding = LayerFinding(call.path, RULES[rule], found, cure or RULES[rule].cure, PREPARED if exact else "")
+            if finding not in findings:
+                findings.append(finding)
+        if type(call.operation).__name__ in _COMPUTES_SHAPE:
+            computing.append(call.path)
+    if computing and any(tensor.shape[0] is None for tensor in model.inputs):
+        found = f"the batch is open, so that {', '.join(computing[:3])} compute their shape"
+        findings.insert(0, LayerFinding("", RULES["E7"], found, RULES["E7"].cure, CONVERTED))
+    return Diagnosis(model.name, findings, unread)

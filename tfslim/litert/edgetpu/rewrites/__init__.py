@@ -1,0 +1,1 @@
+"""Rewrites of Keras models for the Edge TPU."""

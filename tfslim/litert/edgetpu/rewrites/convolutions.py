@@ -1,0 +1,110 @@
+"""Convolutions and dense layers that the Edge TPU compiler refuses, as others that compute the same."""
+
+import keras
+import numpy as np
+
+from tfslim.graph.traversal import LayerCall
+from tfslim.litert.edgetpu.rewrites.rewrite import Names, Rewrite, apply, called, named
+
+_CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D)
+# Applied to each filter by itself, so that parts of a convolution may apply them.
+_ELEMENTWISE = ("linear", "relu", "relu6", "sigmoid", "tanh", "silu", "hard_sigmoid", "hard_tanh")
+
+
+def is_grouped(operation: keras.Operation) -> bool:
+    """Whether this is a one- or two-dimensional convolution with groups."""
+    return isinstance(operation, _CONVOLUTIONS) and type(operation) in _CONVOLUTIONS and operation.groups > 1
+
+
+def ungroup(call: LayerCall, args: tuple, names: Names) -> Rewrite | None:
+    """A grouped convolution as a depthwise one where each group has one channel, else as parts put together again."""
+    layer = call.operation
+    if not is_grouped(layer) or layer.data_format != "channels_last":
+        return None
+    channels = call.args[0].shape[-1]
+    if layer.groups == channels and isinstance(layer, keras.layers.Conv2D) and layer.strides[0] == layer.strides[1]:
+        return _depthwise(call, args[0], channels, names)
+    parts = keras.ops.split(args[0], layer.groups, axis=-1)
+    named(parts[0], names.free(f"{layer.name}_split"))
+    kernels = np.split(np.asarray(layer.kernel), layer.groups, axis=-1)
+    biases = np.split(np.asarray(layer.bias), layer.groups) if layer.use_bias else [None] * layer.groups
+    activation = _name(layer.activation)
+    inside = activation if activation in _ELEMENTWISE else "linear"
+    config = _plain(layer) | {"filters": layer.filters // layer.groups, "groups": 1, "activation": inside}
+    outputs = []
+    for number, (part, kernel, bias) in enumerate(zip(parts, kernels, biases, strict=True)):
+        one = type(layer).from_config(config | {"name": names.free(f"{layer.name}_group{number}")})
+        outputs.append(apply(one, part, [kernel] if bias is None else [kernel, bias]))
+    output = keras.layers.Concatenate(name=names.free(layer.name))(outputs)
+    if inside != activation:
+        output = keras.layers.Activation(layer.activation, name=names.free(f"{layer.name}_activation"))(output)
+    return Rewrite(output, f"{called(call)}: {layer.groups} groups as {layer.groups} convolutions put together again")
+
+
+def _depthwise(call: LayerCall, x: keras.KerasTensor, channels: int, names: Names) -> Rewrite:
+    layer = call.operation
+    multiplier = layer.filters // channels
+    config = {key: value for key, value in _plain(layer).items() if key not in ("filters", "groups")}
+    config = {key: value for key, value in config.items() if not key.startswith("kernel_")}
+    depthwise = keras.layers.DepthwiseConv2D(
+        **config | {"kernel_size": layer.kernel_size, "depth_multiplier": multiplier, "name": names.free(layer.name)}
+    )
+    kernel = np.asarray(layer.kernel).reshape(*layer.kernel_size, channels, multiplier)
+    output = apply(depthwise, x, [kernel, np.asarray(layer.bias)] if layer.use_bias else [kernel])
+    return Rewrite(output, f"{called(call)}: a group for each channel as DepthwiseConv2D")
+
+
+def has_unequal_dilation(operation: keras.Operation) -> bool:
+    """Whether this is a two-dimensional convolution whose dilation differs in height and width."""
+    kinds = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
+    return type(operation) in kinds and operation.dilation_rate[0] != operation.dilation_rate[1]
+
+
+def undilate(call: LayerCall, args: tuple, names: Names) -> Rewrite | None:
+    """A convolution with unequal dilations with its kernel stretched by zeros."""
+    layer = call.operation
+    if not has_unequal_dilation(layer):
+        return None
+    kernel = np.asarray(layer.kernel)
+    stretched = [(size - 1) * rate + 1 for size, rate in zip(kernel.shape[:2], layer.dilation_rate, strict=True)]
+    zeros = np.zeros((*stretched, *kernel.shape[2:]), kernel.dtype)
+    zeros[:: layer.dilation_rate[0], :: layer.dilation_rate[1]] = kernel
+    config = _plain(layer) | {"kernel_size": stretched, "dilation_rate": 1, "name": names.free(layer.name)}
+    output = apply(
+        type(layer).from_config(config), args[0], [zeros, np.asarray(layer.bias)] if layer.use_bias else [zeros]
+    )
+    size = "x".join(map(str, stretched))
+    return Rewrite(output, f"{called(call)}: dilation {layer.dilation_rate} as a kernel of {size} with zeros")
+
+
+def is_dense_on_map(call: LayerCall) -> bool:
+    """Whether a dense layer is applied to each place of a sequence or a map."""
+    return type(call.operation) is keras.layers.Dense and len(call.args[0].shape) in (3, 4)
+
+
+def dense_on_map(call: LayerCall, args: tuple, names: Names) -> Rewrite | None:
+    """A dense layer applied to each place as a convolution of size 1."""
+    if not is_dense_on_map(call):
+        return None
+    return Rewrite(pointwise(call.operation, args[0], names), f"{called(call)}: as a convolution of size 1")
+
+
+def pointwise(dense: keras.layers.Dense, x: keras.KerasTensor, names: Names) -> keras.KerasTensor:
+    """A dense layer's function on (1, L, C) or (1, H, W, C), as a convolution of size 1 with the dense layer's name."""
+    kind = keras.layers.Conv1D if len(x.shape) == 3 else keras.layers.Conv2D
+    layer = kind(dense.units, 1, use_bias=dense.use_bias, activation=dense.activation, name=names.free(dense.name))
+    kernel = np.asarray(dense.kernel)[(None,) * (len(x.shape) - 2)]
+    return apply(layer, x, [kernel, np.asarray(dense.bias)] if dense.use_bias else [kernel])
+
+
+def _plain(layer: keras.layers.Layer) -> dict:
+    """The config of a layer without what only training needs."""
+    return {
+        key: value
+        for key, value in layer.get_config().items()
+        if not key.endswith(("_initializer", "_regularizer", "_constraint"))
+    }
+
+
+def _name(activation) -> str:
+    return getattr(activation, "__name__", "") if activation is not None else "linear"

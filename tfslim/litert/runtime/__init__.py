@@ -1,0 +1,1 @@
+""".tflite files run, timed and compared with their model."""

@@ -1,0 +1,121 @@
+"""A .tflite file run on images, with the scales of its inputs and outputs taken care of."""
+
+from pathlib import Path
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+from tfslim.litert.flatbuffer.model_file import ModelFileError, open_flatfile
+
+
+class Runner:
+    """Runs a .tflite file of one image input and one output, one image after another, on the CPU.
+
+    Args:
+        path: The file; inputs and outputs may be float32, int8 or uint8.
+        threads: Number of CPU threads, 1 or more.
+
+    Raises:
+        ModelFileError: If the file is missing, truncated, damaged, or has other than one input and one output.
+        ValueError: If `threads` is less than 1.
+
+    Example:
+        >>> runner = Runner("face-int8.tflite")  # doctest: +SKIP
+        >>> runner.predict(images).shape  # doctest: +SKIP
+        (100, 40)
+    """
+
+    def __init__(self, path: str | Path, threads: int = 1):
+        if threads < 1:
+            raise ValueError(f"threads must be 1 or more, got {threads}")
+        open_flatfile(path)
+        self.path = Path(path)
+        self.threads = threads
+        try:
+            self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
+            self._interpreter.allocate_tensors()
+            inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        except (ValueError, RuntimeError) as error:
+            raise ModelFileError(f"{path}: the interpreter refuses this file: {error}") from error
+        if len(inputs) != 1 or len(outputs) != 1:
+            raise ModelFileError(f"{path}: {len(inputs)} inputs and {len(outputs)} outputs; expected one of each")
+        self._input, self._output = inputs[0], outputs[0]
+        for what, details in (("input", self._input), ("output", self._output)):
+            shape = tuple(int(size) for size in details["shape"])
+            if shape[:1] != (1,):
+                raise ModelFileError(f"{path}: its {what} has shape {shape}; expected a batch of 1 as its first axis")
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one image, (H, W, C)."""
+        return tuple(int(size) for size in self._input["shape"][1:])
+
+    @property
+    def input_dtype(self) -> str:
+        """What the file itself takes: "float32", "int8" or "uint8"."""
+        return np.dtype(self._input["dtype"]).name
+
+    @property
+    def output_dtype(self) -> str:
+        """What the file itself gives: "float32", "int8" or "uint8"."""
+        return np.dtype(self._output["dtype"]).name
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """Runs the file on each image.
+
+        Args:
+            images: (N, H, W, C) uint8 or float, on the scale the Keras model takes (0..255 for those of tfslim).
+
+        Returns:
+            (N, A) float32 outputs, logits for the models of tfslim.
+
+        Raises:
+            ValueError: If the images have another shape than the file's input.
+        """
+        images = np.asarray(images)
+        if images.shape[1:] != self.input_shape:
+            raise ValueError(
+                f"images of shape {images.shape}; {self.path} takes (N, {', '.join(map(str, self.input_shape))})"
+            )
+        outputs = np.empty((len(images), *self._output["shape"][1:]), "float32")
+        for number, image in enumerate(images):
+            self._interpreter.set_tensor(self._input["index"], quantize(image[None], self._input))
+            self._interpreter.invoke()
+            outputs[number] = dequantize(self._interpreter.get_tensor(self._output["index"]), self._output)[0]
+        return outputs
+
+
+def predict(path: str | Path, images: np.ndarray, threads: int = 1) -> np.ndarray:
+    """Runs a .tflite file on images; the same as `Runner(path, threads).predict(images)`.
+
+    Args:
+        path: The file.
+        images: (N, H, W, C) uint8 or float, pixels in 0..255.
+        threads: Number of CPU threads, 1 or more.
+
+    Returns:
+        (N, A) float32 logits.
+
+    Raises:
+        ModelFileError: If the file is missing, truncated or damaged.
+        ValueError: If the images have another shape than the file's input.
+    """
+    return Runner(path, threads).predict(images)
+
+
+def quantize(values: np.ndarray, details: dict) -> np.ndarray:
+    """Turns real values into what a tensor of the given interpreter details stores: round(value / scale) + zero."""
+    dtype = np.dtype(details["dtype"])
+    scale, zero_point = details["quantization"]
+    if scale == 0:
+        return values.astype(dtype)
+    limits = np.iinfo(dtype)
+    return np.clip(np.round(values.astype("float32") / scale) + zero_point, limits.min, limits.max).astype(dtype)
+
+
+def dequantize(stored: np.ndarray, details: dict) -> np.ndarray:
+    """Turns what a tensor of the given interpreter details stores into real float32 values."""
+    scale, zero_point = details["quantization"]
+    if scale == 0:
+        return stored.astype("float32")
+    return (stored.astype("float32") - zero_point) * np.float32(scale)

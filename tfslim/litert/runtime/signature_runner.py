@@ -1,0 +1,93 @@
+"""A .tflite file of any number of inputs and outputs run by their names."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+from tfslim.litert.flatbuffer.model_file import ModelFileError
+from tfslim.litert.flatbuffer.summary import read
+from tfslim.litert.runtime.runner import dequantize, quantize
+
+
+class SignatureRunner:
+    """Runs a .tflite file of batch 1, one example after another, on the CPU.
+
+    Args:
+        path: The file; where it has no signature, its tensors' own names are used.
+        threads: Number of CPU threads, 1 or more.
+
+    Raises:
+        ModelFileError: If the file is missing, truncated or damaged.
+        ValueError: If `threads` is less than 1.
+
+    Example:
+        >>> SignatureRunner("face.tflite").run({"image": images})["logits"].shape  # doctest: +SKIP
+        (100, 40)
+    """
+
+    def __init__(self, path: str | Path, threads: int = 1):
+        if threads < 1:
+            raise ValueError(f"threads must be 1 or more, got {threads}")
+        signatures = read(path).signatures
+        self.path = Path(path)
+        try:
+            self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
+            self._interpreter.allocate_tensors()
+            taken, given = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        except (ValueError, RuntimeError) as error:
+            raise ModelFileError(f"{path}: the interpreter refuses this file: {error}") from error
+        signature = next((each for each in signatures.values() if each["graph"] == 0), None)
+        self._inputs = _named(taken, signature["inputs"] if signature else {})
+        self._outputs = _named(given, signature["outputs"] if signature else {})
+
+    @property
+    def inputs(self) -> list[str]:
+        """Names of the inputs, in the order of the graph."""
+        return list(self._inputs)
+
+    @property
+    def outputs(self) -> list[str]:
+        """Names of the outputs, in the order of the graph."""
+        return list(self._outputs)
+
+    def run(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Runs the file on each example.
+
+        Args:
+            values: Input name -> (N, ...) array, on the scale that the Keras model takes; as many for each.
+
+        Returns:
+            Output name -> (N, ...) float32 array.
+
+        Raises:
+            ValueError: If names, numbers or shapes are not those of the file.
+        """
+        if set(values) != set(self._inputs):
+            raise ValueError(f"values for {', '.join(values)}; {self.path} takes {', '.join(self._inputs)}")
+        values = {name: np.asarray(array) for name, array in values.items()}
+        for name, array in values.items():
+            shape = tuple(int(size) for size in self._inputs[name]["shape"])
+            if array.shape[1:] != shape[1:] or shape[:1] != (1,):
+                raise ValueError(f"{name} of shape {array.shape}; {self.path} takes {shape}, one example at a time")
+        counts = {len(array) for array in values.values()}
+        if len(counts) != 1:
+            raise ValueError(f"{' and '.join(map(str, sorted(counts)))} examples; expected as many for each input")
+        rows = [self._one({name: array[number] for name, array in values.items()}) for number in range(counts.pop())]
+        return {name: np.stack([row[name] for row in rows]) for name in self._outputs}
+
+    def _one(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        for name, value in values.items():
+            details = self._inputs[name]
+            self._interpreter.set_tensor(details["index"], quantize(value[None], details))
+        self._interpreter.invoke()
+        return {
+            name: dequantize(self._interpreter.get_tensor(details["index"]), details)[0]
+            for name, details in self._outputs.items()
+        }
+
+
+def _named(details: list[dict], names: Mapping[str, int]) -> dict[str, dict]:
+    by_index = {index: name for name, index in names.items()}
+    return {by_index.get(each["index"], each["name"]): each for each in details}

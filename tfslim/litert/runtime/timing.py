@@ -1,0 +1,181 @@
+"""How long .tflite files take, how much memory they need and how large they are, side by side."""
+
+import dataclasses
+import gzip
+import statistics
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tfslim._support.child_process import crash_signal, last_words, printed_answer, run_child
+from tfslim._support.text import text_table
+from tfslim.litert.flatbuffer.model_file import ModelFileError, open_file
+
+
+@dataclasses.dataclass(frozen=True)
+class Timing:
+    """One file under one setting; times in milliseconds.
+
+    Attributes:
+        path: the file.
+        threads: CPU threads.
+        xnnpack: whether XNNPACK, the interpreter's default delegate, was on.
+        bytes, gzipped: size of the file.
+        load_ms: from opening the file until its tensors are allocated, the median of the processes.
+        first_ms: the first run, the median of the processes.
+        median_ms, p95_ms, min_ms: of all runs after the warm-up.
+        memory: bytes that opening and running it added to its process at most.
+        runs: how many runs these are of.
+    """
+
+    path: Path
+    threads: int
+    xnnpack: bool
+    bytes: int
+    gzipped: int
+    load_ms: float
+    first_ms: float
+    median_ms: float
+    p95_ms: float
+    min_ms: float
+    memory: int
+    runs: int
+
+    def to_dict(self) -> dict:
+        """Plain values for JSON."""
+        return dataclasses.asdict(self) | {"path": str(self.path)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Benchmark:
+    """Files beside each other: a `Timing` for each file and setting. `print` shows it as a table."""
+
+    timings: list[Timing]
+
+    def to_dict(self) -> dict:
+        """Plain values for JSON."""
+        return {"timings": [timing.to_dict() for timing in self.timings]}
+
+    def __str__(self) -> str:
+        fastest = min(timing.median_ms for timing in self.timings)
+        names = short_names([timing.path for timing in self.timings])
+        rows = [
+            [
+                names[timing.path],
+                f"{timing.bytes:,}",
+                f"{timing.gzipped:,}",
+                str(timing.threads),
+                "on" if timing.xnnpack else "off",
+                f"{timing.load_ms:.1f}",
+                f"{timing.first_ms:.2f}",
+                f"{timing.median_ms:.2f}",
+                f"{timing.p95_ms:.2f}",
+                f"{timing.median_ms / fastest:.2f}",
+                f"{timing.memory / 2**20:.1f}",
+            ]
+            for timing in self.timings
+        ]
+        head = ["file", "bytes", "gzipped", "threads", "XNNPACK", "load ms", "first ms", "median ms", "p95 ms", "ratio"]
+        return text_table(rows, align="<" + ">" * 10, head=[*head, "memory MiB"])
+
+
+def benchmark(
+    paths: str | Path | Sequence[str | Path],
+    threads: Sequence[int] = (1,),
+    xnnpack: Sequence[bool] = (True,),
+    runs: int = 50,
+    warmup: int = 5,
+    rounds: int = 3,
+    timeout: float = 300.0,
+) -> Benchmark:
+    """Times .tflite files, anybody's, with ai-edge-litert on this machine's CPU.
+
+    Each file and setting is run in processes of its own, so that a file on which the interpreter crashes is an error
+    here and no crash. The settings take turns, so that all of them see what else the machine does.
+
+    Args:
+        paths: A file or several.
+        threads: Numbers of CPU threads, each 1 or more.
+        xnnpack: Whether the XNNPACK delegate is on, (True, False) for both.
+        runs: Runs that are timed, in each round.
+        warmup: Runs before these.
+        rounds: How many processes run each setting.
+        timeout: Seconds after which a process is ended.
+
+    Returns:
+        A `Timing` for each file, number of threads and state of XNNPACK, in this order.
+
+    Raises:
+        ModelFileError: If a file is missing, damaged, too large, or the interpreter refuses it, crashes on it or does
+            not end in time. It is a ValueError.
+        ValueError: If a number is out of its range.
+
+    Example:
+        >>> print(tfslim.litert.benchmark(["face-float32.tflite", "face-int8.tflite"]))  # doctest: +SKIP
+    """
+    paths = [Path(paths)] if isinstance(paths, (str, Path)) else [Path(path) for path in paths]
+    if not paths or not threads or not xnnpack:
+        raise ValueError("give at least one file, one number of threads and one state of XNNPACK")
+    if min(*threads, runs, rounds, warmup + 1) < 1 or timeout <= 0:
+        raise ValueError(
+            f"threads {tuple(threads)}, runs {runs}, rounds {rounds}, warmup {warmup}, timeout {timeout}; expected 1 "
+            "or more, for warmup 0 or more, and a timeout above 0"
+        )
+    for path in paths:
+        open_file(path)
+    settings = [(path, count, on) for path in paths for count in threads for on in xnnpack]
+    found = {setting: [] for setting in settings}
+    for _ in range(rounds):
+        for setting in settings:
+            found[setting].append(_timed(*setting, runs, warmup, timeout))
+    return Benchmark([_timing(*setting, results) for setting, results in found.items()])
+
+
+def short_names(paths: Sequence[Path]) -> dict[Path, str]:
+    """What to call files in a table: their names, or whole paths where names are the same.
+
+    Example:
+        >>> short_names([Path("a/x.tflite"), Path("b/y.tflite")])[Path("a/x.tflite")]
+        'x.tflite'
+    """
+    different = set(paths)
+    by_name = len({path.name for path in different}) == len(different)
+    return {path: path.name if by_name else str(path) for path in different}
+
+
+def _timed(path: Path, threads: int, xnnpack: bool, runs: int, warmup: int, timeout: float) -> dict:
+    worker = Path(__file__).with_name("timing_worker.py")
+    numbers = [str(number) for number in (threads, int(xnnpack), runs, warmup)]
+    try:
+        outcome = run_child(worker, path, *numbers, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        raise ModelFileError(f"{path}: the interpreter did not end within {timeout:g} s; it was stopped") from None
+    if name := crash_signal(outcome):
+        raise ModelFileError(f"{path}: the interpreter crashes on this file with {name}")
+    answer = printed_answer(outcome)
+    if not answer:
+        raise ModelFileError(f"{path}: the interpreter ended without an answer: {last_words(outcome)}")
+    if "error" in answer:
+        raise ModelFileError(f"{path}: the interpreter refuses this file: {answer['error']}")
+    return answer
+
+
+def _timing(path: Path, threads: int, xnnpack: bool, results: list[dict]) -> Timing:
+    content = path.read_bytes()
+    milliseconds = 1000 * np.concatenate([result["seconds"] for result in results])
+    return Timing(
+        path=path,
+        threads=threads,
+        xnnpack=xnnpack,
+        bytes=len(content),
+        gzipped=len(gzip.compress(content, 9, mtime=0)),
+        load_ms=1000 * statistics.median(result["load"] for result in results),
+        first_ms=1000 * statistics.median(result["first"] for result in results),
+        median_ms=float(np.median(milliseconds)),
+        p95_ms=float(np.percentile(milliseconds, 95)),
+        min_ms=float(milliseconds.min()),
+        memory=max(result["memory"] for result in results),
+        runs=len(milliseconds),
+    )

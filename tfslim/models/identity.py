@@ -1,0 +1,89 @@
+"""Face identity: classifiers on L2-normalised features, and a classifier cut at its embedding."""
+
+import keras
+
+from tfslim.graph.traversal import layer_call
+from tfslim.layers.l2_normalization import L2Normalization, scaled
+
+
+def normalized_classifier(
+    model: keras.Model, classes: int, scale: float = 16.0, learned_scale: bool = False, unit_weights: bool = False
+) -> keras.Model:
+    """Puts a classifier on L2-normalised features in the place of a model's own.
+
+    The features are the layer "embedding" where the model has one, else what its last dense layer takes. With
+    `unit_weights` the logits are `scale` times the cosines of features and class weights, as margin losses need them.
+    Features that are all 0 have a gradient of 1e12, of which `tfslim.layers.L2Normalization` says more.
+
+    Args:
+        model: a functional model whose last layer is dense, or which has a layer "embedding".
+        classes: number of logits.
+        scale: length given to the features (or factor of the cosines).
+        learned_scale: whether training may change the scale.
+        unit_weights: whether the class weights have unit length as well.
+
+    Returns:
+        A functional model of stock layers that shares the trunk of `model`; its layer "embedding" gives the features
+        before normalisation.
+
+    Raises:
+        ValueError: where the features are can't be told, or `scale` is not above 0.
+
+    Example:
+        >>> trunk = tfslim.models.VGG11((64, 64, 3), classes=2, module="flame")
+        >>> normalized_classifier(trunk, 200, scale=16.0).output.shape
+        (None, 200)
+
+    Source: Ranjan, Castillo, Chellappa, "L2-constrained Softmax Loss for Discriminative Face Verification", arXiv
+        1703.09507, section 4; unit weights: Wang and others, "NormFace", arXiv 1704.06369, section 3.
+    """
+    if not scale > 0:
+        raise ValueError(f"{model.name}: scale={scale} would turn the logits round; give a number above 0")
+    features = _features(model)
+    if "embedding" not in {layer.name for layer in model.layers}:
+        features = keras.layers.Activation("linear", name="embedding")(features)
+    if unit_weights:
+        x = L2Normalization(name="features").flat(features)
+        unit_norm = keras.constraints.UnitNorm(axis=0)
+        cosines = keras.layers.Dense(classes, use_bias=False, kernel_constraint=unit_norm, name="cosines")
+        x = cosines(x)
+        cosines.kernel.assign(unit_norm(cosines.kernel))  # constraints hold after a step, not before the first
+        outputs = scaled(x, scale, learned_scale, "logits")
+    else:
+        x = L2Normalization(scale=scale, learned=learned_scale, name="features").flat(features)
+        outputs = keras.layers.Dense(classes, dtype="float32", name="logits")(x)
+    return keras.Model(model.input, outputs, name=model.name)
+
+
+def embedding_model(model: keras.Model) -> keras.Model:
+    """Cuts a classifier at its embedding; a model that has no classifier is given back as it is.
+
+    Args:
+        model: a functional model with a layer "embedding", or whose last layer is dense with its logits.
+
+    Returns:
+        A model from the same input to features (N, D), sharing the layers of `model`.
+
+    Raises:
+        ValueError: where the features are can't be told.
+
+    Example:
+        >>> embedding_model(tfslim.models.VGG11((64, 64, 3))).output.shape
+        (None, 128)
+    """
+    features = _features(model)
+    return model if features is model.output else keras.Model(model.input, features, name=f"{model.name}_embedding")
+
+
+def _features(model: keras.Model):
+    names = {layer.name for layer in model.layers}
+    if "embedding" in names:
+        return layer_call(model, "embedding").outputs[0]
+    last = model.layers[-1]
+    if isinstance(last, keras.layers.Dense):
+        call = layer_call(model, last.name)
+        return keras.tree.flatten((call.args, call.kwargs))[0]
+    raise ValueError(
+        f"{model.name}: has no layer named 'embedding', and its last layer {last.name} is no Dense: "
+        "name the layer that gives the features 'embedding'"
+    )

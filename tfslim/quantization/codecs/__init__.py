@@ -1,0 +1,1 @@
+"""Codecs: values to codes and codebooks of few bits, and back."""

@@ -1,0 +1,61 @@
+"""Binary weights: signs alone."""
+
+import dataclasses
+from typing import ClassVar
+
+import numpy as np
+
+from tfslim.quantization.codecs.encoded import Encoded, finite_floats, reduced_axes
+
+
+@dataclasses.dataclass(frozen=True)
+class Binary:
+    """-scale or scale, which is the mean magnitude; zeros count as positive.
+
+    Args:
+        per_filter: whether each filter has a scale of its own.
+
+    Example:
+        >>> codec = Binary(per_filter=False)
+        >>> codec.decode(codec.encode(np.array([1.0, -0.5], "float32")))
+        array([ 0.75, -0.75], dtype=float32)
+
+    Source: Rastegari and others, "XNOR-Net", arXiv 1603.05279, section 3.1, equation 6.
+    """
+
+    per_filter: bool = True
+    name: ClassVar[str] = "binary"
+
+    @property
+    def code_bits(self) -> int:
+        return 1
+
+    def encode(
+        self,
+        values: np.ndarray,
+        filter_axes: tuple[int, ...] = (-1,),
+        parameters: dict[str, np.ndarray] | None = None,
+    ) -> Encoded:
+        """Codes of a tensor.
+
+        Args:
+            values: floats of any shape, finite.
+            filter_axes: the axes that number the filters.
+            parameters: those of another tensor, to use its scales.
+
+        Raises:
+            ValueError: a value is NaN, infinite or too large for float32.
+        """
+        values = finite_floats(values)
+        if parameters is None:
+            axes = reduced_axes(values, filter_axes, self.per_filter)
+            magnitudes = np.abs(values) if values.size else np.zeros([1] * values.ndim, np.float32)
+            mean = np.mean(magnitudes, axis=axes, keepdims=True, dtype=np.float64)
+            parameters = {"scale": mean.astype(np.float32)}
+        return Encoded((values < 0).reshape(-1).astype(np.uint16), 1, values.shape, parameters)
+
+    def decode(self, encoded: Encoded) -> np.ndarray:
+        """The tensor that the codes stand for, float32."""
+        signs = np.array([1, -1], np.float32)[encoded.codes].reshape(encoded.shape)
+        # A minus times a scale of zero would be -0.
+        return signs * encoded.parameters["scale"] + np.float32(0)

@@ -1,0 +1,1 @@
+"""Training with int8 roundings on Keras 3."""

@@ -1,0 +1,132 @@
+"""The tensors of a model, and what each of them is."""
+
+import dataclasses
+from collections.abc import Iterator
+from math import prod
+from typing import Literal
+
+import keras
+
+from tfslim.graph.traversal import is_graph
+from tfslim.layers.composite import Composite
+
+
+def model_variables(model: keras.Model) -> dict[str, keras.Variable]:
+    """The variables that a model's layers hold, moving statistics and seeds among them, each once.
+
+    Names are those of the models and layers that hold the variable, and its own: "backbone/conv1/kernel". A layer with
+    several of one name numbers them: "attention/kernel", "attention/kernel_1". `variable.path` won't do: it may differ
+    between a model and its copy.
+
+    Example:
+        >>> list(model_variables(keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="answers")])))
+        ['answers/kernel', 'answers/bias']
+    """
+    return {name: variable for name, (variable, _) in held_variables(model).items()}
+
+
+def held_variables(model: keras.Model) -> dict[str, tuple[keras.Variable, keras.layers.Layer]]:
+    """The variables of `model_variables`, each with the layer that its name begins with."""
+    named, known = {}, set()
+    for path, layer in _leaves(model, ""):
+        for variable in layer.variables:
+            if id(variable) not in known:
+                known.add(id(variable))
+                named[_free(f"{path}/{variable.name}", named)] = variable, layer
+    return named
+
+
+def _leaves(model: keras.Model, prefix: str) -> Iterator[tuple[str, keras.layers.Layer]]:
+    for layer in model.layers:
+        path = prefix + layer.name
+        if is_graph(layer):
+            yield from _leaves(layer, f"{path}/")
+        elif isinstance(layer, Composite) and layer.built:
+            yield from _leaves(layer.body, f"{path}/")
+        else:
+            yield path, layer
+
+
+def _free(name: str, taken: dict) -> str:
+    number, free = 0, name
+    while free in taken:
+        number += 1
+        free = f"{name}_{number}"
+    return free
+
+
+Role = Literal["convolution", "matrix", "vector"]
+CONVOLUTIONS = (
+    keras.layers.Conv1D,
+    keras.layers.Conv2D,
+    keras.layers.Conv3D,
+    keras.layers.Conv1DTranspose,
+    keras.layers.Conv2DTranspose,
+    keras.layers.Conv3DTranspose,
+    keras.layers.DepthwiseConv1D,
+    keras.layers.DepthwiseConv2D,
+    keras.layers.SeparableConv1D,
+    keras.layers.SeparableConv2D,
+)
+TRANSPOSED = (keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose, keras.layers.Conv3DTranspose)
+DEPTHWISE = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightTensor:
+    """A variable of a model.
+
+    Args:
+        variable: the variable.
+        layer: the layer that it belongs to; of a wrapper, an attention or the like the outermost.
+        owner: the innermost layer that it belongs to, such as the one that is wrapped.
+        role: "convolution" for the kernel of one, "matrix" for other kernels and tables of two and more axes, "vector"
+            for all else: biases, gammas, betas, moving statistics, slopes.
+        filter_axes: the axes that number its filters.
+    """
+
+    variable: keras.Variable
+    layer: keras.layers.Layer
+    owner: keras.layers.Layer
+    role: Role
+    filter_axes: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """Its number of values."""
+        return prod(self.variable.shape)
+
+
+def weight_tensors(model: keras.Model) -> dict[str, WeightTensor]:
+    """The float variables of a model by their paths, such as "conv1/kernel", each once.
+
+    Paths are the names of `model_variables`: nested models and tfslim's layers are opened, and a copy's are the same.
+
+    Raises:
+        ValueError: the model has none.
+
+    Example:
+        >>> list(weight_tensors(keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="answers")])))
+        ['answers/kernel', 'answers/bias']
+    """
+    # What is held has no more variables than what holds it, and comes after it where it has as many.
+    inner_last = sorted(model._flatten_layers(), key=lambda layer: -len(layer.variables))
+    owners = {id(variable): layer for layer in inner_last for variable in layer.variables}
+    found = {
+        path: _tensor(variable, layer, owners[id(variable)])
+        for path, (variable, layer) in held_variables(model).items()
+        if keras.backend.is_float_dtype(variable.dtype)
+    }
+    if not found:
+        raise ValueError(f"{model.name} has no weights yet; build it, or load them, first")
+    return found
+
+
+def _tensor(variable: keras.Variable, layer: keras.layers.Layer, owner: keras.layers.Layer) -> WeightTensor:
+    axes = len(variable.shape)
+    if axes < 2 or not variable.name.endswith(("kernel", "embeddings")):
+        return WeightTensor(variable, layer, owner, "vector", (-1,))
+    role = "convolution" if isinstance(owner, CONVOLUTIONS) else "matrix"
+    if isinstance(owner, DEPTHWISE) or variable.name == "depthwise_kernel":
+        return WeightTensor(variable, layer, owner, role, (-2, -1))
+    return WeightTensor(variable, layer, owner, role, (-2,) if isinstance(owner, TRANSPOSED) else (-1,))

@@ -1,0 +1,1 @@
+"""The packed file: container, tensor table, entropy coding, model."""

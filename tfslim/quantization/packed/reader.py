@@ -1,0 +1,118 @@
+"""Reading a `.tfslim` file with numpy alone."""
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+
+import numpy as np
+
+from tfslim.quantization.codecs.encoded import Encoded
+from tfslim.quantization.codecs.registry import Codec
+from tfslim.quantization.packed.container import HEADER_BYTES, check_header, check_json, split_sections
+from tfslim.quantization.packed.tensor import unpacked
+from tfslim.quantization.packed.tensor_table import read_list
+
+
+@dataclasses.dataclass(frozen=True)
+class PackedTensor:
+    """A tensor of a `.tfslim` file.
+
+    Attributes:
+        values: float32, or the type that a variable has which is no float.
+        codec: how it is stored, or None for what is stored as it is.
+        encoded: its codes and codebook, or None.
+        stored_bytes: what it takes in the file, codes and codebook.
+    """
+
+    values: np.ndarray
+    codec: Codec | None
+    encoded: Encoded | None
+    stored_bytes: int
+
+
+@dataclasses.dataclass(frozen=True)
+class PackedFile:
+    """What a `.tfslim` file holds.
+
+    Attributes:
+        architecture: the model's Keras configuration, as `keras.saving.serialize_keras_object` gives it; not checked.
+        tensors: by name, such as "conv1/kernel".
+    """
+
+    architecture: dict
+    tensors: Mapping[str, PackedTensor]
+
+
+def read_packed(path: str | os.PathLike) -> PackedFile:
+    """Reads a `.tfslim` file as numpy arrays; neither Keras nor TensorFlow is needed.
+
+    Args:
+        path: the file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ImportError: it is entropy-coded and constriction is not installed.
+        ValueError: it is damaged, cut short, of another version, or no `.tfslim` file; the message names the part.
+
+    Example:
+        >>> tensors = read_packed("face.tfslim").tensors
+        >>> tensors["conv1/kernel"].values.shape, tensors["conv1/kernel"].codec
+        ((3, 3, 3, 32), LogMinMax(bits=10, rule='exact_zero', floor=None))
+    """
+    name = os.fspath(path)
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        data = file.read(HEADER_BYTES)
+        try:
+            check_header(data, size)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+        data += file.read(size - len(data))
+    return parse_packed(data, name)
+
+
+def parse_packed(data: bytes, name: str) -> PackedFile:
+    """Reads the bytes of a `.tfslim` file, as `read_packed` does.
+
+    Args:
+        data: the whole file.
+        name: what errors call it.
+    """
+    try:
+        sections = split_sections(data)
+        architecture = _architecture(sections["architecture"])
+        tensors = _tensors(sections["tensor list"], sections["tensor data"])
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    except ImportError as error:
+        raise ImportError(f"{name}: {error}") from error
+    return PackedFile(architecture, tensors)
+
+
+def _architecture(text: bytes) -> dict:
+    check_json(text)
+    try:
+        found = json.loads(text.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"architecture: no JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"architecture: holds a {type(found).__name__}; expected a dictionary")
+    return found
+
+
+def _tensors(listed: bytes, data: bytes) -> dict[str, PackedTensor]:
+    try:
+        entries = read_list(listed, len(data))
+    except ValueError as error:
+        raise ValueError(f"tensor list: {error}") from None
+    tensors, start = {}, 0
+    for entry in entries:
+        stored = entry.parameter_bytes + entry.code_bytes
+        try:
+            codec, encoded, values = unpacked(entry, data[start : start + stored])
+        except ValueError as error:
+            raise ValueError(f"tensor data: {entry.name}: {error}") from None
+        tensors[entry.name] = PackedTensor(values, codec, encoded, stored)
+        start += stored
+    return tensors

@@ -1,0 +1,1 @@
+"""One training run: recipe, trainer, optimizers, tasks, teacher, run folder, checkpoint."""

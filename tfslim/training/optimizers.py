@@ -1,0 +1,48 @@
+"""The optimizer that a recipe asks for."""
+
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any
+
+import keras
+
+from tfslim.training.recipe import Optimization
+
+
+def make_optimizer(
+    asked: Optimization,
+    steps: int,
+    epochs: int,
+    precision: str,
+    optimizers: ModuleType = keras.optimizers,
+    spared: Sequence[keras.Variable] = (),
+    around: Callable[[keras.optimizers.Optimizer], keras.optimizers.Optimizer] = lambda optimizer: optimizer,
+) -> Any:
+    """AdamW with a linear warm-up, then a cosine down to `final_rate`, over `epochs` of `steps`.
+
+    Args:
+        asked: the recipe's options.
+        steps: those of an epoch.
+        epochs: of the whole training.
+        precision: the training step's.
+        optimizers: whose to take: those of Keras 3, or of tf_keras.
+        spared: variables without weight decay beside biases and normalisations, such as `learned_scales(model)`.
+        around: puts an optimizer around AdamW; a loss is scaled around that.
+    """
+    warmup = round(asked.warmup_epochs * steps)
+    schedule = optimizers.schedules.CosineDecay(
+        initial_learning_rate=asked.learning_rate / 20,
+        decay_steps=max(1, epochs * steps - warmup),
+        alpha=asked.final_rate,
+        warmup_target=asked.learning_rate,
+        warmup_steps=warmup,
+    )
+    optimizer = optimizers.AdamW(
+        schedule, weight_decay=asked.weight_decay, use_ema=asked.average > 0, ema_momentum=asked.average or 0.99
+    )
+    # tf_keras names variables with their layer, by which its learned scales are known; Keras 3 calls them all "kernel".
+    names = ["bias", "gamma", "beta", "_factor/kernel"]
+    optimizer.exclude_from_weight_decay(var_list=list(spared), var_names=names)
+    optimizer = around(optimizer)
+    # Small gradients would vanish in float16; bfloat16 has float32's range.
+    return optimizers.LossScaleOptimizer(optimizer) if precision == "mixed_float16" else optimizer

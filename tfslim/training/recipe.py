@@ -1,0 +1,356 @@
+"""What a recipe says of data, network, training, teaching, pruning and few bits: options that YAML files fill in."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from tfslim.data.augmentation import Augmentation
+
+
+@dataclass(frozen=True)
+class Network:
+    """Which network.
+
+    Args:
+        name: as `tfslim.models.list_models()` has it, such as SlimNet.
+        arguments: further arguments of its constructor, such as {alpha: 0.5}.
+    """
+
+    name: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Some epochs at one image size; the last stage's size is the model's.
+
+    Args:
+        epochs: how many.
+        size: height and width in pixels.
+    """
+
+    epochs: int
+    size: tuple[int, int]
+
+    def __post_init__(self):
+        if self.epochs < 1 or min(self.size) < 1:
+            raise ValueError(f"a stage needs at least 1 epoch and 1x1 pixels, found {self}")
+
+
+@dataclass(frozen=True)
+class Head:
+    """What tells identities apart by a face's features.
+
+    Args:
+        kind: "plain" for the network's own classifier, "normalised" for one on L2-normalised features, "cosine" for one
+            whose class weights have unit length too, as margins need.
+        scale: length of the normalised features, or factor of the cosines.
+        learned_scale: whether training may change the scale.
+        angular_margin: ArcFace's, in radians; 0.5 there.
+        additive_margin: CosFace's; 0.35 there.
+    """
+
+    kind: Literal["plain", "normalised", "cosine"] = "plain"
+    scale: float = 16.0
+    learned_scale: bool = False
+    angular_margin: float = 0.0
+    additive_margin: float = 0.0
+
+    def __post_init__(self):
+        if (self.angular_margin or self.additive_margin) and (self.kind != "cosine" or self.learned_scale):
+            raise ValueError(f"head: margins need kind cosine and a scale that is not learned, found {self}")
+        if self.kind == "plain" and (self.scale != Head.scale or self.learned_scale):
+            raise ValueError(f"head: the plain one has no scale; take kind normalised or cosine, found {self}")
+
+
+@dataclass(frozen=True)
+class Optimization:
+    """AdamW with linear warm-up and a cosine, and the loss.
+
+    Args:
+        batch_size: images a step.
+        learning_rate: the highest.
+        final_rate: the last, as a share of the highest.
+        warmup_epochs: epochs until the highest.
+        weight_decay: of kernels; biases, normalisation and learned scales are spared.
+        average: momentum of the moving average of the weights that is validated and saved; 0 for none.
+        loss: of attributes: "bce", or "balanced" in which each one's positives and negatives weigh the same.
+        label_smoothing: 0 to 1.
+    """
+
+    batch_size: int = 64
+    learning_rate: float = 3e-3
+    final_rate: float = 0.005
+    warmup_epochs: float = 2.0
+    weight_decay: float = 0.02
+    average: float = 0.998
+    loss: Literal["bce", "balanced"] = "bce"
+    label_smoothing: float = 0.0
+
+    def __post_init__(self):
+        if self.batch_size < 1 or self.learning_rate <= 0 or self.warmup_epochs < 0:
+            raise ValueError("batch_size and learning_rate must be above 0, warmup_epochs 0 or more")
+        if self.weight_decay < 0 or not 0 <= self.final_rate <= 1:
+            raise ValueError(
+                f"weight_decay={self.weight_decay} must be 0 or more, final_rate={self.final_rate} between 0 and 1"
+            )
+        for name in ("average", "label_smoothing"):  # at 1 the average never moves, and all labels are alike
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)} must be 0 or more and below 1")
+
+
+# Options of a distillation that say something only where another is not 0.
+_COUNT_WITH = {
+    "answers": ("temperature",),
+    "features": ("distance", "student_layer", "teacher_layer"),
+    "views": ("kept_dtype",),
+}
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """What the student copies from its teacher, and how much that counts beside the labels.
+
+    Args:
+        labels: weight of the loss on the labels.
+        answers: weight of the divergence from the teacher's softened answers: those of a softmax for identities, each
+            attribute's own for attributes.
+        temperature: of the softened answers.
+        features: weight of the distance of the L2-normalised features, averaged over the images.
+        distance: of the features: "squared" or "cosine".
+        student_layer: the student's features.
+        teacher_layer: the teacher's features.
+        views: run the teacher once on so many epochs, keep its outputs on disk, and repeat these epochs; 0 runs it with
+            every step.
+        kept_dtype: of the outputs kept with views; float32 takes twice the bytes, and holds values beyond 65,504.
+    """
+
+    labels: float = 1.0
+    answers: float = 1.0
+    temperature: float = 4.0
+    features: float = 0.0
+    distance: Literal["squared", "cosine"] = "squared"
+    student_layer: str = "embedding"
+    teacher_layer: str = "embedding"
+    views: int = 0
+    kept_dtype: Literal["float16", "float32"] = "float16"
+
+    def __post_init__(self):
+        if min(self.labels, self.answers, self.features, self.views) < 0 or self.temperature <= 0:
+            raise ValueError(f"distillation: weights and views must be 0 or more, the temperature above 0: {self}")
+        if not self.answers and not self.features:
+            raise ValueError("distillation: answers and features are both 0, so there is nothing to copy")
+        for weight, options in _COUNT_WITH.items():
+            given = [name for name in options if getattr(self, name) != getattr(Distillation, name)]
+            if given and not getattr(self, weight):
+                raise ValueError(f"distillation.{given[0]}: is of no effect while distillation.{weight} is 0")
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """How many filters go, which, and how fast.
+
+    Exactly one of `ratio`, `params`, `macs` and `bytes` says how many.
+
+    Args:
+        ratio: share of the original filters to remove, above 0 and below 1.
+        params: parameters to be left: a number, or above 0 and below 1 a share of the original's.
+        macs: likewise multiply-accumulates.
+        bytes: likewise bytes of the weights.
+        importance: "taylor" scores filters while the network trains; the others look at weights alone.
+        step: what goes at once, as a share of the original's filters (or parameters, MACs, bytes).
+        every: training steps between two drops; 0 for an epoch.
+        cut: share after which what was dropped is cut out, and the model is saved and measured.
+        round_to: layers are left with a multiple of so many filters.
+        min_filters: the least filters that a layer is left with.
+        keep: names of layers that keep all filters.
+    """
+
+    ratio: float | None = None
+    params: float | None = None
+    macs: float | None = None
+    bytes: float | None = None
+    importance: Literal["taylor", "l1", "l2", "bn_scale", "random"] = "taylor"
+    step: float = 0.01
+    every: int = 0
+    cut: float = 0.05
+    round_to: int = 1
+    min_filters: int = 1
+    keep: list[str] = field(default_factory=list)
+
+    def __post_init__(self):
+        given = [name for name in ("ratio", "params", "macs", "bytes") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"pruning: give one of ratio, params, macs and bytes; found {', '.join(given) or 'none'}")
+        if self.ratio is not None and not 0 < self.ratio < 1:
+            raise ValueError(f"pruning.ratio={self.ratio} must lie above 0 and below 1")
+        if not 0 < self.step <= self.cut < 1:
+            raise ValueError(f"pruning: step={self.step} and cut={self.cut}; expected 0 < step <= cut < 1")
+        if self.every < 0 or self.round_to < 1 or self.min_filters < 1:
+            raise ValueError("pruning: every must be 0 or more, round_to and min_filters 1 or more")
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """In how many bits weights are stored, and which.
+
+    Args:
+        codec: "log_min_max", "uniform", "kmeans", "ternary", "binary" or "float16".
+        bits: of every tensor that is stored in few; none for codecs that have no choice.
+        budget: in place of `bits`, the bytes of all weights, such as 300 kB: each tensor gets the bits that it needs.
+        choices: the numbers of bits to choose from under a budget.
+        images: validation images that a budget's bits are chosen by.
+        scope: "kernels" of convolutions and dense layers, "convolutions", or "all".
+        skip: names of layers to leave out.
+        rest: how the other tensors are stored.
+        entropy_coding: whether the packed file's codes are entropy-coded.
+    """
+
+    codec: Literal["log_min_max", "uniform", "kmeans", "ternary", "binary", "float16"] = "log_min_max"
+    bits: int | None = None
+    budget: str | None = None
+    choices: list[int] = field(default_factory=lambda: list(range(2, 9)))
+    images: int = 256
+    scope: Literal["kernels", "convolutions", "all"] = "kernels"
+    skip: list[str] = field(default_factory=list)
+    rest: Literal["float32", "float16"] = "float32"
+    entropy_coding: bool = False
+
+    def __post_init__(self):
+        if self.bits is not None and self.budget is not None:
+            raise ValueError("quantization: give bits or a budget, not both")
+        if self.images < 1:
+            raise ValueError(f"quantization.images={self.images}; expected 1 or more")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that makes a trained model what it is.
+
+    Args:
+        data: folder with CelebA's label files and images.
+        model: the network.
+        stages: epochs and image sizes, in order.
+        task: what to learn.
+        head: the classifier, for identities.
+        optimization: optimizer, schedule and loss.
+        augmentation: random changes of the training images.
+        split: the official partition file, 7:2:1 by file order, or 7:2:1 at random.
+        split_seed: of the random split, and of who is held out.
+        attributes: names of the attributes to learn; all by default.
+        min_images: learn only people with at least so many images; 1 by default.
+        hold_out: keep so many people out of training, to verify with.
+        crop: height and width in pixels of the middle part to take of each image; all by default.
+        on_error: stop at a wrong label row or image, or skip, count and list it.
+        precision: of the training step; the saved model is float32.
+        strategy: tf.distribute strategy; the batch is divided among its devices.
+        cache_gigabytes: keep a part's decoded images in memory if they take no more than that.
+        validate_every: epochs between two validations.
+        seed: of weights, order and augmentation.
+    """
+
+    data: str
+    model: Network
+    stages: list[Stage]
+    task: Literal["attributes", "identity"] = "attributes"
+    head: Head = Head()
+    optimization: Optimization = Optimization()
+    augmentation: Augmentation = Augmentation()
+    split: Literal["official", "7:2:1", "random"] = "official"
+    split_seed: int = 0
+    attributes: list[str] | None = None
+    min_images: int | None = None
+    hold_out: int = 0
+    crop: tuple[int, int] | None = None
+    on_error: Literal["raise", "skip"] = "raise"
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    strategy: Literal["none", "mirrored", "multi_worker_mirrored"] = "none"
+    cache_gigabytes: float = 2.0
+    validate_every: int = 1
+    seed: int = 0
+
+    def __post_init__(self):
+        if not self.stages:
+            raise ValueError("stages: at least one is needed")
+        for name, least in (("validate_every", 1), ("cache_gigabytes", 0), ("seed", 0), ("split_seed", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name}={getattr(self, name)}; expected {least} or more")
+
+    @property
+    def epochs(self) -> int:
+        """Those of all stages."""
+        return sum(stage.epochs for stage in self.stages)
+
+    def written(self) -> dict:
+        """The recipe as plain values, for YAML."""
+        return as_plain(dataclasses.asdict(self))
+
+
+def as_plain(value: Any) -> Any:
+    """Lists in the place of tuples, all the way down."""
+    if isinstance(value, dict):
+        return {key: as_plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_plain(item) for item in value]
+    return value
+
+
+@dataclass(frozen=True)
+class Sparsity:
+    """Small weights that become zeros while the network trains.
+
+    Args:
+        share: of each kernel's weights that are 0 in the end, above 0 and below 1; a half with pattern "2:4".
+        schedule: all at once, or ever more slowly until half of the training; with "2:4" it is all at once.
+        pattern: "unstructured", or "2:4" for two zeros in each four neighbouring input channels.
+        depthwise: whether depthwise kernels lose weights as well.
+        skip: names of layers that keep all weights.
+    """
+
+    share: float = 0.7
+    schedule: Literal["constant", "polynomial"] = "polynomial"
+    pattern: Literal["unstructured", "2:4"] = "unstructured"
+    depthwise: bool = False
+    skip: list[str] = field(default_factory=list)
+
+    def __post_init__(self):
+        if self.pattern == "2:4" and self.share != 0.5:
+            raise ValueError(f"sparsity.share={self.share}: the pattern 2:4 makes a half: set share to 0.5")
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """Kernels of few different values; zeros stay where `sparsity` made some.
+
+    Args:
+        clusters: values in each kernel.
+        start: the values to start from: drawn by k-means++, evenly spaced, at equal shares of the weights, or random.
+        depthwise: whether depthwise kernels are clustered as well.
+        skip: names of layers that stay as they are.
+    """
+
+    clusters: int = 16
+    start: Literal["kmeans++", "linear", "density", "random"] = "kmeans++"
+    depthwise: bool = False
+    skip: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Int8:
+    """Training with the roundings of int8, whose .tflite file computes alike; keeps the zeros and clusters made before.
+
+    Args:
+        by: "tfmot" for TF-MOT's wrappers, at the best validated epoch, the start among them (which, without zeros and
+            clusters to keep, is the file of int8 after training); "native" for Keras 3's own layers without TF-MOT, at
+            the best validated epoch, which keep neither zeros nor clusters.
+        io: what the file takes and gives.
+        representative: training images, drawn by the seed, that the first ranges are measured on.
+    """
+
+    by: Literal["tfmot", "native"] = "tfmot"
+    io: Literal["int8", "uint8", "float32"] = "int8"
+    representative: int = 200
+
+    def __post_init__(self):
+        if self.representative < 20:
+            raise ValueError(f"int8.representative={self.representative}; expected 20 or more")

@@ -1,0 +1,1 @@
+"""The papers' tables: many runs, seeds and comparisons."""

@@ -1,0 +1,108 @@
+"""How well a model does on images that were not trained on, for the tables of prune.py and quantize.py."""
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tfslim.data.celeba.dataset import CelebA
+from tfslim.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from tfslim.data.celeba.records import Records
+    from tfslim.data.verification.pairs import Pairs
+    from tfslim.inference.embedder import Embedder
+    from tfslim.inference.identifier import Identifier
+
+BATCH = 64  # images at once
+TEMPLATE = 5  # images, in SqueezerFaceNet's paper
+Judge = Callable[[Path], dict[str, float | None]]
+
+
+def judge_of(recipe: Recipe) -> Judge:
+    """What gives a model file's figures on the recipe's data, for its task."""
+    celeba = CelebA(recipe.data, split=recipe.split, seed=recipe.split_seed, on_error=recipe.on_error)
+    if recipe.task != "identity":
+        return lambda file: _attributes(file, celeba)
+    everyone = CelebA(celeba.folder, split="7:2:1", on_error=celeba.on_error) if recipe.hold_out else None
+    return lambda file: _identity(file, celeba, everyone)
+
+
+def _identity(file: Path, celeba: CelebA, everyone: CelebA | None) -> dict[str, float | None]:
+    """Shares: naming people of the test part, and for .keras files telling apart people held out of training.
+
+    Where these have too few images for templates, there are no figures of templates.
+    """
+    from tfslim.inference.identifier import identify
+
+    identifier, embedder = _opened(file)
+    records = identifier.people.known(celeba.part("test"), "test", file)
+    table, _ = identify(identifier, celeba.source, records, on_error=celeba.on_error)
+    figures = {"accuracy": table.top_1, "balanced accuracy": table.balanced_accuracy, "majority": table.majority}
+    if everyone is None or embedder is None:
+        return figures
+    return figures | _told_apart(embedder, everyone, identifier.people.held_out)
+
+
+def _opened(file: Path) -> tuple["Identifier", "Embedder | None"]:
+    """A model that is loaded once, to name people and to embed faces; a .tflite file can't be cut at its embedding."""
+    from tfslim.data.celeba.people import read_people
+    from tfslim.inference.embedder import Embedder, cut
+    from tfslim.inference.identifier import Identifier, load_identifier
+    from tfslim.inference.model_files import keras_outputs, load_keras_file
+
+    if file.suffix == ".tflite":
+        return load_identifier(file), None
+    model = load_keras_file(file)
+    people, size = read_people(file, model.outputs[0].shape[-1]), tuple(model.inputs[0].shape[1:3])
+    features = cut(model)
+    length = features.outputs[0].shape[-1]
+    identifier = Identifier(file, size, people, keras_outputs(model, BATCH))
+    return identifier, Embedder(file, size, people.crop, length, keras_outputs(features, BATCH))
+
+
+def _told_apart(embedder: "Embedder", everyone: CelebA, held_out: tuple[int, ...]) -> dict[str, float | None]:
+    from tfslim.inference.embedder import embed_files
+    from tfslim.inference.pair_scores import pair_scores
+    from tfslim.metrics.verification import verification_table
+    from tfslim.workflows.evaluation.verification import held_out_records
+
+    records, figures = held_out_records(everyone, held_out), {}
+    embedded = embed_files(embedder, everyone.source, records.files.tolist(), on_error=everyone.on_error)
+    for size in (1, TEMPLATE):
+        judged = _pairs(records, size, embedded.skipped)
+        if judged is None:
+            continue
+        scores = pair_scores(embedded, judged)
+        verified = verification_table(scores, judged.genuine)
+        name = "single images" if size == 1 else f"templates of {size}"
+        figures[f"EER {name}"] = verified.eer
+        tar = verified.tar[1]
+        figures[f"TAR@FAR {tar.far:g} {name}"] = tar.tar if tar.resolved else None
+    return figures
+
+
+def _pairs(records: "Records", template: int, skipped: Collection[str]) -> "Pairs | None":
+    """All pairs of templates; None where people have too few images for pairs of one person and pairs of two."""
+    from tfslim.data.verification.pairs import pairs
+
+    templates = np.unique(records.identities, return_counts=True)[1] // template
+    if templates.max() < 2 or np.count_nonzero(templates) < 2:
+        return None
+    judged = pairs(records, template=template, seed=0).without(skipped)
+    return judged if judged.genuine.any() and not judged.genuine.all() else None
+
+
+def _attributes(file: Path, celeba: CelebA) -> dict[str, float | None]:
+    """Shares: mean accuracy over attributes on the test part, balanced accuracy, and always saying the majority."""
+    from tfslim.inference.predictor import load_predictor, predict_part
+    from tfslim.metrics.attributes import attribute_table
+
+    answers = predict_part(load_predictor(file), celeba, "test")
+    means = attribute_table(answers.labels, answers.logits, answers.names).means()
+    return {
+        "accuracy": means["accuracy"],
+        "balanced accuracy": means["balanced_accuracy"],
+        "majority": means["majority"],
+    }
