@@ -28,10 +28,10 @@ LikeKeras2.__module__ = "tf_keras.src.engine.sequential"
         (pathlib.Path("face.keras"), "got 'face.keras'; load it"),
         (3, "model must be a keras.Model, got builtins.int"),
         (LikeKeras2(), r"model 'old' is a Keras 2 model \(tf_keras\).*convert it with tfslim.tfmot.from_tf_keras"),
-        (Own(name="own"), "model 'own' is a Own, a subclassed keras.Model, .* can't be read; .*keras.Model\\(inputs"),
+        (Own(name="own"), "model 'own' \\(Own\\) is a subclassed keras.Model, .*; build it .* keras.Model"),
         (
             keras.Sequential([keras.layers.Dense(2)], name="chain"),
-            "'chain' is a Sequential model that is not built, .*",
+            "'chain' is a Sequential model that is not built; give",
         ),
     ],
 )

@@ -6,7 +6,7 @@ import keras
 
 from tfslim.distillation.layer_outputs import check_model, layer_outputs
 from tfslim.distillation.resizing import resize
-from tfslim.graph.copying import copy_of
+from tfslim.graph.cloning import clone_model
 
 
 class FrozenTeacher:
@@ -35,7 +35,7 @@ class FrozenTeacher:
     def __init__(self, teacher: keras.Model, layers: Sequence[str]):
         check_model(teacher, "teacher")
         view = keras.Model(teacher.inputs[0], layer_outputs(teacher, layers, "teacher"))
-        self._model = copy_of(view)
+        self._model = clone_model(view)
         self._model.trainable = False
         self._size = tuple(teacher.inputs[0].shape[1:3])
         self.shapes = {name: tuple(tensor.shape[1:]) for name, tensor in view.output.items()}

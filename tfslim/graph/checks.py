@@ -61,10 +61,10 @@ def check_graph_model(model: object, role: str = "model") -> None:
         return
     if isinstance(model, keras.Sequential):
         raise TypeError(
-            f"{role} {model.name!r} is a Sequential model that is not built, so its layers are not joined yet; give it "
-            "a keras.Input as its first layer, or call build((None, height, width, channels))"
+            f"{role} {model.name!r} is a Sequential model that is not built; give it a keras.Input as its first "
+            "layer, or call its build((None, height, width, channels))"
         )
     raise TypeError(
-        f"{role} {model.name!r} is a {kind.__name__}, a subclassed keras.Model, whose graph of layers can't be read; "
+        f"{role} {model.name!r} ({kind.__name__}) is a subclassed keras.Model, whose graph of layers can't be read; "
         "build it as a functional model with keras.Model(inputs, outputs)"
     )

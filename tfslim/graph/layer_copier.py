@@ -10,7 +10,15 @@ import keras
 from tfslim.graph.derived_state import refresh_cached_state
 from tfslim.graph.traversal import graph_inputs, is_graph
 
-__all__ = ["LayerCopier", "UnsupportedLayer", "copy_operation", "new_input", "new_inputs"]
+__all__ = [
+    "LayerCopier",
+    "UnsupportedLayer",
+    "copy_operation",
+    "freeze_alike",
+    "new_input",
+    "new_inputs",
+    "take_weights",
+]
 
 # What Keras, and classes of the user's own, raise of a config that they don't take or can't write.
 _REFUSALS = (RuntimeError, TypeError, ValueError, KeyError, AttributeError)
@@ -147,15 +155,18 @@ class LayerCopier:
         Raises:
             UnsupportedLayer: a copy has other weights than its original.
         """
-        pairs = list(self._pairs.values())
-        for original, copy in pairs:
+        for original, copy in self._pairs.values():
             if not is_graph(original) and getattr(original, "weights", None):
-                _take_weights(original, copy)
-        # A model comes after what is inside it, which it would freeze or thaw: first, then.
-        for original, copy in reversed(pairs):
-            if isinstance(original, keras.layers.Layer):
-                _freeze_alike(original, copy)
+                take_weights(original, copy)
+        self.freeze_alike()
         refresh_cached_state(model)
+
+    def freeze_alike(self) -> None:
+        """Freeze in the copies what is frozen in the originals: models, layers and single weights."""
+        # A model comes after what is inside it, which it would freeze or thaw: first, then.
+        for original, copy in reversed(self._pairs.values()):
+            if isinstance(original, keras.layers.Layer):
+                freeze_alike(original, copy)
 
     def _call(self, operation: keras.Operation, *args: Any, **kwargs: Any) -> Any:
         return self._fitting(operation, args, kwargs)(*args, **kwargs)
@@ -179,6 +190,40 @@ class LayerCopier:
             copies.append(self._fitting(layer, (x,), {}) if is_graph(layer) else self.of(layer))
             x = (copies[-1] if is_graph(layer) else layer).compute_output_spec(x)
         return copies
+
+
+def take_weights(original: keras.layers.Layer, copy: keras.layers.Layer) -> None:
+    """Give a copied layer the weights of its original.
+
+    Raises:
+        UnsupportedLayer: the copy has other weights.
+    """
+    # Layers in a Sequential model that is not built, and inside others (an activation, say), are built when called.
+    for old, new in zip(original._flatten_layers(), copy._flatten_layers(), strict=False):
+        if old.built and not new.built:
+            new.build_from_config(old.get_build_config())
+    values = original.get_weights()
+    try:
+        copy.set_weights([*values, *copy.get_weights()[len(values) :]])  # a class of `replace` may have more
+    except ValueError as error:
+        found, expected = ([tuple(weight.shape) for weight in layer.weights] for layer in (copy, original))
+        raise UnsupportedLayer(
+            original.name,
+            type(original).__name__,
+            f"can't be copied: made again from its get_config() it has weights of the shapes {found}, expected "
+            f"{expected}; say all settings in get_config()",
+        ) from error
+
+
+def freeze_alike(original: keras.layers.Layer, copy: keras.layers.Layer) -> None:
+    """Freeze what is frozen in a layer, or in a model, in its copy: itself, layers inside a layer, single weights."""
+    pairs = [(original, copy)]
+    if not is_graph(original):  # the layers of a graph are copied one by one
+        inner = [layer._flatten_layers(include_self=False) for layer in (original, copy)]
+        pairs += [*zip(*inner, strict=False), *zip(original.weights, copy.weights, strict=False)]
+    for old, new in pairs:
+        if new.trainable != old.trainable:
+            new.trainable = old.trainable
 
 
 def new_inputs(graph: keras.Model | keras.Function) -> list[keras.KerasTensor]:
@@ -255,34 +300,6 @@ def _shallow_copy(operation: keras.Operation, name: str | None) -> keras.Operati
     made.__dict__.update(vars(operation), _inbound_nodes=[], _outbound_nodes=[])
     made.name = name or operation.name
     return made
-
-
-def _take_weights(original: keras.layers.Layer, copy: keras.layers.Layer) -> None:
-    # Layers in a Sequential model that is not built, and inside others (an activation, say), are built when called.
-    for old, new in zip(original._flatten_layers(), copy._flatten_layers(), strict=False):
-        if old.built and not new.built:
-            new.build_from_config(old.get_build_config())
-    values = original.get_weights()
-    try:
-        copy.set_weights([*values, *copy.get_weights()[len(values) :]])  # a class of `replace` may have more
-    except ValueError as error:
-        found, expected = ([tuple(weight.shape) for weight in layer.weights] for layer in (copy, original))
-        raise UnsupportedLayer(
-            original.name,
-            type(original).__name__,
-            f"can't be copied: made again from its get_config() it has weights of the shapes {found}, expected "
-            f"{expected}; say all settings in get_config()",
-        ) from error
-
-
-def _freeze_alike(original: keras.layers.Layer, copy: keras.layers.Layer) -> None:
-    pairs = [(original, copy)]
-    if not is_graph(original):  # the layers of a graph are copied one by one
-        inner = [layer._flatten_layers(include_self=False) for layer in (original, copy)]
-        pairs += [*zip(*inner, strict=False), *zip(original.weights, copy.weights, strict=False)]
-    for old, new in pairs:
-        if new.trainable != old.trainable:
-            new.trainable = old.trainable
 
 
 def _summary(error: Exception | None) -> str:

@@ -31,11 +31,11 @@ class SteadyUnitNormalization(keras.layers.UnitNormalization):
     """`keras.layers.UnitNormalization` for the copy of a model that is trained, with a bounded gradient.
 
     Keras' own has a gradient of 1e12 at a vector of zeros, which one dead embedding in a batch is enough for. What is
-    saved keeps the stock layer: put this one into a copy by `recast`, and bring the weights back.
+    saved keeps the stock layer: put this one into a copy by `clone_model`, and bring the weights back.
 
     Example:
         >>> replace = {keras.layers.UnitNormalization: SteadyUnitNormalization}
-        >>> copy = tfslim.graph.recast.recast(model, replace=replace)
+        >>> copy = tfslim.graph.cloning.clone_model(model, replace=replace)
     """
 
     computes_as_stock = True  # for `graph.stock_layers`

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from tfslim.graph.copying import copy_of
+from tfslim.graph.cloning import clone_model
 from tfslim.graph.derived_state import refresh_cached_state
 from tfslim.quantization.codecs.registry import Codec
 from tfslim.quantization.model_tensors import weight_tensors
@@ -104,7 +104,7 @@ def allocate_bits(
         raise ValueError(f"{model.name} has no tensor to choose bits for: scope={scope!r}, layers and skip leave none")
     sizes = np.empty((len(chosen), len(bits)))
     distances = np.empty_like(sizes)
-    trial = copy_of(model)
+    trial = clone_model(model, keep_compiled=True)  # `distance` may evaluate it
     if distance is None:
         if not len(keras.tree.flatten(images)[0]):
             raise ValueError("images: there are none to compare outputs on")

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from tfslim.cost.model_cost import Cost, measured
-from tfslim.graph.copying import copy_of
+from tfslim.graph.cloning import clone_model
 from tfslim.graph.derived_state import refresh_cached_state
 from tfslim.graph.traversal import is_graph
 from tfslim.quantization.codecs.encoded import Encoded
@@ -69,7 +69,7 @@ def quantize_weights(
     found = weight_tensors(model)
     plan = within_float16(plan, found)
     encoded = encode(found, plan)
-    snapped = copy_of(model)
+    snapped = clone_model(model, keep_compiled=True)
     errors = {}
     for path, tensor in weight_tensors(snapped).items():
         if isinstance(plan[path], Float32):

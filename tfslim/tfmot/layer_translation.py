@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from tfslim.graph.decomposition import UnsupportedLayer
+from tfslim.graph.layer_copier import UnsupportedLayer
 from tfslim.graph.stock_layers import is_as_stock
 from tfslim.tfmot.packages import tf_keras
 

@@ -11,14 +11,14 @@ import keras
 import numpy as np
 
 from tfslim._support.files import replacing
-from tfslim.graph.recast import recast
+from tfslim.graph.cloning import clone_model
 from tfslim.training.batch_statistics import reestimate_statistics
 
 
 class Checkpoint(keras.callbacks.Callback):
     """Validates the plain model after each epoch, keeps the best one, and lets a stopped run go on where it was.
 
-    The model in training may be a faster or less precise copy (`tfslim.graph.recast`), and its weights may be averaged
+    The model in training may be a faster or less precise copy (`tfslim.graph.cloning`), and its weights may be averaged
     by the optimizer (`use_ema`). What is validated and saved is `plain`: the float32 model, with averaged weights.
 
     Writes `model.keras` (best on validation), `state.npz` (variables of model and optimizer at the end of the last
@@ -118,7 +118,7 @@ class Checkpoint(keras.callbacks.Callback):
             self.best = float(results[self.monitor])
             with replacing(self.folder / "model.keras") as path:
                 # A copy that was never compiled: a loss of ours in the file would keep others from opening it.
-                recast(self.plain).save(path)
+                clone_model(self.plain, dtype="float32", batch_size=None).save(path)
         return {name: float(value) for name, value in results.items()}
 
     @property

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import keras
 
-from tfslim.graph.activations import activation_name
+from tfslim.graph.activations import activation_name, has_own_activation
 from tfslim.graph.traversal import LayerCall, iter_layer_calls
 
 GLOBAL_POOLS = (keras.layers.GlobalAveragePooling2D, keras.layers.GlobalMaxPooling2D)
@@ -55,6 +55,8 @@ def keeps_rows(call: LayerCall) -> bool:
     """Whether a call on a `PooledDenseInput` returns one: elementwise and dense layers that do not sum over the row,
     and the Reshape to (1, 1, C) of a squeeze-and-excite block."""
     operation = call.operation
+    if has_own_activation(operation):
+        return False  # it may look at several numbers of the row
     if isinstance(operation, keras.layers.BatchNormalization):
         return operation.axis in (-1, 1)
     if isinstance(operation, keras.layers.Activation):
