@@ -9,7 +9,8 @@ import keras
 
 from tfslim._support.text import text_table
 from tfslim.cost.macs import Shape, UnknownExtent, layer_macs
-from tfslim.graph.traversal import LayerCall, is_graph, iter_layer_calls
+from tfslim.graph.checks import check_graph_model
+from tfslim.graph.traversal import LayerCall, iter_layer_calls
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,12 +126,8 @@ def measure(model: keras.Model, input_shapes: Sequence[int] | Mapping[str, Seque
         MACs          244,349,952  244.35 M an example
         weight bytes    2,335,904  float32
     """
-    if not is_graph(model):
-        raise TypeError(
-            f"measure needs a functional or a built Sequential keras.Model, but {getattr(model, 'name', model)!r} is "
-            f"a {type(model).__name__} without a graph of layers. Call it on a keras.Input and measure the model "
-            "around it: x = keras.Input(shape); tfslim.measure(keras.Model(x, model(x)))"
-        )
+    around = "measure a model around it: x = keras.Input(shape); tfslim.measure(keras.Model(x, model(x)))"
+    check_graph_model(model, advice=around)
     tally = _Tally(_open_inputs(model))
     for call in iter_layer_calls(model, _inputs(model, input_shapes)):
         tally.add(call)

@@ -50,8 +50,9 @@ class Distiller(keras.Model):
         adapters: name of the loss -> layer.
 
     Raises:
-        ValueError: if a model is not of that kind, has no such layer, ends in a softmax or sigmoid where a loss needs
-            logits, or the shapes don't fit.
+        TypeError: if a model is not a keras.Model with a graph of layers.
+        ValueError: if a model has several inputs or outputs, has no such layer, ends in a softmax or sigmoid where a
+            loss needs logits, or the shapes don't fit.
 
     Example:
         >>> losses = [SoftTargets(temperature=4.0), FeatureDistance("embedding", "embedding")]

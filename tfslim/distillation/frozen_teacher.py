@@ -24,7 +24,8 @@ class FrozenTeacher:
         variables: the copy's, frozen.
 
     Raises:
-        ValueError: if the model is not of that kind or has no such layer.
+        TypeError: if the model has no graph of layers.
+        ValueError: if it has several inputs or outputs, or no such layer.
 
     Example:
         >>> teacher = FrozenTeacher(tfslim.models.VGG11(), ["output", "embedding"])

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from tfslim.distillation.distillation_loss import DistillationLoss
+from tfslim.graph.checks import check_graph_model
 from tfslim.graph.outputs import find_output_activation
 from tfslim.graph.traversal import layer_call
 
@@ -29,20 +30,16 @@ def student_layers(losses: Iterable[DistillationLoss]) -> tuple[str, ...]:
 
 
 def check_model(model: keras.Model, role: str) -> None:
-    """Raises a ValueError unless the model is a graph with one input and one output."""
-    if not isinstance(model, keras.Model):
-        raise ValueError(f"{role}: {model!r} is no keras.Model")
-    # A subclassed model, or a Sequential that was never built, has no graph to take features from.
-    inputs, outputs = (getattr(model, name, None) for name in ("inputs", "outputs"))
-    if not inputs or not outputs:
-        raise ValueError(
-            f"{role} {model.name}: has no input shape and no graph of layers; give a functional or Sequential model "
-            "that begins with keras.Input(shape)"
-        )
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise ValueError(
-            f"{role} {model.name}: has {len(inputs)} inputs and {len(outputs)} outputs; expected one of each"
-        )
+    """Raise an error unless the model is a graph with one input and one output.
+
+    Raises:
+        TypeError: it has no graph of layers.
+        ValueError: it has several inputs or outputs.
+    """
+    check_graph_model(model, role)
+    counts = len(model.inputs), len(model.outputs)
+    if counts != (1, 1):
+        raise ValueError(f"{role} {model.name}: has {counts[0]} inputs and {counts[1]} outputs; expected one of each")
 
 
 def check_student(student: keras.Model) -> None:

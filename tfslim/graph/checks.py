@@ -6,7 +6,7 @@ import keras
 
 from tfslim.graph.traversal import is_graph
 
-__all__ = ["as_functional", "check_graph_model"]
+__all__ = ["as_functional", "check_graph_model", "check_keras_model"]
 
 
 def as_functional(model: keras.Model, role: str = "model") -> keras.Model:
@@ -29,12 +29,13 @@ def as_functional(model: keras.Model, role: str = "model") -> keras.Model:
     return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
 
 
-def check_graph_model(model: object, role: str = "model") -> None:
+def check_graph_model(model: object, role: str = "model", advice: str | None = None) -> None:
     """Raise a TypeError unless this is a Keras model with a graph of layers.
 
     Args:
         model: what was given.
         role: what to call it in the error, such as "teacher".
+        advice: what to do about a subclassed model, in place of rewriting it as a functional one.
 
     Raises:
         TypeError: it is not a keras.Model, a Keras 2 model (tf_keras), a subclassed model, or a Sequential model that
@@ -45,6 +46,30 @@ def check_graph_model(model: object, role: str = "model") -> None:
         Traceback (most recent call last):
             ...
         TypeError: teacher must be a keras.Model, got 'face.keras'; load it with keras.models.load_model
+    """
+    check_keras_model(model, role)
+    if is_graph(model):
+        return
+    if isinstance(model, keras.Sequential):
+        raise TypeError(
+            f"{role} {model.name!r} is a Sequential model that is not built; give it a keras.Input as its first "
+            "layer, or call its build((None, height, width, channels))"
+        )
+    raise TypeError(
+        f"{role} {model.name!r} ({type(model).__name__}) is a subclassed keras.Model, whose graph of layers can't be "
+        f"read; {advice or 'build it as a functional model with keras.Model(inputs, outputs)'}"
+    )
+
+
+def check_keras_model(model: object, role: str = "model") -> None:
+    """Raise a TypeError unless this is a model of Keras 3, with a graph or without.
+
+    Args:
+        model: what was given.
+        role: what to call it in the error, such as "teacher".
+
+    Raises:
+        TypeError: it is something else; the message says what to do.
     """
     kind = type(model)
     if any(base.__module__.partition(".")[0] == "tf_keras" for base in kind.__mro__):
@@ -57,14 +82,3 @@ def check_graph_model(model: object, role: str = "model") -> None:
         raise TypeError(f"{role} must be a keras.Model, got {str(model)!r}; load it with keras.models.load_model")
     if not isinstance(model, keras.Model):
         raise TypeError(f"{role} must be a keras.Model, got {kind.__module__}.{kind.__name__}")
-    if is_graph(model):
-        return
-    if isinstance(model, keras.Sequential):
-        raise TypeError(
-            f"{role} {model.name!r} is a Sequential model that is not built; give it a keras.Input as its first "
-            "layer, or call its build((None, height, width, channels))"
-        )
-    raise TypeError(
-        f"{role} {model.name!r} ({kind.__name__}) is a subclassed keras.Model, whose graph of layers can't be read; "
-        "build it as a functional model with keras.Model(inputs, outputs)"
-    )

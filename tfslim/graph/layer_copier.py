@@ -1,6 +1,5 @@
 """Copy layers one by one, with their plain Python functions, and join the copies as the originals are."""
 
-import functools
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +16,8 @@ __all__ = [
     "freeze_alike",
     "new_input",
     "new_inputs",
+    "plain_functions",
+    "read_config",
     "take_weights",
 ]
 
@@ -62,13 +63,11 @@ def copy_operation(
         'again'
     """
     kind = kind or type(operation)
-    functions = _plain_functions(operation)
-    # A config with the functions themselves; where a class wants them written in a way of its own, its own config.
-    readers = [functools.partial(_config_with, functions)] if functions else []
     refusal: Exception | None = None
-    for config_of in (*readers, _config):
+    # Where a class wants its functions written in a way of its own, its own config will do.
+    for read in (read_config, _config):
         try:
-            config = config_of(operation)
+            config = read(operation)
             if name is not None:
                 config["name"] = name
             if change is not None:
@@ -264,8 +263,19 @@ def _config(operation: keras.Operation) -> dict:
         return operation.get_config()
 
 
-def _config_with(functions: dict[str, Any], operation: keras.Operation) -> dict:
-    """The config, with somebody's own functions themselves in place of what Keras writes of them."""
+def read_config(operation: keras.Operation) -> dict:
+    """Return the config of a layer or operation, with somebody's own functions themselves in it.
+
+    Raises:
+        KeyError: its get_config() leaves such a function out.
+
+    Example:
+        >>> read_config(keras.layers.Dense(2, kernel_regularizer=abs))["kernel_regularizer"]
+        <built-in function abs>
+    """
+    functions = plain_functions(operation)
+    if not functions:
+        return _config(operation)
     # Keras would write out the code of these functions, if it can find it, and warn of it.
     bare = object.__new__(type(operation))
     bare.__dict__.update(vars(operation), **{key: _stand_in(key) for key in functions})
@@ -279,8 +289,13 @@ def _config_with(functions: dict[str, Any], operation: keras.Operation) -> dict:
     return config
 
 
-def _plain_functions(operation: keras.Operation) -> dict[str, Any]:
-    """Attributes that hold functions, or objects, of somebody's own, which Keras may not know by a name."""
+def plain_functions(operation: keras.Operation) -> dict[str, Any]:
+    """Return the activation, regularizers and so on of a layer that are functions or objects of somebody's own.
+
+    Example:
+        >>> plain_functions(keras.layers.Dense(2, activation="relu", kernel_regularizer=abs))
+        {'kernel_regularizer': <built-in function abs>}
+    """
     return {key: value for key, value in vars(operation).items() if _stand_in(key) and _is_own(value)}
 
 

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 
+from tfslim.graph.checks import check_graph_model
 from tfslim.graph.cloning import clone_model
 from tfslim.graph.derived_state import refresh_cached_state
 from tfslim.quantization.codecs.registry import Codec
@@ -79,6 +80,7 @@ def allocate_bits(
         A plan for `tfslim.quantize_weights`, and a report.
 
     Raises:
+        TypeError: the model is subclassed or not built.
         ValueError: the budget can't be met, an argument is out of range, no tensor is in the scope or one isn't
             float32, or a distance is NaN or infinite.
 
@@ -88,6 +90,7 @@ def allocate_bits(
 
     Source: for the proxy, Dong and others, "HAWQ", arXiv 1905.03696, whose sensitivities are measured here instead.
     """
+    check_graph_model(model)
     limit = 8 * byte_size(budget)
     if (images is None) == (distance is None):
         raise ValueError("give either images or distance")

@@ -7,6 +7,7 @@ from typing import Literal
 
 import keras
 
+from tfslim.graph.checks import check_keras_model
 from tfslim.graph.traversal import is_graph
 from tfslim.layers.composite import Composite
 
@@ -103,12 +104,14 @@ def weight_tensors(model: keras.Model) -> dict[str, WeightTensor]:
     Paths are the names of `model_variables`: nested models and tfslim's layers are opened, and a copy's are the same.
 
     Raises:
+        TypeError: this is not a keras.Model.
         ValueError: the model has none.
 
     Example:
         >>> list(weight_tensors(keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="answers")])))
         ['answers/kernel', 'answers/bias']
     """
+    check_keras_model(model)
     # What is held has no more variables than what holds it, and comes after it where it has as many.
     inner_last = sorted(model._flatten_layers(), key=lambda layer: -len(layer.variables))
     owners = {id(variable): layer for layer in inner_last for variable in layer.variables}

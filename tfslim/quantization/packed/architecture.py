@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import keras
 
 import tfslim.layers  # registers ours
+from tfslim.graph.checks import check_graph_model
+from tfslim.graph.layer_copier import UnsupportedLayer, plain_functions
 from tfslim.graph.traversal import is_graph
 from tfslim.quantization.model_tensors import model_variables
 
@@ -44,8 +46,8 @@ def architecture_json(model: keras.Model) -> bytes:
         TypeError: the model is subclassed.
         ValueError: a layer is neither of Keras nor of tfslim, or is one that a file can't be trusted with.
     """
-    if not is_graph(model):
-        raise TypeError(f"{getattr(model, 'name', model)!r} is not a functional or built Sequential keras.Model")
+    check_graph_model(model)
+    _refuse_plain_functions(model)
     _refuse_shared_with_nested(model)
     try:
         config = _without_training(keras.saving.serialize_keras_object(model))
@@ -55,6 +57,17 @@ def architecture_json(model: keras.Model) -> bytes:
     text = json.dumps(config, separators=(",", ":"), ensure_ascii=False)
     _check(json.loads(text))
     return text.encode()
+
+
+def _refuse_plain_functions(model: keras.Model) -> None:
+    for layer in model._flatten_layers(include_self=False):
+        for setting in plain_functions(layer):
+            raise UnsupportedLayer(
+                layer.name,
+                type(layer).__name__,
+                f"its {setting} is a function of somebody's own, which a packed file can't hold; use one of Keras, or "
+                "save the model as .keras",
+            )
 
 
 def _refuse_shared_with_nested(model: keras.Model) -> None:
