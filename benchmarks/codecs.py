@@ -78,7 +78,7 @@ def normal_weights(count: int):
 
 
 def numpy_pairs(weights) -> dict[str, tuple[Callable, Callable]]:
-    """What numpy does anyway: there, and back from what that gave."""
+    """Time the bare numpy operations that any codec needs: encode, then decode the result."""
     import numpy as np
 
     return {

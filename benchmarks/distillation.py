@@ -1,4 +1,4 @@
-"""What distillation costs: its training step beside the student's step and the teacher's forward pass, in one run."""
+"""Compare a distillation step with the student's step and the teacher's forward pass, in one run."""
 
 import json
 import statistics

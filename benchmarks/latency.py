@@ -1,4 +1,4 @@
-"""How long Slim-Net in int8 takes beside small networks of the same input, and beside Slim-Net in eager PyTorch."""
+"""Compare the latency of Slim-Net in int8 with small networks, and with Slim-Net in eager PyTorch."""
 
 import contextlib
 import json
@@ -19,7 +19,7 @@ outputs and random weights), to int8, and runs the files with ai-edge-litert on 
 process of its own. Prints the median of each, and of each the ratio to Slim-Net in int8, round by round. Slim-Net in
 float32 is beside them; with --torch_python also Slim-Net in PyTorch, eager, float32.
 
-PyTorch is not among tfslim's requirements. Give the interpreter of an environment that has it:
+tfslim does not require PyTorch. Pass the interpreter of an environment that has it:
   python -m venv peer && peer/bin/pip install torch
 
 Examples:
@@ -43,7 +43,7 @@ def main(
     """Measures and prints the table.
 
     Args:
-        torch_python: interpreter that has torch; without it there is no row of PyTorch
+        torch_python: interpreter that has torch; without it the PyTorch row is left out
         height: of the images, in pixels
         width: of the images, in pixels
         threads: CPU threads of everything
@@ -120,7 +120,7 @@ def converted(folder: Path, shape: tuple[int, int, int]) -> dict[str, Path]:
 
 @contextlib.contextmanager
 def torch_peer(python: str | None, height: int, width: int, threads: int, runs: int, warmup: int) -> Iterator:
-    """A function that gives the seconds of Slim-Net's runs in PyTorch; None without an interpreter for it."""
+    """Return a function that times Slim-Net in PyTorch, or None without an interpreter."""
     if python is None:
         yield None
         return

@@ -1,4 +1,4 @@
-"""What pruning costs: cutting MobileNetV2 beside Torch-Pruning, and scoring filters beside a plain training step."""
+"""Compare cutting MobileNetV2 with Torch-Pruning, and scoring filters with a plain training step."""
 
 import json
 import statistics
@@ -13,11 +13,11 @@ HERE = Path(__file__).resolve().parent
 
 DESCRIPTION = """\
 Measures what it takes to find the channel graph of MobileNetV2, score its filters by l2 and cut them, by tfslim and by
-Torch-Pruning in turn, each in a process of its own. And what a training step of SqueezeNet costs while its filters are
+Torch-Pruning in turn, each in a separate process. Also measures a training step of SqueezeNet while its filters are
 scored, while a share of them is held at zero, and when that share is cut out, as shares of the plain step. Medians over
 the rounds, of the time gone by and of the time that all cores worked, which other programs on the machine disturb less.
 
-Torch-Pruning is not among tfslim's requirements. Give the interpreter of an environment that has it:
+tfslim does not require Torch-Pruning. Pass the interpreter of an environment that has it:
   python -m venv peer && peer/bin/pip install torch torchvision torch-pruning
 
 Examples:

@@ -1,7 +1,7 @@
-"""Compact face networks on Keras: train, prune, quantise, and export them for phones and the Edge TPU.
+"""Compact face networks on Keras for phones and Edge TPUs.
 
-Each name below loads what it needs when first used, so reading labels loads neither Keras nor TensorFlow. Models
-saved with layers of ours open once `tfslim.layers` is loaded, which `import tfslim` after `import keras` does itself.
+Names are resolved on first use, so reading labels loads neither Keras nor TensorFlow. A model saved with the layers of
+`tfslim.layers` loads once that module is imported, which `import tfslim` after `import keras` does by itself.
 """
 
 import importlib
@@ -13,6 +13,7 @@ _ROOMS = (
     "data",
     "distillation",
     "identity",
+    "inference",
     "layers",
     "litert",
     "losses",
@@ -50,5 +51,5 @@ def __dir__() -> list[str]:
 
 
 if sys.modules.get("keras"):
-    # Where Keras is loaded already, a saved model with our layers should open after a bare `import tfslim`.
+    # If Keras is already loaded, a saved model with our layers should load after a bare `import tfslim`.
     importlib.import_module("tfslim.layers")

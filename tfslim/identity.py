@@ -1,4 +1,4 @@
-"""Identity heads and embedding models: the public name of `tfslim.models.identity`."""
+"""Identity classifiers and embedding models: public alias of `tfslim.models.identity`."""
 
 from tfslim.models.identity import embedding_model, normalized_classifier
 

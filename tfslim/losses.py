@@ -1,39 +1,41 @@
-"""Losses: many binary attributes at once with balanced answers, and identities with margins."""
+"""Losses for face attributes (class-balanced) and identities (with margins)."""
 
 import math
 from collections.abc import Sequence
 
 import keras
 
+__all__ = ["BalancedBinaryCrossentropy", "MarginCrossentropy"]
+
 
 @keras.saving.register_keras_serializable(package="tfslim")
 class BalancedBinaryCrossentropy(keras.losses.Loss):
-    """Binary cross-entropy from logits in which the two answers of every attribute count equally.
+    """Binary cross-entropy from logits, balanced between positives and negatives.
 
-    With the positive rate p of an attribute, an image weighs w+ = (1 / 2p)^t where the label is 1 and
-    w- = (1 / 2(1-p))^t where it is 0, both divided by p w+ + (1-p) w-, so that an attribute's weights have the mean 1
-    over the images whatever t is. At t = 1 positives and negatives have half the weight each; t = 0 is plain binary
-    cross-entropy, and what lies between tempers the weights of rare answers. Called on labels and logits of shape
-    (N, A), it gives the mean over the attributes for each image, reduced as Keras' losses are.
+    For an attribute with positive rate p, an image has the weight w+ = (1 / 2p)^t if its label is 1 and
+    w- = (1 / 2(1-p))^t if it is 0, both divided by p w+ + (1-p) w-, so the weights of an attribute average 1 for every
+    t. With t = 1 positives and negatives each carry half of the weight, t = 0 is plain binary cross-entropy, and values
+    between temper the weights of rare labels. For labels and logits of shape (N, A) the loss of an image is the mean
+    over its attributes, reduced like every Keras loss.
 
     Args:
-        positive_rates: A shares in 0..1, each attribute's share of positive labels in the training part.
+        positive_rates: A floats in 0..1, the fraction of positive labels of each attribute in the training set.
         exponent: t, in 0..1.
-        smallest_rate: rates are clipped to this and 1 minus this, so that an attribute that hardly ever (or nearly
-            always) occurs doesn't outweigh all others.
-        reduction: as for every Keras loss.
-        name: the loss' name.
-        dtype: the dtype to compute in.
+        smallest_rate: rates are clipped to [smallest_rate, 1 - smallest_rate], so that a very rare or very common
+            attribute does not outweigh all others.
+        reduction: as in every Keras loss.
+        name: name of the loss.
+        dtype: dtype of the computation.
 
     Raises:
-        ValueError: if a rate is not in 0..1, the exponent not in 0..1 or the smallest rate not in (0, 0.5], or when
-            called with another number of attributes than there are rates.
+        ValueError: if a rate or the exponent is outside 0..1 or `smallest_rate` outside (0, 0.5]; on a call, if the
+            number of attributes differs from the number of rates.
 
     Example:
-        >>> loss = tfslim.losses.BalancedBinaryCrossentropy(positive_rates=train.attributes.mean(axis=0), exponent=0.5)
-        >>> model.compile("adam", loss)
+        >>> model = tfslim.models.SlimNet((64, 64, 3), classes=2)
+        >>> model.compile("adam", tfslim.losses.BalancedBinaryCrossentropy(positive_rates=[0.48, 0.04], exponent=0.5))
 
-    Reference: class-balanced weights as in scikit-learn's class_weight="balanced" (n / (2 n_class)), tempered.
+    Reference: scikit-learn's class_weight="balanced", n / (2 n_class), with the exponent added.
     """
 
     def __init__(
@@ -51,7 +53,7 @@ class BalancedBinaryCrossentropy(keras.losses.Loss):
         self.smallest_rate = float(smallest_rate)
         for index, rate in enumerate(self.positive_rates):
             if not 0 <= rate <= 1:
-                raise ValueError(f"positive_rates[{index}] is {rate}, expected a share in 0..1")
+                raise ValueError(f"positive_rates[{index}] is {rate}, expected a fraction in 0..1")
         if not 0 <= self.exponent <= 1:
             raise ValueError(f"exponent is {exponent}, expected 0 (no balance) to 1 (full balance)")
         if not 0 < self.smallest_rate <= 0.5:
@@ -68,16 +70,16 @@ class BalancedBinaryCrossentropy(keras.losses.Loss):
 
     def call(self, y_true, y_pred):
         labels, logits = keras.ops.cast(y_true, y_pred.dtype), y_pred
-        # The number of images may be open in a graph, so that only the attributes can be compared.
+        # The batch size may be unknown in a graph, so only the attributes are compared.
         attributes = [tuple(tensor.shape[1:]) for tensor in (labels, logits)]
         if attributes != [(len(self.positive_rates),)] * 2:
             raise ValueError(
                 f"{self.name}: labels {tuple(labels.shape)} and logits {tuple(logits.shape)} must both be "
-                f"(N, {len(self.positive_rates)}), as there are {len(self.positive_rates)} positive_rates"
+                f"(N, {len(self.positive_rates)}), one column for each of {len(self.positive_rates)} positive_rates"
             )
         positive = keras.ops.convert_to_tensor(self.positive_weights, logits.dtype)
         negative = keras.ops.convert_to_tensor(self.negative_weights, logits.dtype)
-        # -log sigmoid(x) = softplus(-x) and -log(1 - sigmoid(x)) = softplus(x): no exponential can overflow.
+        # -log sigmoid(x) = softplus(-x) and -log(1 - sigmoid(x)) = softplus(x), which never overflow.
         losses = positive * labels * keras.ops.softplus(-logits) + negative * (1 - labels) * keras.ops.softplus(logits)
         return keras.ops.mean(losses, axis=-1)
 
@@ -93,28 +95,29 @@ class BalancedBinaryCrossentropy(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable(package="tfslim")
 class MarginCrossentropy(keras.losses.Loss):
-    """Cross-entropy over identities that asks the right one's logit to lead by a margin.
+    """Cross-entropy over identities with an angular or additive margin.
 
-    With logits s cos(t), t the angle between features and class weights, the right class' logit becomes
-    s (cos(t + angular_margin) - additive_margin) before the softmax: ArcFace with an angular margin alone, CosFace
-    (additive-margin softmax) with an additive one, and plain cross-entropy, for any logits, with neither. Where
-    t + angular_margin would pass pi, the logit goes on falling as s (cos(t) - angular_margin sin(angular_margin)).
-    Called on identities (N,) or (N, 1) and logits (N, C), it gives one value an image, reduced as Keras' losses are.
+    For logits s cos(t), where t is the angle between features and class weights, the logit of the true class becomes
+    s (cos(t + angular_margin) - additive_margin) before the softmax: ArcFace with an angular margin only, CosFace
+    (additive-margin softmax) with an additive margin only, and plain cross-entropy for any logits with neither. Beyond
+    t + angular_margin = pi the logit continues to fall as s (cos(t) - angular_margin sin(angular_margin)). For labels
+    (N,) or (N, 1) and logits (N, C) the loss is one value per image, reduced like every Keras loss.
 
     Args:
-        scale: s; the `scale` of `tfslim.identity.normalised_classifier(unit_weights=True)`, not a learned one.
-        angular_margin: radians in 0..pi/2; ArcFace takes 0.5.
-        additive_margin: 0..1; CosFace takes 0.35.
-        label_smoothing: share of each target that is spread over all classes, 0..1.
-        reduction: as for every Keras loss.
-        name: the loss' name.
-        dtype: the dtype to compute in.
+        scale: s, the `scale` of `tfslim.identity.normalized_classifier(unit_weights=True)`; not a learned scale.
+        angular_margin: radians in 0..pi/2; 0.5 in ArcFace.
+        additive_margin: 0..1; 0.35 in CosFace.
+        label_smoothing: fraction of each target that is distributed over all classes, 0..1.
+        reduction: as in every Keras loss.
+        name: name of the loss.
+        dtype: dtype of the computation.
 
     Raises:
-        ValueError: an argument out of its range.
+        ValueError: if an argument is out of range.
 
     Example:
-        >>> model = tfslim.identity.normalised_classifier(trunk, 200, scale=16.0, unit_weights=True)
+        >>> trunk = tfslim.models.VGG11((64, 64, 3), classes=2, module="flame")
+        >>> model = tfslim.identity.normalized_classifier(trunk, 200, scale=16.0, unit_weights=True)
         >>> model.compile("adam", tfslim.losses.MarginCrossentropy(16.0, angular_margin=0.3))
 
     Reference: ArcFace, arXiv 1801.07698, equation 4; CosFace, arXiv 1801.09414, equation 4.
@@ -146,21 +149,22 @@ class MarginCrossentropy(keras.losses.Loss):
 
     def call(self, y_true, y_pred):
         logits, classes = y_pred, y_pred.shape[-1]
-        right = keras.ops.one_hot(keras.ops.cast(keras.ops.reshape(y_true, [-1]), "int32"), classes, dtype=logits.dtype)
+        labels = keras.ops.cast(keras.ops.reshape(y_true, [-1]), "int32")
+        one_hot = keras.ops.one_hot(labels, classes, dtype=logits.dtype)
         if self.angular_margin or self.additive_margin:
-            logits = logits - self.scale * right * self._lead(logits / self.scale)
-        targets = (1 - self.label_smoothing) * right + self.label_smoothing / classes
+            logits = logits - self.scale * one_hot * self._margin(logits / self.scale)
+        targets = (1 - self.label_smoothing) * one_hot + self.label_smoothing / classes
         return keras.ops.sum(targets * (keras.ops.logsumexp(logits, axis=-1, keepdims=True) - logits), axis=-1)
 
-    def _lead(self, cosine):
-        """By how much each cosine would fall if its class were the right one."""
-        # Rounded cosines may pass 1, and the root's slope has no bound there.
+    def _margin(self, cosine):
+        """Return how far the margin lowers each cosine."""
+        # A cosine may exceed 1 by rounding, and the gradient of the square root is unbounded there.
         cosine = keras.ops.clip(cosine, -1 + 1e-6, 1 - 1e-6)
         sine = keras.ops.sqrt(1 - cosine * cosine)
-        turned = cosine * math.cos(self.angular_margin) - sine * math.sin(self.angular_margin)
+        rotated = cosine * math.cos(self.angular_margin) - sine * math.sin(self.angular_margin)
         beyond = cosine - self.angular_margin * math.sin(self.angular_margin)
-        turned = keras.ops.where(cosine > math.cos(math.pi - self.angular_margin), turned, beyond)
-        return cosine - turned + self.additive_margin
+        rotated = keras.ops.where(cosine > math.cos(math.pi - self.angular_margin), rotated, beyond)
+        return cosine - rotated + self.additive_margin
 
     def get_config(self):
         return {

@@ -1,4 +1,4 @@
-"""What every step gives back: what it did, what it skipped and why, and the model's cost before and after."""
+"""The report that every compression step returns."""
 
 import dataclasses
 import json
@@ -10,20 +10,22 @@ from tfslim._support.files import replacing
 from tfslim._support.text import text_table
 from tfslim.cost.model_cost import Cost
 
+__all__ = ["Report", "chain_table"]
+
 Figure = float | int | str
 
 
 @dataclasses.dataclass
 class Report:
-    """What one step did to a model.
+    """Record of what one compression step did to a model.
 
     Args:
-        step: the step's name, such as "prune_filters".
-        before: the cost of the model that went in, if it was measured.
-        after: the cost of the model that came out.
-        done: what was done, a line each.
-        skipped: what was left as it was, and why.
-        figures: other results, by name: accuracies, bytes of a file, seconds. Names say their units.
+        step: name of the step, such as "prune_filters".
+        before: cost of the input model, if it was measured.
+        after: cost of the output model, if it was measured.
+        done: the changes made, one line each.
+        skipped: name of each part left unchanged -> the reason.
+        figures: other results by name, such as accuracies, file bytes or seconds. The names state the units.
 
     Example:
         >>> print(Report("convert", figures={"file bytes": 2_371_584}, skipped={"softmax": "int8 has no rule for it"}))
@@ -50,7 +52,7 @@ class Report:
         return "\n".join(parts)
 
     def to_dict(self) -> dict:
-        """The report as plain dictionaries, lists, strings and numbers, for JSON; NaN and infinities become strings."""
+        """Convert to JSON types; NaN and infinities become strings."""
         return {
             "step": self.step,
             "before": self.before.to_dict() if self.before else None,
@@ -61,24 +63,32 @@ class Report:
         }
 
     def save(self, path: str | os.PathLike) -> None:
-        """Writes `to_dict()` as JSON; the file is written beside and then renamed.
+        """Write `to_dict()` as JSON, atomically.
 
         Raises:
             FileNotFoundError: if the folder of `path` does not exist.
         """
         text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
-        with replacing(path) as beside, open(beside, "w", encoding="utf-8") as file:
+        with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
             file.write(text + "\n")
 
 
 def chain_table(reports: Sequence[Report]) -> str:
-    """A text table with a row for each step: parameters, MACs and weight bytes after it, and their share of the first.
+    """Format a table of the model's cost after each step.
 
     Args:
-        reports: the reports in the order of the steps; those without an `after` are left out.
+        reports: reports in the order of the steps; those without `after` are left out.
+
+    Returns:
+        One row per step: parameters, trainable parameters, MACs and weight bytes after it, each also as a percentage
+        of the model before the first step.
 
     Example:
-        >>> print(chain_table([pruned, quantized]))
+        >>> model = tfslim.models.VGG11((64, 64, 3), classes=10, module="flame")
+        >>> print(chain_table([Report("train", after=tfslim.measure(model))]))
+        step   parameters          trainable                MACs          weight bytes
+        --------------------------------------------------------------------------------------
+        train     465,554  100.0%    452,962  100.0%  23,032,192  100.0%     1,862,216  100.0%
     """
     measured = [report for report in reports if report.after]
     if not measured:

@@ -1,4 +1,4 @@
-"""Metrics of verification: the public name of `tfslim.metrics.verification`."""
+"""Face verification metrics: public alias of `tfslim.metrics.verification`."""
 
 from tfslim.metrics.error_rates import auc, eer, error_curve, tar_at_far
 from tfslim.metrics.similarity import chi_squared, cosine_similarity, templates

@@ -3,7 +3,8 @@
  *
  *     cc -O2 -o read_packed read_packed.c -lz -lm && ./read_packed face.tfslim values.bin
  *
- * The layout is told in tfslim/quantization: packed_layout.py, packed_list.py, packed_tensor.py, entropy_coding.py. */
+ * The layout: docs/file-format.md, and tfslim/quantization/packed: container.py, tensor_table.py, tensor.py,
+ * entropy_coding.py. */
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -87,7 +87,7 @@ function stopCamera() {
 const fail = (error) => say(error.message ?? String(error), "error");
 
 load().then((loaded) => {
-  say("Give a photo, or start the camera.", "waiting");
+  say("Choose a photo, or start the camera.", "waiting");
   element("photo").addEventListener("change", async ({ target }) => {
     stopCamera();
     if (target.files.length) await createImageBitmap(target.files[0]).then((photo) => label(loaded, photo)).catch(fail);

@@ -104,7 +104,7 @@ def test_a_face_that_cannot_be_decoded_stops_it_or_is_left_out(people_run, peopl
             {"models": ["classifier.tflite"], "task": "verification"},
             "so it is taken for a classifier: convert the model cut",
         ),
-        ({"models": ["embedding.tflite"]}, r"gives outputs of shape \(6\), but people.json names 5 people"),
+        ({"models": ["embedding.tflite"]}, r"its outputs have shape \(6\), but people.json names 5 people"),
         ({"batch_size": 0}, "--batch_size must be 1 or more, found 0"),
     ],
 )
@@ -170,7 +170,8 @@ def test_the_splits_of_training_matter_only_where_a_part_is_asked_for(people_run
 
 def test_models_that_were_trained_without_people_json_see_whole_images(people_run, people_faces, capsys):
     (people_run / "people.json").unlink()
-    evaluate.main([str(people_run)], str(people_faces), task="verification")
+    with pytest.warns(UserWarning, match=r"model\.keras: no people\.json beside it .* whole photos are resized"):
+        evaluate.main([str(people_run)], str(people_faces), task="verification")
     shown = " ".join(capsys.readouterr().out.split())
     assert (
         f"official split: no people.json or recipe.yaml tells of the training of {people_run / 'model.keras'}" in shown

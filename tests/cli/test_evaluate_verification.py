@@ -134,7 +134,7 @@ def test_a_folder_of_people_needs_no_labels(people_run, lfw):
 
 def test_chi_squared_takes_features_that_are_not_negative(people_run, people_faces):
     settings = {"task": "verification", "distance": "chi_squared"}
-    with pytest.raises(ValueError, match="chi-squared takes features that are 0 or more, found -.*: use the cosine"):
+    with pytest.raises(ValueError, match="chi-squared needs features of 0 or more, found -.*; use the cosine"):
         evaluate.main([str(people_run)], str(people_faces), **settings)
     identity_model(activation="relu").save(people_run / "model.keras")
     evaluate.main([str(people_run)], str(people_faces), **settings)

@@ -3,6 +3,7 @@
 import json
 import re
 import runpy
+import shutil
 import sys
 import zipfile
 from pathlib import Path
@@ -14,6 +15,7 @@ from PIL import Image
 
 import tfslim.litert
 from tests.export_checks import with_statistics
+from tfslim.cli import evaluate, predict
 from tfslim.data import CelebA
 from tfslim.data.celeba.attributes import read_labels, write_labels
 from tfslim.data.celeba.people import People, write_people
@@ -92,6 +94,24 @@ def test_files_labels_table_and_json(run_folder, data, tmp_path, monkeypatch, ca
     assert "int8" in capsys.readouterr().out
 
 
+def test_a_lone_file_is_evaluated_and_predicts_by_its_metadata(run_folder, data, tmp_path, monkeypatch):
+    out, lone = tmp_path / "files", tmp_path / "lone" / "model-float32.tflite"
+    assert run(monkeypatch, run_folder, "--data", data, "--out", out, "--kinds", "[float32]") == 0
+    lone.parent.mkdir()
+    shutil.copy(out / lone.name, lone)
+    results = []
+    for file in (out / lone.name, lone):
+        evaluate.main([str(file)], str(data), part="validation", out=str(file.parent / "results"))
+        results.append(json.loads((file.parent / "results" / f"{lone.name}.json").read_text()))
+    found = {row["attribute"]: row["threshold"] for row in results[1]["attributes"]}
+    assert results[0] == results[1] and found == dict(zip(NAMES, [0.5, 0.0, -0.5], strict=True))
+    photo = data / "img_align_celeba" / "000001.jpg"
+    predict.main(str(lone), [str(photo)], out=str(tmp_path / "cards"))
+    (answer,) = json.loads((tmp_path / "cards" / "predictions.json").read_text())["photos"]
+    cuts = {row["attribute"]: row["cut"] for row in answer["attributes"]}
+    assert cuts == pytest.approx({"Smiling": 1 / (1 + np.exp(-0.5)), "Male": 0.5, "Young": 1 / (1 + np.exp(0.5))})
+
+
 def test_dry_run_writes_nothing(run_folder, data, tmp_path, monkeypatch, capsys):
     assert run(monkeypatch, run_folder, "--data", data, "--out", tmp_path / "files", "--dry_run") == 0
     assert "40 representative images, compared on 20 of the validation part" in capsys.readouterr().out
@@ -167,6 +187,6 @@ def test_damaged_and_missing_models_are_named(run_folder, data, monkeypatch, cap
     model = run_folder / "model.keras"
     model.write_bytes(model.read_bytes()[:2000])
     assert run(monkeypatch, model, "--data", data) == 2
-    assert "model.keras: no .keras file, or one cut short (2000 bytes)" in capsys.readouterr().err
+    assert "model.keras: not a .keras file, or one cut short (2000 bytes)" in capsys.readouterr().err
     assert run(monkeypatch, run_folder / "gone.keras", "--data", data) == 2
     assert "gone.keras: no such file" in capsys.readouterr().err

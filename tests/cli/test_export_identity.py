@@ -123,6 +123,20 @@ def test_embedding_file_verifies_people_held_out(faces, files, tmp_path):
     assert result["crop"] == list(CROP)
 
 
+def test_a_lone_embedding_file_verifies_as_with_its_people_beside_it(faces, files, tmp_path):
+    lone = tmp_path / "lone" / "embedding-int8.tflite"
+    lone.parent.mkdir()
+    shutil.copy(files / "embedding-int8.tflite", lone)
+    results = []
+    for file in (files / "embedding-int8.tflite", lone):
+        out = tmp_path / f"results-{file.parent.name}"
+        evaluate.main([str(file)], str(faces), task="verification", split="7:2:1", part="train", out=str(out))
+        results.append(load(out / "embedding-int8.tflite.json"))
+    assert results[0] == results[1] and results[1]["crop"] == list(CROP)
+    with pytest.raises(ValueError, match="its outputs are embeddings, by its metadata, .* --task verification"):
+        evaluate.main([str(lone)], str(faces), part="validation")
+
+
 def test_classifier_file_names_people(faces, files, validation, tmp_path):
     file = files / "model-int8.tflite"
     evaluate.main([str(file)], str(faces), part="validation", out=str(tmp_path))
@@ -208,9 +222,9 @@ def test_other_peoples_folders_models_and_data_are_refused(run, faces, tmp_path)
     for outputs in ("answers", "embedding"):
         refused(own, faces, "labels.json is of attributes, unlike .*model.keras", out=str(attributes), outputs=outputs)
     write_people(own, People(tuple(range(100, 105))))
-    refused(own, faces, "none of its 5 people is in the validation part: give the data it was trained on")
+    refused(own, faces, "none of its 5 people is in the validation part; use the data it was trained on")
     write_people(own, People(KNOWN[:4]))
-    refused(own, faces, "has 4 identities for a model of 5 outputs")
+    refused(own, faces, "has 4 identities, but the model has 5 outputs")
     (own / "people.json").unlink()
     refused(own, faces, "labels.json does not exist and the model has 5 outputs")
     inputs = keras.Input((*SIZE, 3))

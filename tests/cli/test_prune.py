@@ -111,8 +111,11 @@ def test_a_dry_run_plans_and_writes_nothing(setting):
     [
         (["--stages", "[{epochs: 1, size: [40, 40]}]"], "takes images of 32x32, and so must the stages"),
         (["--pruning", "{ratio: null, params: 100}"], "at most 100 may be left, but"),
-        (["--pruning", "{ratio: 0.5, macs: 0.5}"], "give one of ratio, params, macs and bytes; found ratio, macs"),
-        (["--pruning.keep", "[conv_1]"], "'conv_1' is no layer of the model; did you mean conv1"),
+        (
+            ["--pruning", "{ratio: 0.5, macs: 0.5}"],
+            "set exactly one of ratio, params, macs and bytes; found ratio, macs",
+        ),
+        (["--pruning.keep", "[conv_1]"], "'conv_1' is not a layer of the model; did you mean conv1"),
         (["--model.name", "VGG11"], "trained/model.keras holds SqueezeNet; give its own name"),
         (["--split", "official"], "was trained with the random split of seed 0, which is the official split here"),
         (["--hold_out", "1"], "give the min_images, hold_out and split_seed that it was trained with"),

@@ -200,12 +200,12 @@ def test_a_budget_is_kept_and_a_dry_run_writes_nothing(setting):
 @pytest.mark.parametrize(
     ("recipe", "options", "message"),
     [
-        ("quantize", ["--quantization.bits", "40"], "bits=40; expected 1 to 16"),
+        ("quantize", ["--quantization.bits", "40"], "bits=40; expected a whole number from 1 to 16"),
         ("quantize", ["--quantization.bits", "null"], "codec 'log_min_max' needs bits"),
         (
             "quantize",
             ["--quantization.skip", "[logit]"],
-            "skip: there is no layer with weights 'logit'; did you mean 'logits'",
+            "skip: the model has no layer with weights 'logit'; did you mean 'logits'",
         ),
         (
             "quantize",

@@ -209,17 +209,34 @@ def test_open_extents_are_named_and_can_be_given():
     image, extra = keras.Input((None, None, 3), name="image"), keras.Input((4,), name="extra")
     y = layers.GlobalAveragePooling2D()(layers.Conv2D(2, 3, padding="same", name="conv")(image))
     model = keras.Model([image, extra], layers.Dense(1)(layers.Concatenate()([y, extra])))
-    with pytest.raises(ValueError, match=r"'conv'.*image \(None, None, 3\).*input_shapes"):
+    advice = r"'conv'.*image \(None, None, 3\).*measure\(model, input_shapes={\"image\": \(\.\.\., \.\.\., 3\)}\)"
+    with pytest.raises(ValueError, match=advice):
         tfslim.measure(model)
     assert tfslim.measure(model, {"image": (8, 10, 3)}).macs == 80 * 9 * 3 * 2 + 6
     with pytest.raises(ValueError, match=r"names photo, but the inputs of .* are image, extra"):
         tfslim.measure(model, {"photo": (8, 8, 3)})
-    with pytest.raises(ValueError, match="give input_shapes as a dictionary"):
+    with pytest.raises(ValueError, match="has 2 inputs; pass input_shapes as a dictionary with the keys image, extra"):
         tfslim.measure(model, (8, 8, 3))
-    with pytest.raises(ValueError, match=r"image the shape \(8, 8, 1\), but the model takes \(None, None, 3\)"):
+    with pytest.raises(ValueError, match=r"got \(8, 8, 1\) for image, but the model expects \(None, None, 3\)"):
         tfslim.measure(model, {"image": (8, 8, 1)})
-    with pytest.raises(ValueError, match=r"image the shape \(8, 8\)"):
+    with pytest.raises(ValueError, match=r"got \(8, 8\) for image"):
         tfslim.measure(model, {"image": (8, 8)})
+
+
+def test_an_extent_lost_between_fixed_inputs_and_a_layer_has_advice_that_helps():
+    x = keras.Input((4, 4, 2))
+    lost = layers.Lambda(lambda value: value, output_shape=(None, None, 2))
+    with pytest.raises(ValueError, match=r"'dense'.*All inputs have fixed shapes.*set output_shape on a Lambda"):
+        tfslim.measure(keras.Model(x, layers.Dense(3, name="dense")(lost(x))))
+    told = layers.Lambda(lambda value: value, output_shape=(4, 4, 2))
+    assert tfslim.measure(keras.Model(x, layers.Dense(3, name="dense")(told(x)))).macs == 16 * 2 * 3
+
+
+def test_only_the_inputs_that_are_still_open_are_named():
+    image = keras.Input((None, None, 3), name="image")
+    model = keras.Model(image, layers.Conv2D(2, 3, name="conv")(image))
+    with pytest.raises(ValueError, match=r"image \(8, None, 3\). Pass them: .*input_shapes=\(8, \.\.\., 3\)\)"):
+        tfslim.measure(model, (8, None, 3))
 
 
 def test_a_nested_model_called_by_its_inputs_names_is_counted_at_their_sizes():
@@ -298,7 +315,7 @@ def test_text_and_json():
         "tiny",
         "parameters     9,500",
         "  trainable    9,500",
-        "MACs          36,000  0.04 M an example",
+        "MACs          36,000  0.04 M per example",
         "weight bytes  38,000  float32",
     ]
     table = cost.table().splitlines()

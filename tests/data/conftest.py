@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.program_fixtures import faces, own_faces  # noqa: F401
 from tfslim.data.celeba.attributes import ATTRIBUTES
 
 

@@ -77,7 +77,7 @@ def test_an_archive_with_a_name_twice_is_told(tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("one/000001.jpg", b"1")
         archive.writestr("two/000001.jpg", b"2")
-    with pytest.raises(ValueError, match=r"two files of the name 000001\.jpg"):
+    with pytest.raises(ValueError, match=r"two files named 000001\.jpg"):
         ImageArchive(path)
 
 
@@ -85,7 +85,7 @@ def test_an_unusual_packing_is_told(tmp_path):
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2) as archive:
         archive.writestr("000001.jpg", b"1" * 100)
-    with pytest.raises(ValueError, match=r"000001\.jpg is encrypted or not packed by deflate"):
+    with pytest.raises(ValueError, match=r"000001\.jpg is encrypted or not compressed by deflate"):
         ImageArchive(path)
 
 
@@ -99,5 +99,5 @@ def test_no_name_leads_out_of_the_folder(tmp_path, name):
 
 def test_an_unknown_name_in_an_archive(celeba_folder):
     path = celeba_folder(3, images="zip").path / "img_align_celeba.zip"
-    with pytest.raises(FileNotFoundError, match=r"holds no 000009\.jpg"):
+    with pytest.raises(FileNotFoundError, match=r"does not hold 000009\.jpg"):
         ImageArchive(path).read("000009.jpg")

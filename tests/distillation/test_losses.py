@@ -277,13 +277,13 @@ def test_wrong_arguments():
 
 
 def test_shapes_that_do_not_fit():
-    with pytest.raises(ValueError, match=r"SoftTargets: the student gives \(5,\) and the teacher \(6,\)"):
+    with pytest.raises(ValueError, match=r"SoftTargets: the student outputs \(5,\) and the teacher \(6,\)"):
         SoftTargets()(np.zeros((2, 5)), np.zeros((2, 6)))
     with pytest.raises(ValueError, match="expected logits"):
         BernoulliTargets()(np.zeros((2, 2, 5)), np.zeros((2, 2, 5)))
-    with pytest.raises(ValueError, match="'a' and the teacher's 'b' give .* two maps of the same height and width"):
+    with pytest.raises(ValueError, match="'a' and the teacher's 'b' output .* two maps of equal height and width"):
         FeatureDistance("a", "b")(np.zeros((2, 1, 4, 5)), np.zeros((2, 4, 4, 5)))
-    with pytest.raises(ValueError, match="'output' and the teacher's 'b' are 5 and 1 wide"):
+    with pytest.raises(ValueError, match="'output' and the teacher's 'b' have 5 and 1 channels"):
         FeatureDistance(None, "b")(np.zeros((2, 5)), np.zeros((2, 1)))
     with pytest.raises(ValueError, match="expected two maps"):
         AttentionTransfer("a", "b")(np.zeros((2, 5)), np.zeros((2, 4, 4, 5)))

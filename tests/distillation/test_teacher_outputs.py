@@ -120,7 +120,7 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path, whole):
     with pytest.raises(KeyboardInterrupt):
         write(tmp_path, batches=broken)
     assert done == [0, 0, 0, 1]
-    with pytest.raises(ValueError, match="an interrupted run, 2 of 4 files are missing.*goes on where it was"):
+    with pytest.raises(ValueError, match="2 of 4 files are missing; run write_teacher_outputs again to resume"):
         read_teacher_outputs(tmp_path)
     opened = []
     write(tmp_path, batches=lambda epoch: opened.append(epoch) or images(epoch))
@@ -156,11 +156,11 @@ write({str(tmp_path)!r}, progress=progress)
 def test_other_teachers_and_streams_are_refused(own):
     other = teacher()
     other.get_layer("logits").bias.assign_add([0, 0, 0, 1e-3])
-    with pytest.raises(ValueError, match="holds the outputs of another teacher.*name another folder"):
+    with pytest.raises(ValueError, match="holds the outputs of another teacher.*use another folder"):
         write(own, other)
     with pytest.raises(ValueError, match="another teacher"):
         read_teacher_outputs(own, teacher=student())
-    with pytest.raises(ValueError, match=r"something else \(stream.seed: found 1, expected 2\); name another folder"):
+    with pytest.raises(ValueError, match=r"other settings \(stream.seed: found 1, expected 2\); use another folder"):
         write(own, stream={**STREAM, "seed": 2})
     with pytest.raises(ValueError, match=r"\(stream.seed: found 1, expected nothing; stream.part: found nothing, exp"):
         read_teacher_outputs(own, stream={"data": "noise", "size": (12, 10), "part": "train"})
@@ -179,14 +179,14 @@ def test_damaged_files_are_named(own):
         (content[:-10], "damaged"),
         (content[:5], "damaged"),
         (b"", "damaged"),
-        (content[:-10] + bytes(10), "its checksum does not fit"),
+        (content[:-10] + bytes(10), "its checksum does not match"),
         ((own / "epoch001_output.npy").read_bytes(), r"holds float16 \(12, 4\), expected float16 \(12, 12\)"),
     ):
         file.write_bytes(damaged)
         with pytest.raises(ValueError, match=f"epoch001_embedding.npy.*{why}.*delete .* and run the teacher again"):
             outputs.epoch(1)
     file.unlink()
-    with pytest.raises(FileNotFoundError, match="epoch001_embedding.npy: is gone"):
+    with pytest.raises(FileNotFoundError, match="epoch001_embedding.npy: missing"):
         outputs.epoch(1)
 
 
@@ -198,7 +198,7 @@ def test_a_damaged_manifest(own):
     content = manifest.read_text()
     for damaged, why in (
         (content[:-20], "damaged"),
-        ("[]", "is no list of a teacher's outputs"),
+        ("[]", "not a manifest of teacher outputs"),
         (content.replace('"version": 2', '"version": 1'), "version 1, expected 2"),
         *((json.dumps(json.loads(content) | {key: value}), f"damaged .{key} is ") for key, value in WRONG_VALUES),
     ):
@@ -207,7 +207,7 @@ def test_a_damaged_manifest(own):
             read_teacher_outputs(own)
         with pytest.raises(ValueError, match=why):
             write(own)
-    with pytest.raises(FileNotFoundError, match="holds no manifest.json"):
+    with pytest.raises(FileNotFoundError, match="no manifest.json and so no teacher outputs"):
         read_teacher_outputs(own / "nowhere")
 
 
@@ -224,7 +224,7 @@ def test_epochs_that_are_not_as_said(tmp_path):
 def test_values_beyond_float16(tmp_path):
     loud = teacher()
     loud.get_layer("logits").bias.assign([0, 0, 0, 1e6])
-    with pytest.raises(ValueError, match="the teacher's output holds 1000.*, which float16 can't hold: keep it with"):
+    with pytest.raises(ValueError, match="teacher's output holds 1000.* overflows float16; use dtype='float32'"):
         write(tmp_path / "half", loud)
     assert write(tmp_path / "single", loud, dtype="float32").epoch(0)["output"].max() > 9e5
 

@@ -39,5 +39,5 @@ def test_a_layer_used_twice_is_refused(judge):
 
 
 def test_no_such_layer():
-    with pytest.raises(ValueError, match="second: has no layer 'scales'; there are scale"):
+    with pytest.raises(ValueError, match="second: has no layer 'scales'; its layers include scale"):
         layer_call(shared(), "scales")

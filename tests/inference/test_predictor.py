@@ -73,7 +73,7 @@ def test_a_model_with_layers_of_ours_opens(tmp_path):
 def test_a_keras_file_cut_short_is_said(folder, tmp_path, kept):
     cut = tmp_path / "cut.keras"
     cut.write_bytes((folder / "model.keras").read_bytes()[:kept])
-    with pytest.raises(ValueError, match=r"cut\.keras: no \.keras file, or one cut short \(\d+ bytes\)"):
+    with pytest.raises(ValueError, match=r"cut\.keras: not a \.keras file, or one cut short \(\d+ bytes\)"):
         load_predictor(cut)
 
 
@@ -81,7 +81,7 @@ def test_a_damaged_keras_file_is_said(folder, tmp_path):
     data = bytearray((folder / "model.keras").read_bytes())
     data[len(data) // 2] ^= 0xFF  # in the weights, which are most of the file
     (tmp_path / "flipped.keras").write_bytes(data)
-    with pytest.raises(ValueError, match=r"flipped\.keras: a damaged \.keras file: .* does not fit its checksum"):
+    with pytest.raises(ValueError, match=r"flipped\.keras: a damaged \.keras file: .* does not match its checksum"):
         load_predictor(tmp_path / "flipped.keras")
 
 
@@ -136,7 +136,7 @@ def _ending_in(layer):
         (_any_size, r"takes inputs of shape \(any, any, 3\); expected one fixed \(height, width, 3\)"),
         (_grey, r"takes inputs of shape \(16, 16, 1\)"),
         (_two_heads, "has 2 outputs; expected one"),
-        (_picture_out, r"gives outputs of shape \(16, 16, 40\); expected one logit an attribute"),
+        (_picture_out, r"its outputs have shape \(16, 16, 40\); expected one logit per attribute"),
         (lambda: tiny_model(40, "sigmoid"), r"its output is a probability \(sigmoid in 'logits'\); expected logits"),
         (lambda: _ending_in(keras.layers.Softmax(name="shares")), r"a probability \(softmax in 'shares'\)"),
         (lambda: tiny_model(7), "the model has 7 outputs, not CelebA's 40"),
@@ -151,7 +151,7 @@ def test_a_model_not_to_answer_with_is_said(tmp_path, build, message):
 def test_a_classifier_of_as_many_people_as_there_are_attributes_names_none(tmp_path):
     tiny_model(40).save(tmp_path / "model.keras")
     write_people(tmp_path, People(tuple(range(40))))
-    with pytest.raises(ValueError, match=r"model\.keras: is of people, .* evaluate\.py --task identity"):
+    with pytest.raises(ValueError, match=r"model\.keras: is of people, .* tfslim evaluate --task identity"):
         load_predictor(tmp_path)
     write_labels(tmp_path, ATTRIBUTES)
     assert load_predictor(tmp_path).labels.attributes == ATTRIBUTES

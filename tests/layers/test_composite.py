@@ -15,7 +15,7 @@ def test_a_layer_without_layout_is_refused_by_name():
     class Empty(Composite):
         pass
 
-    with pytest.raises(TypeError, match="Empty must say its stock layers in layout"):
+    with pytest.raises(TypeError, match=r"Empty must define layout\(x, prefix\)"):
         Empty()(keras.ops.zeros((1, 2, 2, 3)))
 
 

@@ -80,17 +80,19 @@ def test_bad_input_is_named():
     bad[2, 3] = np.nan
     with pytest.raises(ValueError, match=r"Smiling: the logit in row 2 is nan, expected a finite number \(1 such"):
         attribute_table(labels, bad, NAMES)
-    with pytest.raises(ValueError, match=r"Bald: the label in row 0 is -1, expected 0 or 1 \(CelebA's -1 is 0 here\)"):
+    with pytest.raises(
+        ValueError, match=r"Bald: the label in row 0 is -1, expected 0 or 1 \(convert CelebA's -1 to 0\)"
+    ):
         attribute_table(np.full((4, 5), -1), logits, NAMES)
     with pytest.raises(ValueError, match=r"labels \(4, 4\) and logits \(4, 5\)"):
         attribute_table(labels[:, :4], logits, NAMES)
     with pytest.raises(ValueError, match="4 names for 5 attributes"):
         attribute_table(labels, logits, NAMES[:4])
-    with pytest.raises(ValueError, match=r"thresholds \(2,\) must be \(5,\)"):
+    with pytest.raises(ValueError, match=r"thresholds has shape \(2,\), expected \(5,\)"):
         attribute_table(labels, logits, NAMES, [0, 0])
     with pytest.raises(ValueError, match="Bangs: the threshold in row 0 is inf"):
         attribute_table(labels, logits, NAMES, [0, np.inf, 0, 0, 0])
-    with pytest.raises(ValueError, match="no images"):
+    with pytest.raises(ValueError, match="have no rows; expected at least one image"):
         attribute_table(labels[:0], logits[:0], NAMES)
     with pytest.raises(ValueError, match="attribute 3: the logit"):
         balanced_thresholds(labels, bad)

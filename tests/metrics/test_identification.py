@@ -60,8 +60,8 @@ def test_json_and_csv(tmp_path):
 @pytest.mark.parametrize(
     ("labels", "logits", "message"),
     [
-        ([], np.zeros((0, 3)), "there are no images"),
-        ([0, 3], np.zeros((2, 3)), "labels are 0 to 3, but there are 3 outputs"),
+        ([], np.zeros((0, 3)), "labels and logits have no rows"),
+        ([0, 3], np.zeros((2, 3)), "labels are 0 to 3, expected output indices 0 to 2"),
         ([-1, 0], np.zeros((2, 3)), "labels are -1 to 0"),
         ([0], np.zeros((2, 3)), r"labels \(1,\) and logits \(2, 3\)"),
         ([0, 1], np.array([[0, 1], [np.nan, 0]]), "the logits of row 1 hold NaN"),

@@ -69,7 +69,7 @@ def test_many_pairs_are_gathered_by_chunks(monkeypatch):
 
 def test_embeddings_that_cannot_be_compared_are_said():
     pair = np.array([0]), np.array([1])
-    with pytest.raises(ValueError, match="0 or more, found -0.5 in embedding 1: use the cosine"):
+    with pytest.raises(ValueError, match="0 or more, found -0.5 in embedding 1; use the cosine"):
         chi_squared(np.array([[1.0, 2.0], [0.0, -0.5]]), *pair)
     for compare in (cosine_similarity, chi_squared):
         with pytest.raises(ValueError, match="embedding 1 holds NaN or infinity"):

@@ -108,7 +108,7 @@ def test_tar_at_far_of_hand_made_lists():
     # 29 of 100 impostors, though 0.29 * 100 < 29 in floats.
     exact = tar_at_far(error_curve(*scored([0.5], [0.6] * 29 + [0.1] * 71)), 0.29)
     assert (exact.tar, exact.found_far) == (1, 0.29)
-    with pytest.raises(ValueError, match=r"a FAR is a share in 0..1, found 1.5"):
+    with pytest.raises(ValueError, match=r"far is 1.5, expected a fraction in 0..1"):
         tar_at_far(curve, 1.5)
 
 
@@ -182,11 +182,11 @@ def test_ten_folds_are_drawn_evenly_and_by_the_seed():
 @pytest.mark.parametrize(
     ("scores", "genuine", "message"),
     [
-        ([0.1, 0.2], [1, 1], "2 genuine and 0 impostor pairs: figures of verification need both"),
+        ([0.1, 0.2], [1, 1], "2 genuine and 0 impostor pairs; verification metrics need at least one of each"),
         ([0.1, 0.2], [0, 0], "0 genuine and 2 impostor pairs"),
         ([], [], "0 genuine and 0 impostor pairs"),
         ([0.1, np.nan], [1, 0], "the score in row 1 is nan"),
-        ([0.1, 0.2], [1, 2], "other values than 0 and 1"),
+        ([0.1, 0.2], [1, 2], "genuine holds 2, expected only 0 and 1"),
         ([0.1, 0.2], [1, 0, 0], r"scores \(2,\) and genuine \(3,\)"),
     ],
 )
@@ -200,11 +200,11 @@ def test_folds_that_cannot_be_used_are_said():
     scores, genuine = scored([0.9, 0.8], [0.1, 0.2])
     with pytest.raises(ValueError, match="fold 0 has no impostor pair"):
         kfold_accuracy(scores, genuine, np.array([0, 0, 1, 1]))
-    with pytest.raises(ValueError, match="there is one fold"):
+    with pytest.raises(ValueError, match="folds holds one fold only"):
         kfold_accuracy(scores, genuine, np.zeros(4))
     for judge in (kfold_accuracy, verification_table):
         for count in (3, 5):
-            with pytest.raises(ValueError, match=rf"folds \({count},\) must be \(4,\)"):
+            with pytest.raises(ValueError, match=rf"folds has shape \({count},\), expected \(4,\)"):
                 judge(scores, genuine, folds=np.arange(count) % 2)
 
 

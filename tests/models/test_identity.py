@@ -79,5 +79,5 @@ def test_a_model_whose_features_cannot_be_told_is_refused():
 @pytest.mark.parametrize("unit_weights", [False, True])
 @pytest.mark.parametrize("scale", [-1.0, 0.0, float("nan")])
 def test_a_scale_that_is_not_above_0_is_refused(trunk, scale, unit_weights):
-    with pytest.raises(ValueError, match=f"{trunk.name}: scale={scale} would turn the logits round"):
+    with pytest.raises(ValueError, match=f"{trunk.name}: scale={scale} would invert the logits"):
         normalized_classifier(trunk, 3, scale=scale, unit_weights=unit_weights)

@@ -37,7 +37,7 @@ def test_every_backbone_layer_gets_its_weights(monkeypatch):
 
 def test_without_keras_hub_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "keras_hub", None)
-    with pytest.raises(ImportError, match=r"keras-hub is not installed: pip install .*imagenet"):
+    with pytest.raises(ImportError, match=r"needs keras-hub, which is not installed: pip install .*imagenet"):
         ResNet18((32, 32, 3), weights="imagenet")
 
 
@@ -46,7 +46,7 @@ def test_a_preset_that_cannot_be_fetched_is_an_error_with_its_cause(monkeypatch)
         raise OSError("no route to host")
 
     hub(monkeypatch, from_preset)
-    with pytest.raises(RuntimeError, match="could not fetch the preset 'resnet_18_imagenet' .*no route to host"):
+    with pytest.raises(RuntimeError, match="could not download the preset 'resnet_18_imagenet' .*no route to host"):
         ResNet18((32, 32, 3), weights="imagenet")
 
 

@@ -87,7 +87,7 @@ def test_card_refuses_what_does_not_fit(tmp_path):
     path = tmp_path / "card.png"
     with pytest.raises(ValueError, match="Young: the probability is 1.5"):
         prediction_card(image, ["Bald", "Young"], [0.5, 1.5], path)
-    with pytest.raises(ValueError, match=r"2 names, but probabilities \(3,\)"):
+    with pytest.raises(ValueError, match=r"2 names, but probabilities of shape \(3,\)"):
         prediction_card(image, ["Bald", "Young"], [0.5, 0.5, 0.5], path)
     with pytest.raises(ValueError, match=r"image is \(8, 8\) uint8, expected"):
         prediction_card(image[:, :, 0], ["Bald"], [0.5], path)

@@ -83,18 +83,18 @@ def test_a_million_pairs_make_a_small_file_that_keeps_its_shape(tmp_path):
         assert (tmp_path / "many.svg").stat().st_size < 300_000
     x = np.array([0, 0.2, 0.2, 0.2, 0.9, 0.9])
     y = np.array([0, 0.0, 1e-6, 0.7, 0.7, 1.0])
-    kept = verification._told_apart(x, y)
+    kept = verification._thinned(x, y)
     assert kept.tolist() == [0, 1, 2, 3, 4, 5]
-    flat = verification._told_apart(np.linspace(0, 1e-5, 1000), np.zeros(1000))
+    flat = verification._thinned(np.linspace(0, 1e-5, 1000), np.zeros(1000))
     assert flat.tolist() == [0]
-    assert verification._told_apart(np.zeros(0), np.zeros(0)).tolist() == []
+    assert verification._thinned(np.zeros(0), np.zeros(0)).tolist() == []
 
 
 @pytest.mark.parametrize("plot", [det_plot, roc_plot])
 def test_what_cannot_be_drawn_is_said_and_leaves_nothing(plot, tmp_path):
-    with pytest.raises(ValueError, match="there is no curve to draw"):
+    with pytest.raises(ValueError, match="curves is empty"):
         plot({}, tmp_path / "none.png")
-    with pytest.raises(ValueError, match="25 systems can't be told apart"):
+    with pytest.raises(ValueError, match="25 systems, but one plot can distinguish 24"):
         plot({str(number): normal_curve(1, 10) for number in range(25)}, tmp_path / "many.png")
     with pytest.raises(ValueError, match="nonsense"):
         plot({"a": normal_curve(1, 10)}, tmp_path / "a.nonsense")

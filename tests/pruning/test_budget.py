@@ -51,5 +51,5 @@ def test_parameters_are_known_where_macs_are_not():
     graph = channel_graph(keras.Model(inputs, keras.layers.Dense(2)(outputs)))
     gone = np.array([True, False, False, False])
     assert Budget(graph).params(gone) == 3 * (27 + 1) + 3 * 2 + 2
-    with pytest.raises(ValueError, match="extent that is open"):
+    with pytest.raises(ValueError, match="extent that is unknown"):
         Budget(graph).macs(gone)

@@ -92,7 +92,9 @@ def test_momenta_of_nested_models_are_not_taken_for_each_others():
     graph = channel_graph(model)
     same = remove_units(graph, [])
     same.compile_from_config(model.get_compile_config())
-    with pytest.raises(ValueError, match=r"p1_kernel_momentum is not there; .* open nested models with tfslim.flatten"):
+    with pytest.raises(
+        ValueError, match=r"p1_kernel_momentum was not found; .* open nested models with tfslim.flatten"
+    ):
         carry_optimizer(model.optimizer, graph, [], same)
 
 

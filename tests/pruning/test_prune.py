@@ -66,7 +66,7 @@ def test_an_embedding_loses_channels_on_request_alone():
 def test_layers_to_keep_are_kept():
     smaller, report = tfslim.prune_filters(branching_model(), 0.3, round_to=1, keep=["twice"])
     assert smaller.get_layer("stem").filters == 8
-    assert report.skipped["stem"] == "was asked to be kept"
+    assert report.skipped["stem"] == "is listed in keep"
 
 
 def test_optimizer_state_goes_along():
@@ -134,15 +134,25 @@ class Subclassed(keras.Model):
         (lambda: keras.Sequential([keras.layers.Dense(2)]), {"ratio": 0.5}, TypeError, "is not built"),
         (branching_model, {"ratio": 1.0}, ValueError, "ratio=1.0: the share of filters"),
         (branching_model, {"ratio": -0.1}, ValueError, "ratio=-0.1"),
-        (branching_model, {}, ValueError, "give one of ratio, params, macs and bytes; found none"),
+        (branching_model, {}, ValueError, "set exactly one of ratio, params, macs and bytes; found none"),
         (branching_model, {"ratio": 0.5, "macs": 0.5}, ValueError, "found ratio, macs"),
-        (branching_model, {"params": 0}, ValueError, "params=0: what is to be left"),
+        (branching_model, {"params": 0}, ValueError, "params=0: the amount to keep must be above 0"),
         (branching_model, {"params": 20}, ValueError, "at most 20 may be left, but"),
-        (branching_model, {"ratio": 0.5, "keep": ["lefd"]}, ValueError, r"'lefd' is no layer.*did you mean left"),
+        (branching_model, {"ratio": 0.5, "keep": ["lefd"]}, ValueError, r"'lefd' is not a layer.*did you mean left"),
         (branching_model, {"ratio": 0.5, "keep": ["pool"]}, ValueError, "'pool' has no filters"),
         (branching_model, {"ratio": 0.5, "importance": "L2"}, ValueError, "importance='L2'"),
-        (branching_model, {"ratio": 0.5, "keep_compiled": True}, ValueError, "is not compiled"),
-        (compiled_with_an_own_loss, {"ratio": 0.5, "keep_compiled": True}, ValueError, "can't read back.*register it"),
+        (
+            branching_model,
+            {"ratio": 0.5, "keep_compiled": True},
+            ValueError,
+            "keep_compiled needs a compiled model; compile branching first",
+        ),
+        (
+            compiled_with_an_own_loss,
+            {"ratio": 0.5, "keep_compiled": True},
+            ValueError,
+            "can't deserialize the compile settings of .*; register its own classes",
+        ),
         (open_size, {"macs": 0.5}, ValueError, "macs=0.5: the macs of .* a size that its inputs leave open"),
         (open_size, {"macs": 500}, ValueError, "macs=500: the macs of .* a size that its inputs leave open"),
     ],

@@ -139,7 +139,7 @@ def test_the_same_callback_goes_on_after_the_model_was_compiled_anew():
     second = fit(model, [pruning], 0, 2)
     assert (pruning.dropped | ~dropped).all()
     assert second["filters"][-1] <= 20 / 2 < first["filters"][-1] < 20
-    with pytest.raises(ValueError, match="this TaylorPruning is that of another model; make one for small"):
+    with pytest.raises(ValueError, match="this TaylorPruning belongs to another model; create one for small"):
         fit(compiled("sgd"), [pruning])
 
 

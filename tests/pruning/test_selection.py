@@ -72,7 +72,9 @@ def test_no_group_falls_below_the_least(graph):
 
 
 def test_what_cant_be_met_says_how_little_is_left(graph):
-    with pytest.raises(ValueError, match=r"at most 5 may be left, but 6 are when all goes that may"):
+    with pytest.raises(
+        ValueError, match=r"at most 5 may be left, but 6 are left after removing all that may be removed"
+    ):
         select_units(graph, np.ones(graph.unit_count), Budget(graph).filters, limit=5.8)
     with pytest.raises(ValueError, match="scope='layer'"):
         select_units(graph, np.ones(graph.unit_count), Budget(graph).filters, limit=30, scope="layer")
@@ -130,5 +132,7 @@ def test_filters_are_rounded_not_units():
     assert left(32 + 64 + 12, round_to=8) == [32, 64, 12]
     assert left(32 + 64 + 12, round_to=32) == [32, 64, 12]
     assert left(32 + 48 + 12, round_to=8) == [32, 48, 12]
-    with pytest.raises(ValueError, match="at most 92 may be left, but 108 are when all goes that may"):
+    with pytest.raises(
+        ValueError, match="at most 92 may be left, but 108 are left after removing all that may be removed"
+    ):
         left(32 + 48 + 12, round_to=8, min_filters=60)

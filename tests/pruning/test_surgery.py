@@ -110,7 +110,7 @@ def test_a_cut_model_can_be_cut_again():
 
 def test_a_layer_keeps_a_filter():
     graph = channel_graph(branching_model())
-    with pytest.raises(ValueError, match="left: all of its 4 filters would go; at least one must stay"):
+    with pytest.raises(ValueError, match="left: all of its 4 filters would be removed; leave at least one"):
         remove_units(graph, graph.filters["left"])
 
 

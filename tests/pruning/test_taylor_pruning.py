@@ -117,12 +117,12 @@ def test_a_validation_may_be_rarer_than_epochs_but_not_missing():
     stopped = pruning()
     history = compiled().fit(X, Y, 8, callbacks=[stopped], **rare).history
     assert stopped.finished and history["filters"][-1] > 39 * 0.4
-    with pytest.warns(UserWarning, match="monitor='val_accuracy' was never looked at"):
+    with pytest.warns(UserWarning, match="monitor='val_accuracy' was never checked"):
         fit(compiled(), pruning())
 
 
 def test_a_target_that_was_not_reached_is_said():
-    with pytest.warns(UserWarning, match="after 1 of 5 drops, one every 10 steps: 3[0-9] are left, and ratio asks for"):
+    with pytest.warns(UserWarning, match="after 1 of 5 drops, one every 10 steps: 3[0-9] are left, and ratio allows"):
         fit(compiled(), TaylorPruning(ratio=0.5, every=10, drops=5))
 
 
@@ -190,7 +190,7 @@ def test_scores_of_another_network_or_of_the_past_are_refused():
     ("asked", "message"),
     [
         ({"ratio": 0.4, "every": 0, "drops": 1}, "every=0 and drops=1 must be 1 or more"),
-        ({"ratio": 0.4, "every": 1, "drops": 1, "monitor": "accuracy"}, "monitor and floor go together"),
+        ({"ratio": 0.4, "every": 1, "drops": 1, "monitor": "accuracy"}, "set monitor and floor together"),
         ({"ratio": 0.4, "every": 1, "drops": 1, "importance": "l3"}, "importance='l3'; expected taylor, l1"),
         ({"ratio": 0.4, "every": 1, "drops": 1, "schedule": "cubic"}, "schedule='cubic'"),
     ],
@@ -203,10 +203,10 @@ def test_arguments_are_checked_at_once(asked, message):
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({}, "give one of ratio, params, macs and bytes; found none"),
+        ({}, "set exactly one of ratio, params, macs and bytes; found none"),
         ({"params": 10}, "at most 10 may be left"),
-        ({"ratio": 0.4, "keep": ["stam"]}, "'stam' is no layer of the model; did you mean stem"),
-        ({"ratio": 0.4, "importance": "bn_scale"}, "no batch normalisation with a gamma follows 4 channels of left"),
+        ({"ratio": 0.4, "keep": ["stam"]}, "'stam' is not a layer of the model; did you mean stem"),
+        ({"ratio": 0.4, "importance": "bn_scale"}, "no batch normalization with a gamma follows 4 channels of left"),
     ],
 )
 def test_a_target_that_cant_be_met_is_said_before_the_first_step(asked, message):
@@ -219,5 +219,7 @@ def test_a_target_that_cant_be_met_is_said_before_the_first_step(asked, message)
 def test_nested_models_are_to_be_opened_first():
     inputs = keras.Input((8, 8, 3))
     model = compiled(model=keras.Model(inputs, branching_model()(inputs)))
-    with pytest.raises(ValueError, match="open it with tfslim.flatten first"):
+    with pytest.raises(
+        ValueError, match="contains nested models or tfslim's composite layers; open it with tfslim.flatten first"
+    ):
         fit(model, TaylorPruning(ratio=0.3, every=1, drops=1))

@@ -189,7 +189,7 @@ def test_a_killed_training_goes_on_from_the_optimizers_variables():
 def test_wrong_use_is_refused():
     model = linear_model(np.ones((2, 2), np.float32))
     plan = plan_codecs(model, Uniform(3))
-    with pytest.raises(ValueError, match="goes around a QuantizingOptimizer"):
+    with pytest.raises(ValueError, match="wrap the QuantizingOptimizer in the LossScaleOptimizer"):
         QuantizingOptimizer(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD()), model, plan)
     with pytest.raises(ValueError, match="without use_ema"):
         QuantizingOptimizer(keras.optimizers.SGD(use_ema=True), model, plan)
@@ -201,7 +201,7 @@ def test_wrong_use_is_refused():
             QuantizingOptimizer(keras.optimizers.SGD(), broken, plan_codecs(broken, codec))
     other = linear_model(np.ones((2, 2), np.float32))
     other.compile(QuantizingOptimizer(keras.optimizers.SGD(), model, plan), "mse")
-    with pytest.raises(ValueError, match="1 of the 1 weights to be snapped are not among the variables to be trained"):
+    with pytest.raises(ValueError, match="1 of the 1 weights to quantize are not among the variables to be trained"):
         other.fit(np.ones((2, 2)), np.ones((2, 2)), verbose=0)
 
 

@@ -109,7 +109,7 @@ except ValueError as error:
 
 def test_converting_what_was_trained_on_another_backend_says_where_to(tmp_path):
     said = run(NATIVE_ON_JAX, str(tmp_path / "x.tflite"), KERAS_BACKEND="jax")
-    assert "convert needs Keras on the TensorFlow backend, this process runs 'jax': save the model to .keras" in said
+    assert "convert needs Keras on the TensorFlow backend, found 'jax'; save the model to .keras" in said
 
 
 def test_on_another_backend_it_says_so():

@@ -1,4 +1,4 @@
-"""Quantisation-aware training: what is quantised, what it computes, and the file that comes out of it."""
+"""Quantization-aware training: quantized layers, the outputs, and the resulting file."""
 
 import keras
 import numpy as np
@@ -238,14 +238,16 @@ def test_it_learns_from_a_teachers_outputs_carried_in_the_dataset(trained, patte
 def test_wrong_arguments_say_so(trained, tmp_path):
     with pytest.raises(ValueError, match="'zeroes' is unknown"):
         tfslim.tfmot.quantize_aware(trained, keep=("zeroes",))
-    with pytest.raises(ValueError, match=r"keep='zeros' is a string; give a list of names: keep=\['zeros'\]"):
+    with pytest.raises(
+        ValueError, match=r"keep must be a list of names, got the string 'zeros'; pass keep=\['zeros'\]"
+    ):
         tfslim.tfmot.quantize_aware(trained, keep="zeros")
-    with pytest.raises(ValueError, match="representative holds no batches"):
+    with pytest.raises(ValueError, match="representative has no batches"):
         tfslim.tfmot.quantize_aware(trained, np.zeros((0, 16, 16, 3)))
     legacy = tfslim.tfmot.to_tf_keras(trained)
-    with pytest.raises(TypeError, match="no layer of it is quantised"):
+    with pytest.raises(TypeError, match="has no quantized layer; pass the model"):
         tfslim.tfmot.convert(legacy, tmp_path / "x.tflite")
-    with pytest.raises(TypeError, match="nothing to strip"):
+    with pytest.raises(TypeError, match="has nothing to strip; pass the model"):
         tfslim.tfmot.strip(legacy)
     with pytest.raises(FileNotFoundError, match="folder does not exist"):
         tfslim.tfmot.convert(legacy, tmp_path / "none" / "x.tflite")

@@ -45,7 +45,7 @@ def test_a_resumed_training_ends_with_the_same_weights(name, clustered, patterns
 
 def test_damaged_and_hostile_files_are_refused(trained, tmp_path):
     path = tmp_path / "state.npz"
-    with pytest.raises(FileNotFoundError, match="nothing to go on from"):
+    with pytest.raises(FileNotFoundError, match="no training can be resumed from it"):
         tfslim.tfmot.load_quantize_aware(path)
     training, _ = tfslim.tfmot.quantize_aware(trained)
     tfslim.tfmot.save_training(training, path)
@@ -126,7 +126,7 @@ HOSTILE = {
 @pytest.mark.parametrize("case", HOSTILE)
 def test_a_file_that_runs_code_or_reads_others_is_refused(case, tmp_path):
     part, shown = HOSTILE[case]
-    with pytest.raises(ValueError, match=f"state.npz: holds a {shown}, which quantize_aware never makes"):
+    with pytest.raises(ValueError, match=f"state.npz: holds a {shown}, which quantize_aware never creates"):
         tfslim.tfmot.load_quantize_aware(stored(tmp_path / "state.npz", holding(part)))
 
 

@@ -12,7 +12,7 @@ from tfslim.data.celeba.people import People, write_people
 from tfslim.data.celeba.records import Records
 from tfslim.inference import model_files
 from tfslim.inference.embedder import embed_files, load_embedder
-from tfslim.inference.pair_scores import pair_scores
+from tfslim.inference.pair_scoring import pair_scores
 from tfslim.metrics.verification import verification_table
 from tfslim.training.recipe import Network, Recipe, Stage
 from tfslim.workflows import test_figures

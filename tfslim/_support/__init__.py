@@ -1,1 +1,1 @@
-"""What the rooms share: files, text, terminal output, lazy imports, child processes."""
+"""Shared helpers: files, text, terminal output, lazy imports, child processes."""

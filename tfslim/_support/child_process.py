@@ -1,4 +1,4 @@
-"""A Python file run quietly in a process of its own, since what it calls may crash."""
+"""Child processes for code that may crash the interpreter."""
 
 import json
 import os
@@ -13,24 +13,28 @@ _LAST_WORDS = 300  # characters
 def run_child(
     worker: str | Path, *arguments: str | Path, python: str | Path | None = None, timeout: float | None = None
 ) -> subprocess.CompletedProcess:
-    """Runs a Python file on the CPU, without input, and keeps what it prints.
+    """Run a Python file on the CPU, capturing its output.
 
-    It finds the packages that this process finds; tfslim and the worker's own folder need not be among them.
+    The child imports the packages of this process; tfslim and the worker's folder need not be importable. It has no
+    standard input.
 
     Args:
-        worker: The file.
-        *arguments: What it is given on its command line.
-        python: Another interpreter, which then finds its own packages only.
-        timeout: Seconds after which it is stopped.
+        worker: path of the Python file.
+        *arguments: its command-line arguments.
+        python: another interpreter, which imports its own packages only.
+        timeout: seconds after which the child is killed.
+
+    Returns:
+        The completed process with stdout and stderr as text.
 
     Raises:
-        subprocess.TimeoutExpired: If it was stopped.
+        subprocess.TimeoutExpired: if the child was killed.
 
     Example:
         >>> run_child("inference_worker.py", "face.tflite", "1", "in.npz", "out.npz").returncode  # doctest: +SKIP
         0
     """
-    # Neither lets modules beside the worker hide others of the same name; -P keeps PYTHONPATH and packages of the user.
+    # Both flags keep modules beside the worker from shadowing others; -P keeps PYTHONPATH and the user's packages.
     command = [sys.executable, "-P"] if python is None else [str(python), "-I"]
     return subprocess.run(
         [*command, str(worker), *map(str, arguments)],
@@ -44,12 +48,20 @@ def run_child(
 
 
 def crash_signal(outcome: subprocess.CompletedProcess) -> str | None:
-    """The name of the signal that ended it, as "SIGSEGV"; None if it ended by itself."""
+    """Return the name of the signal that killed the process.
+
+    Returns:
+        A name such as "SIGSEGV", or None if the process exited by itself.
+    """
     return signal.Signals(-outcome.returncode).name if outcome.returncode < 0 else None
 
 
 def printed_answer(outcome: subprocess.CompletedProcess) -> dict:
-    """The JSON object in the last line that it printed; empty if there is none."""
+    """Parse the last line of stdout as JSON.
+
+    Returns:
+        The JSON object, or an empty dictionary if the line does not hold one.
+    """
     try:
         answer = json.loads(outcome.stdout.splitlines()[-1])
     except (IndexError, ValueError):
@@ -58,5 +70,5 @@ def printed_answer(outcome: subprocess.CompletedProcess) -> dict:
 
 
 def last_words(outcome: subprocess.CompletedProcess) -> str:
-    """The end of what it wrote on stderr, for messages."""
-    return outcome.stderr.strip()[-_LAST_WORDS:] or "it said nothing"
+    """Return the end of stderr, for error messages."""
+    return outcome.stderr.strip()[-_LAST_WORDS:] or "it printed no error"

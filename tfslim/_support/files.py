@@ -1,4 +1,4 @@
-"""Writing a file so that its name only ever holds a whole file: written beside, then renamed."""
+"""Atomic file writing, folder locks, and JSON and CSV files."""
 
 import contextlib
 import csv
@@ -12,10 +12,13 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[str]:
-    """Gives the path of a new file beside `path`, which takes the name `path` if the block ends without an exception.
+    """Yield a temporary path that replaces `path` on success.
+
+    The temporary file lies in the same folder and is renamed to `path` if the block ends without an exception, so
+    `path` never holds a partial file.
 
     Args:
-        path: the file to write; its folder must exist. The new file has the same suffix.
+        path: the file to write; its folder must exist. The temporary file has the same suffix.
 
     Raises:
         FileNotFoundError: if the folder does not exist.
@@ -32,7 +35,7 @@ def replacing(path: str | os.PathLike) -> Iterator[str]:
     handle, beside = tempfile.mkstemp(suffix=suffix, prefix=f".{stem}-", dir=folder)
     os.close(handle)
     try:
-        # mkstemp makes files that only their owner may read; give the file the rights that open() would have given.
+        # mkstemp makes the file readable by its owner only; set the mode that open() would set.
         umask = os.umask(0)
         os.umask(umask)
         os.chmod(beside, 0o666 & ~umask)
@@ -52,10 +55,12 @@ except ImportError:  # Windows, where an open file can't be replaced by another 
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keeps other processes out of the folder while the block runs; the lock goes with a process that is killed.
+    """Lock the folder against other processes while the block runs.
+
+    The lock is released if the process is killed.
 
     Raises:
-        BlockingIOError: another process is writing into it.
+        BlockingIOError: if another process holds the lock.
 
     Example:
         >>> with locked(Path("kept")):
@@ -74,18 +79,21 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def write_json(path: Path, content: dict | list) -> None:
-    """Writes JSON; the file is written beside and then renamed."""
-
+    """Write JSON atomically."""
     with replacing(path) as beside:
         Path(beside).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def read_json(path: Path, kind: type) -> dict | list:
-    """Reads what `write_json` wrote.
+    """Read a file written by `write_json`.
+
+    Args:
+        path: the JSON file.
+        kind: `dict` or `list`, the expected type of its content.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is damaged, or holds something else than a dict or list, whichever `kind` is.
+        FileNotFoundError: if the file does not exist.
+        ValueError: if the file is not valid JSON, or its content is not a `kind`.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -97,8 +105,7 @@ def read_json(path: Path, kind: type) -> dict | list:
 
 
 def write_rows(path: Path, rows: list[dict]) -> None:
-    """Writes rows of the same keys as CSV; the file is written beside and then renamed."""
-
+    """Write rows with equal keys as CSV, atomically."""
     with replacing(path) as beside, open(beside, "w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()

@@ -1,4 +1,4 @@
-"""Names of a package that are loaded when they are first used."""
+"""Package attributes that are imported on first use."""
 
 import importlib
 import sys
@@ -6,13 +6,16 @@ from collections.abc import Callable, Mapping
 
 
 def lazy_names(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
-    """What a package takes as its `__getattr__` and `__dir__`, so that importing it loads nothing else.
+    """Make `__getattr__` and `__dir__` for a package with lazy imports.
 
-    No module may be called like a name that it offers: importing it would put the module in the place of the name.
+    A submodule must not share its name with a public name: importing it would replace the name by the module.
 
     Args:
-        package: the package's `__name__`.
-        homes: name -> the module that has it, with a leading dot if it is in the package.
+        package: `__name__` of the package.
+        homes: public name -> the module that defines it, with a leading dot if it is in the package.
+
+    Returns:
+        The functions to assign to `__getattr__` and `__dir__`.
 
     Example:
         >>> __getattr__, __dir__ = lazy_names(__name__, {"KMeans": ".codecs.kmeans"})

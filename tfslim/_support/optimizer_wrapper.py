@@ -1,24 +1,28 @@
-"""An optimizer that puts something around the step of another, which does the training."""
+"""Base class of optimizers that wrap another optimizer."""
 
 import keras
 
 
 class OptimizerWrapper(keras.optimizers.Optimizer):
-    """Base of those that change what a step does: rate, loss scale and configuration are the inner optimizer's.
+    """Optimizer that adds work to each step of another.
 
-    A model that is saved while it is trained opens with the inner optimizer. A subclass adds its own variables, builds
-    the inner optimizer in `build`, and calls its `apply`.
+    Learning rate, loss scale and configuration are those of the inner optimizer, and a model saved during training
+    loads with the inner optimizer. A subclass adds its own variables, builds the inner optimizer in `build` and calls
+    its `apply`.
 
     Args:
-        inner: the optimizer that trains.
+        inner: the optimizer to wrap.
 
     Raises:
-        ValueError: `inner` is a LossScaleOptimizer, which goes around this one.
+        ValueError: if `inner` is a LossScaleOptimizer, which must wrap this one instead.
     """
 
     def __init__(self, inner: keras.optimizers.Optimizer):
         if isinstance(inner, keras.optimizers.LossScaleOptimizer):
-            raise ValueError(f"a LossScaleOptimizer goes around a {type(self).__name__}, not into it")
+            raise ValueError(
+                f"{type(self).__name__} can't wrap a LossScaleOptimizer; wrap the {type(self).__name__} in the "
+                "LossScaleOptimizer instead"
+            )
         super().__init__(learning_rate=0.0)
         self.inner_optimizer = inner
 
@@ -42,7 +46,7 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
         return self.inner_optimizer.scale_loss(loss)
 
     def get_config(self) -> dict:
-        """The inner optimizer's, in whose place the saved model has it."""
+        """Return the configuration of the inner optimizer."""
         return {"inner": keras.saving.serialize_keras_object(self.inner_optimizer)}
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Columns of text that line up, without anything but text."""
+"""Plain-text tables and escaping for matplotlib."""
 
 from collections.abc import Sequence
 
@@ -9,21 +9,21 @@ def text_table(
     head: Sequence[str] | None = None,
     total: Sequence[str] | None = None,
 ) -> str:
-    """Lays out rows of cells as lines of text, with a rule under `head` and over `total`.
+    """Format rows of cells as aligned columns of text.
 
     Args:
-        rows: the cells, all rows of the same length.
+        rows: the cells; all rows have the same length.
         align: "<" (left) or ">" (right) for each column.
-        head: the columns' names.
-        total: a last row.
+        head: column names, underlined by a rule.
+        total: a last row below a rule.
 
     Example:
         >>> print(text_table([["a", "1"], ["bc", "20"]], "<>"))
         a    1
         bc  20
     """
-    every = [row for row in (head, *rows, total) if row is not None]
-    widths = [max((len(row[column]) for row in every), default=0) for column in range(len(align))]
+    all_rows = [row for row in (head, *rows, total) if row is not None]
+    widths = [max((len(row[column]) for row in all_rows), default=0) for column in range(len(align))]
 
     def line(row: Sequence[str]) -> str:
         cells = (f"{cell:{side}{width}}" for cell, side, width in zip(row, align, widths, strict=True))
@@ -39,11 +39,13 @@ def text_table(
 
 
 def plotted(text: str) -> str:
-    """Text that matplotlib does not take for a formula, with a question mark for what no font can have.
+    """Escape text that matplotlib would parse as a formula.
+
+    Characters that can't be encoded become a question mark.
 
     Example:
         >>> plotted("a$_$.jpg")
         'a\\\\$_\\\\$.jpg'
     """
-    # Bytes of a file name that are no UTF-8 stand as half a character in Python.
+    # Bytes of a file name that are not UTF-8 are lone surrogates in Python.
     return text.encode("utf-8", "replace").decode("utf-8").replace("$", r"\$")

@@ -1,16 +1,18 @@
-"""The multiply-accumulates of one call of one layer: the counting rules of `tfslim.measure`."""
+"""Multiply-accumulates per layer call: the counting rules of `tfslim.measure`."""
 
 import inspect
 from math import prod
 
 import keras
 
+__all__ = ["UnknownExtent", "layer_macs"]
+
 CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
 TRANSPOSED = (keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose, keras.layers.Conv3DTranspose)
 DEPTHWISE = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
 SEPARABLE = (keras.layers.SeparableConv1D, keras.layers.SeparableConv2D)
 
-# Stock layers and operations of keras.ops that multiply matrices and for which there is no rule here.
+# Stock layers and keras.ops operations that multiply matrices and have no rule here.
 # fmt: off
 LAYERS_WITHOUT_A_RULE = frozenset({
     "AdditiveAttention", "Attention", "Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Dot", "FlaxLayer",
@@ -31,15 +33,18 @@ Shape = tuple[int | None, ...]
 
 
 def layer_macs(layer: keras.Operation, args: tuple, kwargs: dict, output_shape: Shape) -> int | None:
-    """Counts the multiply-accumulates of one call of a stock layer for one example, or says None where no rule fits.
+    """Count the multiply-accumulates of one layer call per example.
 
-    Axis 0 is the batch and counts as 1. See `tfslim.measure` for the rules in words.
+    Axis 0 is the batch and counts as 1. `tfslim.measure` states the rules.
 
     Args:
         layer: the layer that is called, or an operation of `keras.ops`.
-        args: the positional arguments of the call, with KerasTensors in place of tensors.
-        kwargs: its keyword arguments, likewise.
+        args: positional arguments of the call, with KerasTensors in place of tensors.
+        kwargs: keyword arguments of the call, likewise.
         output_shape: shape of the first output.
+
+    Returns:
+        The count, or None if no rule covers the layer.
 
     Raises:
         UnknownExtent: if an axis that the count needs has no fixed length.
@@ -59,7 +64,7 @@ def layer_macs(layer: keras.Operation, args: tuple, kwargs: dict, output_shape: 
 
 
 class UnknownExtent(ValueError):
-    """An axis whose length a count needs is None."""
+    """Error for a needed axis whose length is unknown."""
 
 
 def _convolution(layer, input_shape: Shape, output_shape: Shape) -> int:
@@ -79,7 +84,7 @@ def _convolution(layer, input_shape: Shape, output_shape: Shape) -> int:
 
 
 def _einsum_dense(equation: str, input_shape: Shape, output_shape: Shape) -> int:
-    """One multiply-accumulate for each combination of the indices: those of the output, and those summed over."""
+    """Count one multiply-accumulate per combination of all indices."""
     operands, result = equation.replace(" ", "").split("->")
     summed = operands.split(",")[0]
     extents = dict(_indices(result, output_shape)) | dict(_indices(summed, input_shape))
@@ -88,7 +93,7 @@ def _einsum_dense(equation: str, input_shape: Shape, output_shape: Shape) -> int
 
 
 def _indices(letters: str, shape: Shape) -> list[tuple[str | int, int | None]]:
-    """Pairs each index with its extent; the axes under an ellipsis are called by their position from its left."""
+    """Pair each index with its extent; number an ellipsis' axes."""
     if "..." not in letters:
         return list(zip(letters, shape, strict=True))
     left, right = letters.split("...")

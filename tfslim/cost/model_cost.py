@@ -1,4 +1,4 @@
-"""What a model costs: parameters, multiply-accumulates and bytes, in all and layer by layer."""
+"""Parameters, multiply-accumulates and bytes of a model and its layers."""
 
 import dataclasses
 import re
@@ -12,10 +12,15 @@ from tfslim.cost.macs import Shape, UnknownExtent, layer_macs
 from tfslim.graph.checks import check_graph_model
 from tfslim.graph.traversal import LayerCall, iter_layer_calls
 
+__all__ = ["Cost", "LayerCost", "measure"]
+
 
 @dataclasses.dataclass(frozen=True)
 class LayerCost:
-    """One layer's part of a `Cost`: `macs` over all its `calls`, parameters and bytes (by dtype) once."""
+    """Cost of one layer.
+
+    `macs` is the sum over all its `calls`; parameters and bytes (by dtype) count once.
+    """
 
     name: str
     kind: str
@@ -29,11 +34,11 @@ class LayerCost:
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """What a model costs; `tfslim.measure` makes it.
+    """Cost of a model, as returned by `tfslim.measure`.
 
-    `macs` are for one example. `bytes` says the weights' bytes for each dtype they have, uncompressed. `uncounted`
-    names the layers whose multiply-accumulates are not in `macs`, since no rule knows them. `str(cost)` is a short
-    table, `cost.table()` one with a row for each layer.
+    `macs` counts one example. `bytes` holds the uncompressed weight bytes by dtype. `uncounted` names the layers that
+    no counting rule covers, whose multiply-accumulates are not in `macs`. `str(cost)` is a short table, `cost.table()`
+    a table with one row per layer.
     """
 
     name: str
@@ -46,11 +51,11 @@ class Cost:
 
     @property
     def total_bytes(self) -> int:
-        """Bytes of all weights together."""
+        """Total bytes of all weights."""
         return sum(self.bytes.values())
 
     def to_dict(self) -> dict:
-        """The same figures as plain dictionaries, lists, strings and integers, for JSON."""
+        """Convert to dictionaries, lists, strings and integers for JSON."""
         layers = [{**row, "output_shape": list(row["output_shape"])} for row in map(dataclasses.asdict, self.layers)]
         return {**dataclasses.asdict(self), "layers": layers, "total_bytes": self.total_bytes}
 
@@ -59,7 +64,7 @@ class Cost:
         rows = [
             ["parameters", f"{self.params:,}", ""],
             ["  trainable", f"{self.trainable_params:,}", ""],
-            ["MACs", f"{self.macs:,}", f"{self.macs / 1e6:,.2f} M an example"],
+            ["MACs", f"{self.macs:,}", f"{self.macs / 1e6:,.2f} M per example"],
             ["weight bytes", f"{self.total_bytes:,}", by_dtype if len(self.bytes) > 1 else "".join(self.bytes)],
         ]
         text = f"{self.name}\n" + text_table(rows, align="<><")
@@ -68,7 +73,10 @@ class Cost:
         return text
 
     def table(self) -> str:
-        """A text table with a row for each layer that has parameters or multiply-accumulates, and the sum."""
+        """Format a table of the layers with parameters or multiply-accumulates.
+
+        The last row is the total.
+        """
         head = ["layer", "kind", "output", "calls", "parameters", "MACs", "bytes"]
         rows = [
             [
@@ -88,48 +96,52 @@ class Cost:
 
 
 def measure(model: keras.Model, input_shapes: Sequence[int] | Mapping[str, Sequence[int]] | None = None) -> Cost:
-    """Counts parameters, multiply-accumulates (MACs) and bytes of a functional or Sequential model, layer by layer.
+    """Count parameters, multiply-accumulates (MACs) and bytes by layer.
 
-    The rules, for one example (axis 0 is the batch and counts as 1):
+    The rules, per example (axis 0 is the batch and counts as 1):
 
     - Convolution: output positions x kernel positions x (input channels / groups) x filters, padded positions
-      included; strides and dilation only act through the output's size.
+      included; strides and dilation only matter through the size of the output.
     - Depthwise: output positions x kernel positions x input channels x depth_multiplier. Separable: that and
       output positions x (input channels x depth_multiplier) x filters.
     - Transposed convolution: input positions x kernel positions x input channels x filters.
     - Dense: outputs x input features. EinsumDense: the product of the extents of all its indices.
     - MultiHeadAttention: its projections, queries x keys for the scores, scores x values.
-    - Biases, normalisation, activations, pooling, resizing, merging, embedding look-ups and all else that works
-      element by element count as zero, as in the papers.
-    - Whatever else multiplies matrices (recurrent layers, `keras.ops.matmul`, ...) is not in the sum, and is named in
-      `Cost.uncounted`.
+    - Biases, normalization, activations, pooling, resizing, merging, embedding lookups and all other elementwise work
+      count as zero, as in the papers.
+    - Any other matrix multiplication (recurrent layers, `keras.ops.matmul`, ...) is not counted; the layer is listed
+      in `Cost.uncounted`.
 
-    A layer called several times costs its MACs each time and its parameters once. Nested models, and people's own
-    layers that are made of Keras layers or `keras.ops`, are opened. The model is not changed and nothing is run.
+    MACs count once per call of a layer, parameters once per layer. Nested models, and custom layers made of Keras
+    layers or `keras.ops`, are expanded. The model is not changed or run.
 
     Args:
-        model: the model.
-        input_shapes: where the model leaves an extent open (`keras.Input((None, None, 3))`), the shape to count with,
-            without the batch axis: (height, width, channels) for one input, or a dictionary from the inputs' names to
-            their shapes.
+        model: a functional or built Sequential model.
+        input_shapes: the input shape to count with if the model leaves an extent open
+            (`keras.Input((None, None, 3))`), without the batch axis: (height, width, channels) for one input, or a
+            dictionary from input name to shape.
+
+    Returns:
+        A `Cost`.
 
     Raises:
-        TypeError: if this is not a Keras model with a graph of layers.
-        ValueError: if the count needs an extent that is open, naming the input and the layer; or if `input_shapes`
-            doesn't fit the model's inputs.
+        TypeError: if `model` is not a Keras model with a graph of layers.
+        ValueError: if the count needs an open extent (the message names the layer and the input), or if `input_shapes`
+            does not match the model's inputs.
 
     Example:
         >>> print(tfslim.measure(tfslim.models.SlimNet()))
         slimnet
         parameters        583,976
           trainable       571,304
-        MACs          244,349,952  244.35 M an example
+        MACs          244,349,952  244.35 M per example
         weight bytes    2,335,904  float32
     """
     around = "measure a model around it: x = keras.Input(shape); tfslim.measure(keras.Model(x, model(x)))"
     check_graph_model(model, advice=around)
-    tally = _Tally(_open_inputs(model))
-    for call in iter_layer_calls(model, _inputs(model, input_shapes)):
+    inputs = _inputs(model, input_shapes)
+    tally = _Tally(_open_extent_advice(inputs))
+    for call in iter_layer_calls(model, inputs):
         tally.add(call)
     return Cost(
         name=model.name,
@@ -143,7 +155,7 @@ def measure(model: keras.Model, input_shapes: Sequence[int] | Mapping[str, Seque
 
 
 def measured(model: keras.Model) -> Cost | None:
-    """What `measure` gives, for reports; None where an open extent, such as an image's size, leaves the MACs open."""
+    """Return the cost, or None if extents are unknown."""
     try:
         return measure(model)
     except ValueError:
@@ -151,10 +163,10 @@ def measured(model: keras.Model) -> Cost | None:
 
 
 class _Tally:
-    """Adds up calls into layers."""
+    """Sum of the calls of each layer."""
 
-    def __init__(self, open_inputs: str):
-        self.open_inputs = open_inputs
+    def __init__(self, advice: str):
+        self.advice = advice
         self.seen: dict[int, tuple[LayerCall, int]] = {}
         self.macs: dict[int, int] = {}
         self.uncounted: list[str] = []
@@ -167,7 +179,7 @@ class _Tally:
             macs = 0 if call.composite else self._count(call)
         except UnknownExtent as error:
             raise ValueError(
-                f"the MACs of {first.path!r} depend on an extent that is open ({error}). {self.open_inputs}"
+                f"the MACs of {first.path!r} depend on an extent that is unknown ({error}). {self.advice}"
             ) from None
         if macs is None and first.path not in self.uncounted:
             self.uncounted.append(first.path)
@@ -175,7 +187,7 @@ class _Tally:
 
     def rows(self, model: keras.Model) -> list[LayerCost]:
         claimed: set[int] = set()
-        # Weights belong to the innermost layer that has them, so what holds other layers comes after these.
+        # Weights belong to the innermost layer that holds them, so composite layers come last.
         order = sorted(self.seen, key=lambda key: self.seen[key][0].composite)
         weights = {key: _unclaimed(getattr(self.seen[key][0].operation, "weights", []), claimed) for key in order}
         rows = [
@@ -213,7 +225,8 @@ def _inputs(model: keras.Model, shapes) -> list[keras.KerasTensor]:
     if not isinstance(shapes, Mapping):
         if len(names) != 1:
             raise ValueError(
-                f"{model.name} has the inputs {', '.join(names)}: give input_shapes as a dictionary of these"
+                f"{model.name} has {len(names)} inputs; pass input_shapes as a dictionary with the keys "
+                f"{', '.join(names)}"
             )
         shapes = {names[0]: shapes}
     unknown = sorted(set(shapes) - set(names))
@@ -227,15 +240,23 @@ def _inputs(model: keras.Model, shapes) -> list[keras.KerasTensor]:
 def _with_shape(tensor: keras.KerasTensor, shape: Sequence[int | None]) -> keras.KerasTensor:
     declared, shape = tensor.shape[1:], tuple(shape)
     if len(shape) != len(declared) or any(d not in (None, s) for s, d in zip(shape, declared, strict=True)):
-        raise ValueError(f"input_shapes gives {tensor.name} the shape {shape}, but the model takes {declared} there")
-    return keras.KerasTensor((tensor.shape[0], *shape), tensor.dtype)
+        raise ValueError(f"input_shapes: got {shape} for {tensor.name}, but the model expects {declared}")
+    return keras.KerasTensor((tensor.shape[0], *shape), tensor.dtype, name=tensor.name)
 
 
-def _open_inputs(model: keras.Model) -> str:
-    open_inputs = [f"{tensor.name} {tensor.shape[1:]}" for tensor in model.inputs if None in tensor.shape[1:]]
-    if not open_inputs:
-        return "Give the layers before it fixed shapes."
-    return f"The model leaves it to its inputs: {', '.join(open_inputs)}. Say the shape with input_shapes=..."
+def _open_extent_advice(inputs: list[keras.KerasTensor]) -> str:
+    unknown = [tensor for tensor in inputs if None in tensor.shape[1:]]
+    if not unknown:
+        return (
+            "All inputs have fixed shapes, so a layer before it does not report its output shape: set output_shape on "
+            "a Lambda, define compute_output_shape on a custom layer. The MACs of a shape that depends on the data "
+            "can't be counted."
+        )
+    found = ", ".join(f"{tensor.name} {tensor.shape[1:]}" for tensor in unknown)
+    letters = ", ".join("..." if extent is None else str(extent) for extent in unknown[0].shape[1:])
+    shape = f"({letters},)" if len(unknown[0].shape) == 2 else f"({letters})"
+    shapes = shape if len(inputs) == 1 else f'{{"{unknown[0].name}": {shape}}}'
+    return f"Input shapes left open: {found}. Pass them: tfslim.measure(model, input_shapes={shapes})"
 
 
 def _unclaimed(weights: Iterable, claimed: set[int]) -> list:
@@ -257,6 +278,9 @@ def _bytes(weights: Iterable) -> dict[str, int]:
 
 
 def bits_of(dtype: str) -> int:
-    """bfloat16 -> 16, float8_e4m3fn -> 8, bool -> 8 (a byte an element, as numpy and the frameworks keep it)."""
+    """Return the bits per element of a dtype.
+
+    bfloat16 has 16 and float8_e4m3fn 8; bool has 8, as numpy and the frameworks store a byte per element.
+    """
     width = re.search(r"\d+", dtype)
     return int(width.group()) if width else 8

@@ -1,6 +1,6 @@
-"""CelebA's files to records, arrays and batches.
+"""Face data sets as records, arrays and batches.
 
-Names are resolved on first use, so that reading labels loads neither TensorFlow nor Keras.
+Names are resolved on first use, so reading labels loads neither TensorFlow nor Keras.
 """
 
 from tfslim._support.lazy import lazy_names

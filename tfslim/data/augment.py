@@ -1,4 +1,4 @@
-"""Random flips, shifts, rotations and colour changes of an image, reproducible by seed."""
+"""Random image augmentation and mixup, reproducible by seed."""
 
 import math
 
@@ -8,22 +8,22 @@ from tfslim.data.augmentation import Augmentation
 
 
 def augment(image: tf.Tensor, augmentation: Augmentation, seed: tf.Tensor) -> tf.Tensor:
-    """Changes an image at random, the same way for the same `seed`.
+    """Augment an image at random; equal seeds have equal results.
 
     Args:
         image: (H, W, 3), uint8 or float32 pixels in 0..255; its shape must be known.
-        augmentation: how far.
-        seed: (2,) integers; another pair gives other changes.
+        augmentation: the strength of each change.
+        seed: (2,) integers.
 
     Returns:
-        (H, W, 3): of the dtype given if only the geometry changes, float32 in 0..255 if colours do.
+        (H, W, 3): of the input's dtype if only the geometry changes, float32 in 0..255 if colors change.
 
     Example:
         >>> image = tf.zeros((8, 8, 3), tf.uint8)
         >>> augment(image, Augmentation(flip=True), seed=(0, 1)).shape
         TensorShape([8, 8, 3])
     """
-    # One number a change, so that asking for one more change leaves the others as they were.
+    # One random number per change, so that enabling another change keeps the others as they were.
     draws = tf.unstack(tf.random.stateless_uniform([8], tf.cast(seed, tf.int64), -1.0, 1.0))
     if augmentation.rotation or augmentation.zoom:
         image = _turn(image, augmentation, draws)
@@ -33,18 +33,18 @@ def augment(image: tf.Tensor, augmentation: Augmentation, seed: tf.Tensor) -> tf
         if augmentation.shift:
             image = _shift(image, augmentation.shift, draws)
     if augmentation.brightness or augmentation.contrast or augmentation.saturation:
-        image = _recolour(image, augmentation, draws)
+        image = _adjust_colors(image, augmentation, draws)
     return image
 
 
 def mix(images: tf.Tensor, targets: tf.Tensor, strength: float, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Blends each image and its targets with those of its mirror place in the batch (mixup).
+    """Blend images and targets with the reversed batch (mixup).
 
     Args:
         images: (N, H, W, 3), uint8 or float32 pixels in 0..255.
         targets: (N, A) float32.
-        strength: the share is drawn from Beta(strength, strength), one an image.
-        seed: (2,) integers; another pair gives other shares.
+        strength: the weight of each image is drawn from Beta(strength, strength).
+        seed: (2,) integers.
 
     Returns:
         Images (N, H, W, 3) float32 and targets (N, A) float32.
@@ -61,17 +61,17 @@ def mix(images: tf.Tensor, targets: tf.Tensor, strength: float, seed: tf.Tensor)
         )
         for stream in (8, 9)
     )
-    # Shares below one half would only exchange the two images' roles.
-    share = tf.math.divide_no_nan(first, first + second)
-    share = tf.maximum(share, 1 - share)
+    # Weights below one half would only swap the roles of the two images.
+    weight = tf.math.divide_no_nan(first, first + second)
+    weight = tf.maximum(weight, 1 - weight)
     images = tf.cast(images, tf.float32)
-    blended = share[:, None, None, None]
-    images = blended * images + (1 - blended) * tf.reverse(images, axis=[0])
-    return images, share[:, None] * targets + (1 - share[:, None]) * tf.reverse(targets, axis=[0])
+    pixel_weight = weight[:, None, None, None]
+    images = pixel_weight * images + (1 - pixel_weight) * tf.reverse(images, axis=[0])
+    return images, weight[:, None] * targets + (1 - weight[:, None]) * tf.reverse(targets, axis=[0])
 
 
 def _shift(image: tf.Tensor, reach: float, draws: list[tf.Tensor]) -> tf.Tensor:
-    """Whole pixels: nothing to interpolate, the image stays as sharp as it was. Edges are repeated."""
+    """Shift by whole pixels, which needs no interpolation; repeat edges."""
     height, width, _ = image.shape
     down, right = (
         tf.cast(tf.round(draw * reach * side), tf.int32) for draw, side in ((draws[1], height), (draws[2], width))
@@ -83,7 +83,7 @@ def _shift(image: tf.Tensor, reach: float, draws: list[tf.Tensor]) -> tf.Tensor:
 
 
 def _turn(image: tf.Tensor, augmentation: Augmentation, draws: list[tf.Tensor]) -> tf.Tensor:
-    """Flip, rotation, zoom and shift as one resampling, so that pixels are interpolated once."""
+    """Flip, rotate, zoom and shift in a single interpolation."""
     height, width, _ = image.shape
     mirror = tf.where(draws[0] < 0, -1.0, 1.0) if augmentation.flip else 1.0
     down, right = draws[1] * augmentation.shift * height, draws[2] * augmentation.shift * width
@@ -92,16 +92,16 @@ def _turn(image: tf.Tensor, augmentation: Augmentation, draws: list[tf.Tensor]) 
     return _resampled(image, mirror, down, right, tf.cos(angle) * scale, tf.sin(angle) * scale)
 
 
-@tf.function(jit_compile=True)  # in a fourth of the time of tf.raw_ops.ImageProjectiveTransformV3
+@tf.function(jit_compile=True)  # four times as fast as tf.raw_ops.ImageProjectiveTransformV3
 def _resampled(
     image: tf.Tensor, mirror: tf.Tensor, down: tf.Tensor, right: tf.Tensor, cosine: tf.Tensor, sine: tf.Tensor
 ) -> tf.Tensor:
-    """The image turned and scaled about its centre, then moved: bilinear, edges repeated."""
+    """Rotate and scale about the center, then shift; repeat edges."""
     height, width, channels = image.shape
     x = (tf.range(width, dtype=tf.float32) - (width - 1) / 2) * mirror
     y = tf.range(height, dtype=tf.float32)[:, None] - (height - 1) / 2
     x, y = (
-        # The corner to the right and below must exist as well: the last pixel is reached from the one before.
+        # The pixel to the right and below must exist as well, so stop just before the last one.
         tf.clip_by_value(cosine * x - sine * y + (width - 1) / 2 + right, 0.0, width - 1.001),
         tf.clip_by_value(sine * x + cosine * y + (height - 1) / 2 + down, 0.0, height - 1.001),
     )
@@ -119,12 +119,12 @@ def _resampled(
     return tf.cast(tf.round(blended), tf.uint8) if image.dtype == tf.uint8 else blended
 
 
-def _recolour(image: tf.Tensor, augmentation: Augmentation, draws: list[tf.Tensor]) -> tf.Tensor:
-    """Saturation, then contrast about the mean, then brightness: together one matrix and one offset."""
+def _adjust_colors(image: tf.Tensor, augmentation: Augmentation, draws: list[tf.Tensor]) -> tf.Tensor:
+    """Apply saturation, contrast and brightness as one affine map."""
     saturation, contrast = 1 + draws[5] * augmentation.saturation, 1 + draws[6] * augmentation.contrast
     brightness = 255.0 * augmentation.brightness * draws[7]
-    grey = tf.tile(tf.constant([[0.299], [0.587], [0.114]]), [1, 3])
-    mixing = saturation * tf.eye(3) + (1 - saturation) * grey
+    gray = tf.tile(tf.constant([[0.299], [0.587], [0.114]]), [1, 3])
+    mixing = saturation * tf.eye(3) + (1 - saturation) * gray
     pixels = tf.reshape(tf.cast(image, tf.float32), [-1, 3])
     mean = tf.reduce_mean(tf.matmul(tf.reduce_mean(pixels, axis=0, keepdims=True), mixing))
     pixels = tf.matmul(pixels, contrast * mixing) + ((1 - contrast) * mean + brightness)

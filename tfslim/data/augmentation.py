@@ -1,21 +1,26 @@
-"""How far training images are changed at random."""
+"""Settings of random image augmentation."""
 
 from dataclasses import dataclass
+
+__all__ = ["Augmentation"]
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far training images are changed at random; everything at its default leaves them as they are.
+    """Strengths of random image augmentation; the defaults change nothing.
 
     Args:
-        flip: mirror left and right with probability one half.
-        shift: largest shift in either direction, as a share of the image's side.
-        rotation: largest rotation to either side, in degrees.
-        zoom: largest relative change of scale, up or down.
-        brightness: largest change added to all pixels, as a share of the pixel range.
-        contrast: largest relative change of the distance from the image's mean.
-        saturation: largest relative change of the distance from grey.
-        mixup: blend each image and its targets with another of the batch, by a share drawn from Beta(mixup, mixup).
+        flip: whether to mirror left and right with probability one half.
+        shift: maximum shift in either direction, as a fraction of the image's side.
+        rotation: maximum rotation in either direction, in degrees.
+        zoom: maximum relative change of scale, up or down.
+        brightness: maximum offset added to all pixels, as a fraction of the pixel range.
+        contrast: maximum relative change of the distance from the image's mean.
+        saturation: maximum relative change of the distance from gray.
+        mixup: blend each image and its targets with another of the batch, weighted by Beta(mixup, mixup); 0 for none.
+
+    Raises:
+        ValueError: if a strength is out of range.
     """
 
     flip: bool = False
@@ -39,4 +44,4 @@ class Augmentation:
         }
         for name, highest in limits.items():
             if not 0 <= getattr(self, name) <= highest:
-                raise ValueError(f"augmentation: {name}={getattr(self, name)} is not between 0 and {highest}")
+                raise ValueError(f"augmentation: {name} is {getattr(self, name)}, expected 0 to {highest}")

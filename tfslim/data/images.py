@@ -1,4 +1,7 @@
-"""Image bytes to RGB pixels with Pillow, whatever the file holds: colour, grey, CMYK, palette; JPEG, PNG, WebP, BMP."""
+"""Image decoding, cropping and resizing with Pillow.
+
+Reads JPEG, PNG, WebP and BMP files in color, gray, CMYK or palette mode, and returns RGB.
+"""
 
 import concurrent.futures
 import io
@@ -13,13 +16,17 @@ from PIL import Image, ImageOps
 
 from tfslim.data.sources import ImageArchive, ImageFolder
 
+__all__ = ["ImageError"]
+
 
 def center_crop(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Cuts the largest middle part that has the height-to-width ratio of `size`; it is not resized.
+    """Crop the largest center part of a given aspect ratio.
+
+    The part is not resized.
 
     Args:
         image: a Pillow image.
-        size: (height, width) whose ratio the part gets, to the nearest pixel.
+        size: (height, width) that defines the ratio, to the nearest pixel.
 
     Example:
         >>> center_crop(Image.new("RGB", (400, 218)), (109, 89)).size
@@ -33,11 +40,11 @@ def center_crop(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 def middle(image: Image.Image, size: tuple[int, int] | None) -> Image.Image:
-    """Cuts the middle part of a given size; a side that is shorter than asked for stays whole.
+    """Crop the center part of a given size.
 
     Args:
         image: a Pillow image.
-        size: (height, width) in pixels; None leaves the image whole.
+        size: (height, width) in pixels; a shorter side of the image is kept whole, and None keeps the whole image.
 
     Example:
         >>> middle(Image.new("RGB", (178, 218)), (120, 120)).size
@@ -51,7 +58,7 @@ def middle(image: Image.Image, size: tuple[int, int] | None) -> Image.Image:
 
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
-# What Pillow raises for damaged files, by the part that notices.
+# Exceptions that Pillow raises for damaged files.
 _DAMAGE = (
     OSError,
     SyntaxError,
@@ -65,41 +72,46 @@ _DAMAGE = (
 
 
 class ImageError(ValueError):
-    """An image can't be decoded; the message begins with its name."""
+    """Error for an undecodable image; names the image first."""
 
 
 def decode(
     data: bytes, name: str, size: tuple[int, int] | None = None, crop: tuple[int, int] | None = None
 ) -> np.ndarray:
-    """Decodes one image to RGB pixels.
+    """Decode an image file to RGB pixels.
 
     Args:
         data: the bytes of a JPEG, PNG, WebP or BMP file.
-        name: what to call the image in an error.
-        size: (height, width) in pixels to resize to, bilinear with antialiasing; None keeps the image's own.
-        crop: (height, width) in pixels of the middle part to take before that; None takes all.
+        name: name of the image, for error messages.
+        size: (height, width) in pixels to resize to, bilinear with antialiasing; None keeps the size.
+        crop: (height, width) in pixels of the center part to crop before that; None keeps the whole image.
 
     Returns:
         (height, width, 3) uint8.
 
     Raises:
-        ImageError: the bytes are no such image, or are cut short.
+        ImageError: if the bytes are not an image in one of these formats, or are truncated.
 
     Example:
-        pixels = decode(open("face.jpg", "rb").read(), "face.jpg", size=(218, 178))
+        >>> file = io.BytesIO()
+        >>> Image.new("RGB", (356, 436)).save(file, "JPEG")
+        >>> decode(file.getvalue(), "face.jpg", size=(218, 178)).shape
+        (218, 178, 3)
     """
     return fit_image(open_rgb(data, name), size, crop)
 
 
 def open_rgb(data: bytes, name: str) -> Image.Image:
-    """Decodes one image to a Pillow image of mode RGB, turned upright if its camera said how.
+    """Decode an image file to an RGB Pillow image.
+
+    The EXIF orientation is applied.
 
     Args:
         data: the bytes of a JPEG, PNG, WebP or BMP file.
-        name: what to call the image in an error.
+        name: name of the image, for error messages.
 
     Raises:
-        ImageError: the bytes are no such image, or are cut short.
+        ImageError: if the bytes are not an image in one of these formats, or are truncated.
     """
     if not data:
         raise ImageError(f"{name}: the file is empty (0 bytes)")
@@ -114,12 +126,12 @@ def open_rgb(data: bytes, name: str) -> Image.Image:
 
 
 def fit_image(image: Image.Image, size: tuple[int, int] | None, crop: tuple[int, int] | None = None) -> np.ndarray:
-    """Gives the pixels of an image's middle part at a size.
+    """Crop the center part of an image and resize it.
 
     Args:
         image: a Pillow image of mode RGB.
-        size: (height, width) in pixels; None keeps the part's own.
-        crop: (height, width) in pixels of the middle part to take; None takes all.
+        size: (height, width) in pixels; None keeps the size of the part.
+        crop: (height, width) in pixels of the center part; None keeps the whole image.
 
     Returns:
         (height, width, 3) uint8.
@@ -132,11 +144,11 @@ def fit_image(image: Image.Image, size: tuple[int, int] | None, crop: tuple[int,
 
 
 def resize(image: Image.Image, size: tuple[int, int] | None) -> np.ndarray:
-    """Gives an RGB image's pixels at a size, bilinear with antialiasing.
+    """Resize an RGB image, bilinear with antialiasing.
 
     Args:
         image: a Pillow image of mode RGB.
-        size: (height, width) in pixels; None keeps the image's own.
+        size: (height, width) in pixels; None keeps the size.
 
     Returns:
         (height, width, 3) uint8.
@@ -148,12 +160,12 @@ def resize(image: Image.Image, size: tuple[int, int] | None) -> np.ndarray:
 
 def _rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
-        # 16-bit grey, which Pillow would clip at 255 in place of scaling.
+        # 16-bit gray, which Pillow would clip at 255 instead of scaling.
         image = Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8))
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-_BATCH = 512  # images in flight; a future for each of 202,599 images would take more memory than the labels
+_BATCH = 512  # images in flight; futures for all 202,599 images would take more memory than the labels
 
 Result = typing.TypeVar("Result")
 
@@ -164,19 +176,20 @@ def each_image(
     work: Callable[[int, Image.Image], Result],
     threads: int | None = None,
 ) -> Iterator[tuple[int, Result | ImageError]]:
-    """Reads and decodes images in threads and yields, in order, what the work made of each.
+    """Decode images in threads and apply a function to each.
 
     Args:
-        source: where the bytes come from.
+        source: the source of the bytes.
         files: names of images.
         work: called in a thread with a row number and a Pillow image of mode RGB.
-        threads: how many; None for one a processor.
+        threads: number of threads; None for one per processor.
 
     Yields:
-        The row and the work's result, or the row and the ImageError of an image that can't be read or decoded.
+        In order, the row and the result of `work`, or the row and the ImageError of an image that can't be read or
+        decoded.
     """
 
-    def one(row: int) -> Result | ImageError:
+    def decode_and_work(row: int) -> Result | ImageError:
         try:
             image = open_image(source, files[row])
         except ImageError as error:
@@ -186,14 +199,14 @@ def each_image(
     with concurrent.futures.ThreadPoolExecutor(threads or os.cpu_count()) as pool:
         for start in range(0, len(files), _BATCH):
             rows = range(start, min(start + _BATCH, len(files)))
-            yield from zip(rows, pool.map(one, rows), strict=True)
+            yield from zip(rows, pool.map(decode_and_work, rows), strict=True)
 
 
 def open_image(source: ImageFolder | ImageArchive, file: str) -> Image.Image:
-    """Reads and decodes one image to a Pillow image of mode RGB.
+    """Read and decode one image to an RGB Pillow image.
 
     Raises:
-        ImageError: it can't be read or decoded; names the image and where it lies.
+        ImageError: if it can't be read or decoded; names the image and its source.
     """
     try:
         data = source.read(file)

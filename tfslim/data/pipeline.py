@@ -1,4 +1,4 @@
-"""tf.data pipelines over CelebA: decoding, shuffling and augmentation, each a function of the seed alone."""
+"""tf.data pipelines over CelebA, deterministic by seed."""
 
 import os
 from collections.abc import Callable
@@ -12,7 +12,9 @@ from tfslim.data.celeba.dataset import CelebA
 from tfslim.data.images import ImageError, decode
 from tfslim.data.sources import ImageFolder
 
-LEAST_JPEG = 100  # bytes; what is smaller is no picture, and Pillow's error names the file
+__all__ = ["evaluation_batches", "training_batches"]
+
+LEAST_JPEG = 100  # bytes; smaller files are not images, and Pillow's error names the file
 
 
 def training_batches(
@@ -27,38 +29,42 @@ def training_batches(
     epochs: range = range(1),
     cache: bool = False,
 ) -> tf.data.Dataset:
-    """Streams shuffled, augmented training batches of the given epochs, without a break between them.
+    """Stream shuffled, augmented training batches of given epochs.
 
-    Epoch e is the same whatever came before: its order and its changes are drawn from (seed, e) alone, so a run
-    resumed at epoch e sees what an unbroken one would have seen. What does not fill a batch is left out of that epoch.
+    The order and the augmentation of epoch e depend on (seed, e) only, so a run resumed at epoch e sees the batches of
+    an uninterrupted one. Images that do not fill a batch are dropped from their epoch.
 
     Args:
-        celeba: the labelled images.
+        celeba: the labeled images.
         size: (height, width) in pixels.
-        batch_size: images in a batch.
+        batch_size: images per batch.
         part: "train", "validation" or "test".
         targets: "attributes" for (N, A) float32 in {0, 1}, "identities" for (N,) int32.
-        augmentation: random changes.
-        seed: of order and changes.
-        epochs: which epochs to stream; `len(records) // batch_size` batches each.
-        cache: keep the decoded part in memory (N * height * width * 3 bytes).
+        augmentation: random changes of the images.
+        seed: seed of order and augmentation.
+        epochs: the epochs to stream, `len(records) // batch_size` batches each, without a break between them.
+        cache: whether to keep the decoded part in memory (N * height * width * 3 bytes).
 
     Returns:
         A dataset of (images (N, H, W, 3) uint8 or float32 in 0..255, targets).
 
+    Raises:
+        ValueError: if the part does not fill one batch, lacks the targets, or mixup is combined with identities.
+
     Example:
-        >>> batches = training_batches(CelebA("faces"), (109, 89), 64, epochs=range(40))
+        >>> celeba = CelebA(tfslim.data.draw_faces("drawn", count=100))
+        >>> batches = training_batches(celeba, (109, 89), 64, epochs=range(40))
     """
     values, fetch = _open(celeba, part, size, targets, cache)
     count = len(values)
     if count < batch_size:
-        raise ValueError(f"{part}: {count} images don't fill one batch of {batch_size}; take a smaller batch_size")
+        raise ValueError(f"{part}: {count} images don't fill one batch of {batch_size}; use a smaller batch_size")
 
     if augmentation.mixup and targets != "attributes":
-        raise ValueError("mixup blends attributes; identities are class numbers and can't be blended: set mixup to 0")
+        raise ValueError("mixup can't blend identities, which are class indices; set mixup to 0")
 
-    # Epochs follow one another without a break: a pipeline for each would run empty at its end and fill again. Only
-    # where images are skipped does each end for itself, since how many there are is not known beforehand.
+    # One pipeline for all epochs, as separate ones would drain at each end and refill. If images may be skipped, each
+    # epoch ends separately, since its length is not known in advance.
     separate = celeba.on_error == "skip"
     length = count if separate else count // batch_size * batch_size
 
@@ -67,7 +73,7 @@ def training_batches(
         return tf.data.Dataset.from_tensor_slices((order[:length], epoch * count + tf.range(length, dtype=tf.int64)))
 
     def change(image: tf.Tensor, index: tf.Tensor, place: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        # One image at a time, while it still lies in the cache of the core that decoded it.
+        # One image at a time, while it is still in the cache of the core that decoded it.
         return augment(image, augmentation, tf.stack([place, tf.cast(seed, tf.int64)])), values[index], place
 
     def blend(images: tf.Tensor, wanted: tf.Tensor, places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -95,7 +101,10 @@ def evaluation_batches(
     targets: str = "attributes",
     cache: bool = False,
 ) -> tf.data.Dataset:
-    """Streams a part once, in file order, unchanged; arguments and elements as in `training_batches`."""
+    """Stream a part once, in file order and without augmentation.
+
+    Arguments and elements are those of `training_batches`; the last batch may be smaller.
+    """
     values, fetch = _open(celeba, part, size, targets, cache)
     rows = tf.data.Dataset.range(len(values)).map(lambda row: (tf.cast(row, tf.int32), row))
     images = fetch(rows, lambda image, index, place: (image, values[index]))
@@ -105,13 +114,16 @@ def evaluation_batches(
 def _open(
     celeba: CelebA, part: str, size: tuple[int, int], targets: str, cache: bool
 ) -> tuple[tf.Tensor, Callable[[tf.data.Dataset, Callable], tf.data.Dataset]]:
-    """The part's target values, and what makes a dataset of change(image, row, place) of one of (row, place)."""
+    """Return a part's targets and a function fetching its images.
+
+    The function maps a dataset of (row, place) and a function `change` to a dataset of change(image, row, place).
+    """
     if targets not in ("attributes", "identities"):
         raise ValueError(f"targets={targets!r}: expected 'attributes' or 'identities'")
     if getattr(celeba.part(part), targets) is None:
-        raise ValueError(f"{celeba.folder}: there are no {targets} in this data")
+        raise ValueError(f"{celeba.folder}: there are no {targets} in this data; add their label file")
     if cache:
-        # Decoding may skip images, so rows and targets are those that it gives.
+        # Decoding may skip images, so use the rows and targets that it returns.
         images, attributes, identities = celeba.arrays(part, size)
         values, fetch = {"attributes": attributes, "identities": identities}[targets], _fetch_cached(images)
     else:
@@ -134,7 +146,7 @@ def _fetch_decoded(celeba: CelebA, names: np.ndarray, size: tuple[int, int]):
     height, width = size
 
     def from_pillow(name: bytes, data: bytes) -> np.ndarray:
-        """What the fast path can't take for sure: other formats, and damaged files, which get their name said."""
+        """Decode other formats; name damaged files in the error."""
         try:
             return decode(data, name.decode(), size, celeba.crop)
         except ImageError as error:
@@ -158,12 +170,12 @@ def _fetch_decoded(celeba: CelebA, names: np.ndarray, size: tuple[int, int]):
     def load(index: tf.Tensor) -> tf.Tensor:
         name = files[index]
         data = read(name)
-        if celeba.on_error == "skip":  # TensorFlow's decoder can't go on after a damaged file, nor say its name
+        if celeba.on_error == "skip":  # TensorFlow's decoder can neither continue after a damaged file nor name it
             return tf.numpy_function(from_pillow, [name, data], tf.uint8)
         length = tf.strings.length(data)
         start, end = tf.strings.substr(data, 0, 2), tf.strings.substr(data, tf.maximum(length - 2, 0), 2)
         whole = (start == b"\xff\xd8") & (end == b"\xff\xd9") & (length > LEAST_JPEG)
-        # A header may say that the picture lies on its side, which TensorFlow's decoder ignores.
+        # TensorFlow's decoder ignores the orientation in the header.
         turned = tf.strings.regex_full_match(data, r"\C*(?:Exif|tiff:Orientation)\C*")
         return tf.cond(
             whole & ~turned, lambda: fast(data), lambda: tf.numpy_function(from_pillow, [name, data], tf.uint8)

@@ -1,4 +1,4 @@
-"""Some of a part's images, unchanged, at a network's size: to measure what it makes of them."""
+"""Random samples of unaugmented images."""
 
 import contextlib
 from typing import TYPE_CHECKING
@@ -13,36 +13,55 @@ if TYPE_CHECKING:
 
 
 def sample_images(celeba: CelebA, part: str, count: int, size: tuple[int, int], seed: int) -> np.ndarray:
-    """At most `count` images drawn from a part, (N, height, width, 3) uint8, in the part's order.
+    """Draw at most `count` images of a part.
 
-    Drawn, as neighbours in a folder are often alike, or of one person.
+    They are drawn at random, since adjacent files are often similar or show one person.
+
+    Args:
+        celeba: the data set.
+        part: "train", "validation", "test" or "held out".
+        count: maximum number of images.
+        size: (height, width) in pixels.
+        seed: seed of the draw.
+
+    Returns:
+        (N, height, width, 3) uint8, in the part's order.
 
     Raises:
-        ImageError: one of them can't be decoded.
+        ImageError: if one of them can't be decoded.
     """
     files = celeba.part(part).files
     chosen = np.sort(np.random.default_rng(seed).permutation(len(files))[:count])
     names = files[chosen].tolist()
     with contextlib.closing(each_image(celeba.source, names, lambda _, image: celeba.fit(image, size))) as results:
         found = [image for _, image in results]
-    broken = next((image for image in found if isinstance(image, ImageError)), None)
-    if broken:
-        raise broken
+    error = next((image for image in found if isinstance(image, ImageError)), None)
+    if error:
+        raise error
     return np.stack(found)
 
 
 def drawn(records: "Records", count: int, seed: int) -> "Records":
-    """At most `count` of the records, drawn by the seed and in their own order."""
+    """Draw at most `count` records by seed, keeping their order."""
     if len(records) <= count:
         return records
     return records[np.sort(np.random.default_rng(seed).choice(len(records), count, replace=False))]
 
 
 def decoded(celeba: "CelebA", records: "Records", size: tuple[int, int]) -> tuple[np.ndarray, list[int]]:
-    """The images that can be decoded, (N, height, width, 3) uint8, and the row of each.
+    """Decode the images of records.
+
+    Args:
+        celeba: the data set that the records belong to.
+        records: the images to decode.
+        size: (height, width) in pixels.
+
+    Returns:
+        The decodable images, (N, height, width, 3) uint8, and the row of each in `records`.
 
     Raises:
-        ImageError: an image can't be decoded and the data's `on_error` is "raise"; with "skip" the data notes it.
+        ImageError: if an image can't be decoded and `celeba.on_error` is "raise"; with "skip" it is listed in
+            `celeba.skipped`.
     """
     images, rows = np.empty((len(records), *size, 3), "uint8"), []
     for row, found in each_image(celeba.source, records.files.tolist(), lambda _, image: celeba.fit(image, size)):

@@ -1,8 +1,9 @@
-"""Learning from a teacher: a student model is trained on labels and on what a larger, frozen model makes of the images.
+"""Knowledge distillation from a frozen teacher to a smaller student.
 
-`Distiller` wraps student and teacher into a model with `compile` and `fit`; the losses say what the student copies;
-`write_teacher_outputs` runs the teacher once and keeps its outputs for many epochs. What joins kept outputs to a
-`tf.data` stream needs TensorFlow and is imported by its own name: `tfslim.distillation.cached_batches`.
+`Distiller` wraps student and teacher into a model with `compile` and `fit`. The losses define which outputs the student
+imitates. `write_teacher_outputs` runs the teacher once and stores its outputs for many epochs;
+`tfslim.distillation.cached_batches`, which needs TensorFlow and is imported by its own name, joins them to a `tf.data`
+stream.
 """
 
 from tfslim.distillation.distillation_loss import DistillationLoss

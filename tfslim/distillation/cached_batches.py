@@ -1,4 +1,4 @@
-"""A stream of training batches joined with a teacher's kept outputs, for a Distiller without a teacher."""
+"""Training batches joined with stored teacher outputs."""
 
 from collections.abc import Callable
 
@@ -6,24 +6,28 @@ import tensorflow as tf
 
 from tfslim.distillation.teacher_outputs import TeacherOutputs
 
+__all__ = ["taught_batches"]
+
 
 def taught_batches(
     stream: Callable[[range], tf.data.Dataset], outputs: TeacherOutputs, epochs: range
 ) -> tf.data.Dataset:
-    """Streams batches with the teacher's outputs among the targets, epoch e being epoch e % views of the stream.
+    """Stream batches with the teacher's outputs among the targets.
+
+    For a `Distiller` without a teacher. Epoch e is epoch e % views of the stream.
 
     Args:
-        stream: epochs -> their batches, without a break: (images, labels), (images, labels, sample weights) or images.
-            It must be the one that the outputs were made for.
-        outputs: the teacher's outputs.
-        epochs: which epochs to stream, `outputs.steps` batches each.
+        stream: function from a range of epochs to their batches as one dataset: (images, labels),
+            (images, labels, sample weights) or images. It must be the stream that the outputs were made for.
+        outputs: the stored teacher outputs.
+        epochs: the epochs to stream, `outputs.steps` batches each.
 
     Returns:
-        A dataset of (images, {"labels": labels, "teacher": {layer name: values}}), with the sample weights as third
-        where the stream has them.
+        A dataset of (images, {"labels": labels, "teacher": {layer name: values}}), followed by the sample weights if
+        the stream has them.
 
     Raises:
-        ValueError: a file of the outputs is damaged.
+        ValueError: if a file of the outputs is damaged.
 
     Example:
         >>> stream = functools.partial(training_batches, celeba, (64, 64), 32, augmentation=Augmentation(flip=True))
@@ -31,19 +35,19 @@ def taught_batches(
         >>> distiller.fit(batches, steps_per_epoch=outputs.steps, epochs=100)
     """
     for view in {epoch % outputs.views for epoch in epochs}:
-        outputs.epoch(view)  # a damaged file should be told of now
+        outputs.epoch(view)  # report a damaged file now, not in the middle of an epoch
     cycle = stream(range(outputs.views)).repeat()
     first = epochs.start % outputs.views
     batches = stream(range(first, outputs.views)).concatenate(cycle) if first else cycle
     signature = {
         name: tf.TensorSpec((outputs.batch_size, *shape), outputs.dtype) for name, shape in outputs.shapes.items()
     }
-    taught = tf.data.Dataset.from_generator(lambda: outputs.batches(epochs), output_signature=signature)
-    return tf.data.Dataset.zip(batches, taught).map(_join).prefetch(tf.data.AUTOTUNE)
+    teacher = tf.data.Dataset.from_generator(lambda: outputs.batches(epochs), output_signature=signature)
+    return tf.data.Dataset.zip(batches, teacher).map(_join).prefetch(tf.data.AUTOTUNE)
 
 
-def _join(element, taught: dict[str, tf.Tensor]) -> tuple:
+def _join(element, teacher: dict[str, tf.Tensor]) -> tuple:
     if not isinstance(element, tuple):
-        return element, {"teacher": taught}
+        return element, {"teacher": teacher}
     images, labels, *weights = element
-    return images, {"labels": labels, "teacher": taught}, *weights
+    return images, {"labels": labels, "teacher": teacher}, *weights

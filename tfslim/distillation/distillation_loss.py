@@ -1,20 +1,22 @@
-"""What every distillation loss has in common."""
+"""Base class of distillation losses."""
 
 import dataclasses
 import math
 
 import keras
 
+__all__ = ["DistillationLoss"]
+
 
 class DistillationLoss:
-    """A number for each example that says how far the student is from the teacher.
+    """Per-example distance between student and teacher outputs.
 
-    A loss is a small immutable object. `student` and `teacher` name the layers whose outputs it compares, None for
-    the model's output; `weight` is its share in the sum that is minimised. Calling it casts both to float32, since
-    squares and exponentials of a mixed-precision network don't fit its own dtype.
+    A loss is a small immutable object. `student` and `teacher` name the layers whose outputs it compares, None for the
+    model's output; `weight` is its weight in the total loss. A call casts both outputs to float32, since squares and
+    exponentials overflow float16.
 
-    A loss of one's own is a frozen dataclass with `weight`, `name` and `compare`; `needs_logits` is for those that
-    take a softmax or sigmoid themselves.
+    A custom loss is a frozen dataclass with `weight`, `name` and `compare`. Set `needs_logits` if the loss applies a
+    softmax or sigmoid itself.
 
     Example:
         >>> @dataclasses.dataclass(frozen=True)
@@ -36,31 +38,42 @@ class DistillationLoss:
 
     def __post_init__(self):
         if not (math.isfinite(self.weight) and self.weight >= 0):
-            raise ValueError(f"{type(self).__name__}: weight is {self.weight}, expected a number from 0 on")
+            raise ValueError(f"{type(self).__name__}: weight is {self.weight}, expected a finite number of 0 or more")
 
     def __call__(self, student_values, teacher_values):
-        """Compares (N, ...) student values with (N, ...) teacher values; gives (N,) float32."""
+        """Compare (N, ...) student and teacher values; return (N,) float32."""
         student, teacher = (keras.ops.cast(values, "float32") for values in (student_values, teacher_values))
         self.check(tuple(student.shape[1:]), tuple(teacher.shape[1:]))
         return self.compare(student, teacher)
 
     def check(self, student_shape: tuple[int | None, ...], teacher_shape: tuple[int | None, ...]) -> None:
-        """Raises a ValueError if values of these shapes, without the batch, can't be compared; here, unequal ones."""
+        """Check that values of these shapes can be compared.
+
+        Args:
+            student_shape: shape of the student's values, without the batch axis.
+            teacher_shape: shape of the teacher's values, likewise.
+
+        Raises:
+            ValueError: if the shapes differ; subclasses may be stricter or more lenient.
+        """
         if not extents_fit(student_shape, teacher_shape):
             raise ValueError(
-                f"{type(self).__name__}: the student gives {student_shape} and the teacher {teacher_shape} for an "
-                "image; expected the same"
+                f"{type(self).__name__}: the student outputs {student_shape} and the teacher {teacher_shape} per "
+                "image; expected equal shapes"
             )
 
     def adapter(
         self, student_shape: tuple[int | None, ...], teacher_shape: tuple[int | None, ...]
     ) -> keras.Layer | None:
-        """The trainable layer that brings student values of this shape to the teacher's width, if one is needed."""
+        """Return a layer that maps student values to teacher width.
+
+        None if the widths are equal, or if the loss does not need equal widths.
+        """
         return None
 
     def compare(self, student, teacher):
-        """Compares float32 values that passed `check`; gives (N,)."""
-        raise TypeError(f"{type(self).__name__} has no compare(student, teacher); a loss of one's own defines it")
+        """Compare float32 values that passed `check`; return (N,)."""
+        raise TypeError(f"{type(self).__name__} must define compare(student, teacher)")
 
     def get_config(self) -> dict:
         return dataclasses.asdict(self)
@@ -71,7 +84,7 @@ class DistillationLoss:
 
 
 def extents_fit(left: tuple[int | None, ...], right: tuple[int | None, ...]) -> bool:
-    """Whether two shapes are equal where both are known.
+    """Return whether all known extents of two shapes are equal.
 
     Example:
         >>> extents_fit((4, None, 8), (4, 7, 8))

@@ -1,4 +1,4 @@
-"""A student and its teacher as one model that is compiled and fitted like any other."""
+"""A student and its teacher as one trainable model."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,32 +17,35 @@ from tfslim.distillation.layer_outputs import (
 from tfslim.distillation.resizing import resize
 from tfslim.graph.traversal import iter_layer_calls
 
+__all__ = ["Distiller"]
+
 
 class Distiller(keras.Model):
-    """Trains a student on the labels and on a teacher's outputs; the student stays a plain model all the while.
+    """Train a student on labels and on a teacher's outputs.
 
-    What is minimised is `label_weight` times the compiled loss, plus each distillation loss times its weight, plus the
-    student's own regularisation. Sample weights count in all but the last, as Keras counts them: sum(w * value) / N.
-    While it trains, `label_loss` and the mean of each distillation loss are shown beside `loss` and the compiled
-    metrics. `evaluate`, `predict` and `save` are those of the student alone. `save_weights` and `load_weights` hold
-    adapters and optimizer too, as `keras.callbacks.BackupAndRestore` needs them; for the student's, call its own.
+    The student stays a plain model throughout. The total loss is `label_weight` times the compiled loss, plus each
+    distillation loss times its weight, plus the student's regularization losses. Sample weights apply to all but the
+    last, as in Keras: sum(w * value) / N. Training logs `label_loss` and the mean of each distillation loss beside
+    `loss` and the compiled metrics. `evaluate`, `predict` and `save` use the student only. `save_weights` and
+    `load_weights` include adapters and optimizer, as `keras.callbacks.BackupAndRestore` needs them; call the student's
+    own for its weights alone.
 
-    The teacher is copied when the Distiller is made, and the copy runs in inference mode. Either model gets a resized
-    (antialiased) copy of the batch where its input size is another. Widths that differ are met by adapters, trained
-    with the student and no part of it; they come after the student's in `variables`, and the teacher's are not there,
-    so a checkpoint of `variables` and of the optimizer's is all that a resumed run needs.
+    The teacher is copied on construction, and the copy runs in inference mode. If the input size of either model
+    differs from the batch, that model gets a resized (antialiased) copy. If widths differ, adapters are trained with
+    the student without becoming part of it. `variables` holds the student's variables, then the adapters', and not the
+    teacher's, so a checkpoint of `variables` and of the optimizer's variables is all that a resumed run needs.
 
     With `teacher=None` the targets carry the teacher's outputs, made beforehand by `write_teacher_outputs`: {"labels":
     labels, "teacher": {layer name or "output": values}}.
 
     Args:
         student: functional or Sequential model with one input and one output; it is trained in place.
-        teacher: the same kind of model, or None.
-        losses: what to copy; at least one.
-        label_weight: share of the compiled loss; 0 learns from the teacher alone, and needs no labels.
-        teacher_shapes: with `teacher=None`, the shape of each kept output without the batch (`TeacherOutputs.shapes`),
-            by which adapters are made.
-        name: the Distiller's name.
+        teacher: a model of the same kind, or None.
+        losses: one or more distillation losses.
+        label_weight: weight of the compiled loss; with 0 the student learns from the teacher only and needs no labels.
+        teacher_shapes: with `teacher=None`, the shape of each stored output without the batch axis
+            (`TeacherOutputs.shapes`), from which adapters are built.
+        name: name of this model.
 
     Attributes:
         student: the student.
@@ -51,16 +54,19 @@ class Distiller(keras.Model):
 
     Raises:
         TypeError: if a model is not a keras.Model with a graph of layers.
-        ValueError: if a model has several inputs or outputs, has no such layer, ends in a softmax or sigmoid where a
-            loss needs logits, or the shapes don't fit.
+        ValueError: if a model does not have one input and one output, lacks a named layer, ends in a softmax or sigmoid
+            although a loss needs logits, or if shapes don't match.
 
     Example:
+        >>> teacher = tfslim.models.VGG11((32, 32, 3), classes=10)
+        >>> student = tfslim.models.VGG11((32, 32, 3), classes=10, module="flame")
         >>> losses = [SoftTargets(temperature=4.0), FeatureDistance("embedding", "embedding")]
         >>> distiller = tfslim.distillation.Distiller(student, teacher, losses)
         >>> distiller.compile(
         ...     "adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"]
         ... )
-        >>> distiller.fit(images, identities)
+        >>> images, identities = np.zeros((8, 32, 32, 3)), np.zeros(8)
+        >>> history = distiller.fit(images, identities, verbose=0)
         >>> student.save("student.keras")
 
     Reference: Hinton, Vinyals and Dean, arXiv 1503.02531.
@@ -75,7 +81,7 @@ class Distiller(keras.Model):
         teacher_shapes: Mapping[str, tuple[int | None, ...]] | None = None,
         name: str = "distiller",
     ):
-        # In float32 whatever the global policy, or uint8-range pixels would be rounded on their way in.
+        # Always float32: under a float16 policy Keras would round the input pixels.
         super().__init__(name=name, dtype="float32")
         check_parts(student, teacher, losses, label_weight, teacher_shapes)
         self.label_weight = float(label_weight)
@@ -84,7 +90,7 @@ class Distiller(keras.Model):
         self._student_size = tuple(student.inputs[0].shape[1:3])
         self._student_view = keras.Model(student.inputs[0], layer_outputs(student, student_layers(losses), "student"))
         self._loss_names = _distinct([loss.name for loss in losses])
-        # Before the teacher is copied, so that with a seed they begin the same with and without a teacher here.
+        # Before the teacher is copied, so that a seed draws the same initial adapters with and without a teacher.
         self.adapters = self._adapters(teacher_shapes if teacher is None else _teacher_shapes(teacher, losses))
         self._teacher = None if teacher is None else FrozenTeacher(teacher, teacher_layers(losses))
         self._label_mean = keras.metrics.Mean(name="label_loss") if label_weight else None
@@ -100,15 +106,15 @@ class Distiller(keras.Model):
                 continue
             if (loss.teacher or OUTPUT) not in shapes:
                 raise ValueError(
-                    f"teacher_shapes: there is none for {loss.teacher or OUTPUT!r}, which {name} compares with; "
+                    f"teacher_shapes: no shape for {loss.teacher or OUTPUT!r}, which {name} needs; "
                     f"found {', '.join(shapes)}"
                 )
-            given = tuple(self._student_view.output[loss.student or OUTPUT].shape[1:])
-            wanted = tuple(shapes[loss.teacher or OUTPUT])
-            loss.check(given, wanted)
-            adapter = loss.adapter(given, wanted)
+            student_shape = tuple(self._student_view.output[loss.student or OUTPUT].shape[1:])
+            teacher_shape = tuple(shapes[loss.teacher or OUTPUT])
+            loss.check(student_shape, teacher_shape)
+            adapter = loss.adapter(student_shape, teacher_shape)
             if adapter is not None:
-                adapter.build((None, *given))  # now, so that an optimizer can be built before the first step
+                adapter.build((None, *student_shape))  # now, so that an optimizer can be built before the first step
                 adapters[name] = adapter
         return adapters
 
@@ -124,28 +130,29 @@ class Distiller(keras.Model):
         jit_compile="auto",
         auto_scale_loss: bool = True,
     ):
-        """Configures the training as `keras.Model.compile` does; `loss` may be None where `label_weight` is 0.
+        """Configure training like `keras.Model.compile`.
 
-        The arguments are Keras' in Keras' order. `auto_scale_loss` goes by the student, as the Distiller itself is in
-        float32: an optimizer for a student that computes in float16 is put into a `LossScaleOptimizer`.
+        The arguments are those of Keras; `loss` may be None if `label_weight` is 0. `auto_scale_loss` depends on the
+        student, as the Distiller itself is float32: an optimizer for a student that computes in float16 is wrapped in a
+        `LossScaleOptimizer`.
 
         Raises:
-            ValueError: if there is no loss for the labels, `loss_weights` are given, or a metric has the name of what
-                the Distiller shows itself.
+            ValueError: if the labels have no loss, `loss_weights` is set, or a metric has the name of a value that the
+                Distiller logs.
         """
         if loss_weights is not None:
             raise ValueError(
-                f"{self.name}: loss_weights={loss_weights!r} are for several outputs, and a student has one; "
-                "label_weight is the share of its loss"
+                f"{self.name}: loss_weights={loss_weights!r} is for several outputs, but the student has one; set "
+                "label_weight of the Distiller instead"
             )
         if isinstance(loss, dict):
             raise ValueError(
-                f"{self.name}: loss={loss!r} names the outputs of several, and a student has one: give the loss itself"
+                f"{self.name}: loss={loss!r} is a dictionary, but the student has one output; pass the loss itself"
             )
         if loss is None and self.label_weight:
             raise ValueError(
-                f"{self.name}: label_weight is {self.label_weight}, and compile has no loss for the labels; give one, "
-                "or label_weight=0 to learn from the teacher alone"
+                f"{self.name}: label_weight is {self.label_weight}, but compile got no loss for the labels; pass a "
+                "loss, or set label_weight=0 to learn from the teacher only"
             )
         check_metric_names((metrics, weighted_metrics), self._loss_names, self.name)
         self._measures = bool(metrics or weighted_metrics)
@@ -166,7 +173,7 @@ class Distiller(keras.Model):
 
     @property
     def non_trainable_variables(self) -> list[keras.Variable]:
-        # The teacher is not among the `variables`, but a backend without state of its own must be handed its weights.
+        # The teacher is not in `variables`, but stateless backends (JAX) need its weights passed in.
         return [*super().non_trainable_variables, *(self._teacher.variables if self._teacher else [])]
 
     def call(self, inputs, training=False):
@@ -183,12 +190,12 @@ class Distiller(keras.Model):
         total = self._extra_losses()
         if self.label_weight:
             total += self.label_weight * self._label_loss(x, labels, y_pred[OUTPUT], weights)
-        taught = self._taught(x, kept)
+        teacher_values = self._teacher_values(x, kept)
         for name, loss, mean in zip(self._loss_names, self.distillation_losses, self._means, strict=True):
-            given = y_pred[loss.student or OUTPUT]
+            student_values = y_pred[loss.student or OUTPUT]
             if name in self.adapters:
-                given = self.adapters[name](keras.ops.cast(given, "float32"))
-            values = loss(given, taught[loss.teacher or OUTPUT])
+                student_values = self.adapters[name](keras.ops.cast(student_values, "float32"))
+            values = loss(student_values, teacher_values[loss.teacher or OUTPUT])
             if weights is not None:
                 values *= weights
             mean.update_state(values)
@@ -198,7 +205,10 @@ class Distiller(keras.Model):
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         labels, _ = _split(y)
         if labels is None and self._measures:
-            raise ValueError(f"{self.name}: the compiled metrics need labels, and the targets hold none")
+            raise ValueError(
+                f"{self.name}: the compiled metrics need labels, but the targets hold none; add labels or compile "
+                "without metrics"
+            )
         training = isinstance(y_pred, dict)
         outputs = y_pred[OUTPUT] if training else y_pred
         results = super().compute_metrics(x, labels, outputs, _one_per_image(sample_weight))
@@ -206,7 +216,7 @@ class Distiller(keras.Model):
         return {name: value for name, value in results.items() if name not in only_training}
 
     def save(self, filepath, overwrite: bool = True, zipped: bool | None = None) -> None:
-        """Saves the student alone, as a plain model that opens without the teacher."""
+        """Save the student only, as a plain model."""
         self.student.save(filepath, overwrite=overwrite, zipped=zipped)
 
     def _evaluation_loss(self, x, labels, outputs, weights):
@@ -217,25 +227,28 @@ class Distiller(keras.Model):
     def _label_loss(self, x, labels, outputs, weights):
         if labels is None:
             raise ValueError(
-                f"{self.name}: label_weight is {self.label_weight}, and the targets hold no labels; give "
-                "label_weight=0 to learn from the teacher alone"
+                f"{self.name}: label_weight is {self.label_weight}, but the targets hold no labels; add labels, or set "
+                "label_weight=0 to learn from the teacher only"
             )
-        # Keras gives the sum of both.
+        # Keras returns the sum of both.
         loss = super().compute_loss(x=x, y=labels, y_pred=outputs, sample_weight=weights) - self._extra_losses()
         ones = keras.ops.ones_like(keras.ops.reshape(outputs, (keras.ops.shape(outputs)[0], -1))[:, 0], "float32")
-        # Under tf.distribute a mean is this replica's part of the whole batch's, which is not what to show.
+        # Under tf.distribute this is one replica's part of the batch mean, so divide before logging it.
         self._label_mean.update_state(loss / self._over_batch(ones, ones), sample_weight=keras.ops.sum(ones))
         return loss
 
     def _extra_losses(self):
         total = sum((keras.ops.sum(loss) for loss in self.losses), keras.ops.zeros(()))
-        # Under tf.distribute each replica counts its part, as Keras counts it.
+        # Under tf.distribute each replica adds its part, as Keras does.
         return self._over_batch(total[None], total[None])
 
-    def _taught(self, images, kept: Mapping | None) -> Mapping:
+    def _teacher_values(self, images, kept: Mapping | None) -> Mapping:
         if self._teacher is not None:
             if kept is not None:
-                raise ValueError(f"{self.name}: the targets carry a teacher's outputs; make it with teacher=None")
+                raise ValueError(
+                    f"{self.name}: the targets carry teacher outputs, but this Distiller has a teacher; construct it "
+                    "with teacher=None"
+                )
             return self._teacher(images)
         if kept is None:
             raise ValueError(
@@ -250,14 +263,14 @@ class Distiller(keras.Model):
 
 
 class _BatchMean(keras.losses.Loss):
-    """Keras' own mean over the batch, which under tf.distribute is over the batches of all replicas."""
+    """Mean over the batch; under tf.distribute over all replicas' batches."""
 
     def call(self, y_true, y_pred):
         return y_pred
 
 
 def _split(targets):
-    """Labels and the teacher's kept outputs; either may be None."""
+    """Split targets into labels and teacher outputs, either maybe None."""
     if isinstance(targets, dict) and "teacher" in targets:
         return targets.get("labels"), targets["teacher"]
     return targets, None
@@ -276,12 +289,12 @@ def _teacher_shapes(teacher: keras.Model, losses: Sequence[DistillationLoss]) ->
 
 
 def _distinct(names: list[str]) -> tuple[str, ...]:
-    """The names, those met before with a number."""
-    met = [names[:index].count(name) for index, name in enumerate(names)]
-    return tuple(f"{name}_{count + 1}" if count else name for name, count in zip(names, met, strict=True))
+    """Make names unique by numbering repeated ones."""
+    earlier = [names[:index].count(name) for index, name in enumerate(names)]
+    return tuple(f"{name}_{count + 1}" if count else name for name, count in zip(names, earlier, strict=True))
 
 
 def _computes_in_float16(model: keras.Model) -> bool:
-    # Its own policy is the global one of when it was made, whatever its layers were given.
-    every = iter_layer_calls(model, model.inputs, opened=True)
-    return any(getattr(call.operation, "compute_dtype", None) == "float16" for call in every)
+    # The model's own policy is the global one at its creation, whatever policies its layers have.
+    calls = iter_layer_calls(model, model.inputs, opened=True)
+    return any(getattr(call.operation, "compute_dtype", None) == "float16" for call in calls)

@@ -1,4 +1,4 @@
-"""A teacher that no training can change."""
+"""A frozen copy of a teacher model."""
 
 from collections.abc import Sequence
 
@@ -8,24 +8,26 @@ from tfslim.distillation.layer_outputs import check_model, layer_outputs
 from tfslim.distillation.resizing import resize
 from tfslim.graph.cloning import clone_model
 
+__all__ = ["FrozenTeacher"]
+
 
 class FrozenTeacher:
-    """Copies a model as far as some layers' outputs, in inference mode and without gradient.
+    """Frozen copy of a model up to some layers' outputs.
 
-    It is no Keras layer, so that a model that holds it does not count the copy's variables among its own. The model
-    it was made from is not changed and may be trained on.
+    It runs in inference mode and blocks gradients. It is not a Keras layer, so a model that holds it does not track its
+    variables. The original model is not changed and may be trained further.
 
     Args:
         teacher: functional or Sequential model with one input.
-        layers: names of the layers whose outputs it gives, "output" for the model's.
+        layers: names of the layers to output, "output" for the model's output.
 
     Attributes:
-        shapes: shape of each output, without the batch.
-        variables: the copy's, frozen.
+        shapes: layer name -> shape of its output, without the batch axis.
+        variables: the frozen variables of the copy.
 
     Raises:
         TypeError: if the model has no graph of layers.
-        ValueError: if it has several inputs or outputs, or no such layer.
+        ValueError: if it does not have one input and one output, or lacks a named layer.
 
     Example:
         >>> teacher = FrozenTeacher(tfslim.models.VGG11(), ["output", "embedding"])
@@ -46,6 +48,9 @@ class FrozenTeacher:
         return self._model.variables
 
     def __call__(self, images) -> dict:
-        """The outputs by name for images (N, H, W, C), which are resized to the teacher's own size."""
+        """Compute the outputs for images, by layer name.
+
+        The images are (N, H, W, C) and are resized to the teacher's input size.
+        """
         values = self._model(resize(images, self._size), training=False)
         return {name: keras.ops.stop_gradient(value) for name, value in values.items()}

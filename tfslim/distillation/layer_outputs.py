@@ -1,4 +1,4 @@
-"""Finding the outputs of a model's layers by name, and saying clearly what is wrong with a model."""
+"""Named layer outputs, and checks of students, teachers and losses."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,11 +11,15 @@ from tfslim.graph.checks import check_graph_model
 from tfslim.graph.outputs import find_output_activation
 from tfslim.graph.traversal import layer_call
 
-OUTPUT = "output"  # what the model gives, whatever its last layer is called
+__all__ = ["teacher_layers"]
+
+OUTPUT = "output"  # the model's output, whatever the name of its last layer
 
 
 def teacher_layers(losses: Iterable[DistillationLoss]) -> tuple[str, ...]:
-    """The names of the teacher's layers that these losses compare with, "output" for what it gives.
+    """Return the teacher layers that the losses compare with.
+
+    The model's output is called "output".
 
     Example:
         >>> teacher_layers([SoftTargets(), FeatureDistance("embedding", "embedding")])
@@ -25,16 +29,20 @@ def teacher_layers(losses: Iterable[DistillationLoss]) -> tuple[str, ...]:
 
 
 def student_layers(losses: Iterable[DistillationLoss]) -> tuple[str, ...]:
-    """The same for the student, always with "output"."""
+    """Return the student layers that the losses use, and "output"."""
     return tuple(dict.fromkeys([OUTPUT, *(loss.student or OUTPUT for loss in losses)]))
 
 
 def check_model(model: keras.Model, role: str) -> None:
-    """Raise an error unless the model is a graph with one input and one output.
+    """Check that a model has one input and one output.
+
+    Args:
+        model: the model to check.
+        role: "student" or "teacher", for the error message.
 
     Raises:
-        TypeError: it has no graph of layers.
-        ValueError: it has several inputs or outputs.
+        TypeError: if it has no graph of layers.
+        ValueError: if it has several inputs or outputs.
     """
     check_graph_model(model, role)
     counts = len(model.inputs), len(model.outputs)
@@ -43,29 +51,33 @@ def check_model(model: keras.Model, role: str) -> None:
 
 
 def check_student(student: keras.Model) -> None:
-    """Raises a ValueError unless the student is such a model, and takes and gives a tensor by itself."""
+    """Check that a student maps one tensor to one tensor.
+
+    Raises:
+        ValueError: if it does not have one input and one output, or wraps them in a dictionary.
+    """
     check_model(student, "student")
-    if isinstance(student, keras.Sequential):  # which always does
+    if isinstance(student, keras.Sequential):  # always maps tensor to tensor
         return
-    for what, structure in (("takes", student.input), ("gives", student.output)):
+    for verb, structure in (("takes", student.input), ("returns", student.output)):
         if isinstance(structure, dict):
             raise ValueError(
-                f"student {student.name}: {what} a dictionary; make it with the tensor itself, "
+                f"student {student.name}: {verb} a dictionary, expected a tensor; pass "
                 "keras.Model(student.inputs[0], student.outputs[0])"
             )
 
 
 def layer_outputs(model: keras.Model, names: Iterable[str], role: str) -> dict[str, keras.KerasTensor]:
-    """Finds the symbolic outputs of layers.
+    """Return the symbolic outputs of named layers.
 
     Args:
         model: a functional or Sequential model.
-        names: layer names; "output" is what the model gives.
-        role: what to call the model in a message.
+        names: layer names; "output" is the model's output.
+        role: "student" or "teacher", for the error message.
 
     Raises:
-        ValueError: if there is no such layer, naming those with a similar name, or it is not used exactly once, or it
-            gives several outputs.
+        ValueError: if a layer does not exist (similar names are suggested), is not called exactly once, or has several
+            outputs.
 
     Example:
         >>> layer_outputs(tfslim.models.VGG11(), ["embedding"], "teacher")["embedding"].shape
@@ -80,20 +92,20 @@ def _layer_output(model: keras.Model, name: str, role: str) -> keras.KerasTensor
     except ValueError as error:
         raise ValueError(f"{role} {error}") from error
     if len(outputs) != 1:
-        raise ValueError(f"{role} {model.name}: layer {name!r} gives {len(outputs)} outputs; expected one")
+        raise ValueError(f"{role} {model.name}: layer {name!r} has {len(outputs)} outputs; expected one")
     return outputs[0]
 
 
 def check_logits(model: keras.Model, role: str, losses: Iterable[DistillationLoss]) -> None:
-    """Raises a ValueError if the model's output is a probability, and a loss that looks at it needs logits.
+    """Check that a model returns logits if losses need them.
 
     Args:
         model: the student or the teacher.
         role: "student" or "teacher".
-        losses: what is to be copied.
+        losses: the distillation losses.
 
     Raises:
-        ValueError: names the model, what makes the probability, and the loss.
+        ValueError: if the model returns probabilities; names the model, the activation and the loss.
 
     Example:
         >>> check_logits(tfslim.models.VGG11(), "teacher", [SoftTargets()])
@@ -102,12 +114,12 @@ def check_logits(model: keras.Model, role: str, losses: Iterable[DistillationLos
     for loss in losses:
         if found and loss.needs_logits and getattr(loss, role) is None:
             raise ValueError(
-                f"{role} {model.name}: its output is a probability ({found}), and {type(loss).__name__} needs logits; "
-                "give a model without that activation (and from_logits=True to the label loss)"
+                f"{role} {model.name}: its output is a probability ({found}), but {type(loss).__name__} needs logits; "
+                "use a model without that activation (and from_logits=True in the label loss)"
             )
 
 
-OWN_NAMES = ("loss", "label_loss")  # shown beside those of the distillation losses
+OWN_NAMES = ("loss", "label_loss")  # logged beside the distillation losses
 
 
 def check_parts(
@@ -117,18 +129,24 @@ def check_parts(
     label_weight: float,
     teacher_shapes: Mapping | None,
 ) -> None:
-    """Raises a ValueError unless these make a Distiller; see there."""
+    """Check the arguments of a Distiller.
+
+    Raises:
+        ValueError: see `Distiller`.
+    """
     if not losses:
-        raise ValueError("losses is empty; give at least one, such as SoftTargets(temperature=4.0)")
+        raise ValueError("losses is empty; pass at least one, such as SoftTargets(temperature=4.0)")
     for loss in losses:
         if not isinstance(loss, DistillationLoss):
-            raise ValueError(f"losses: {loss!r} is no DistillationLoss, such as SoftTargets(temperature=4.0)")
+            raise ValueError(
+                f"losses must hold DistillationLoss objects such as SoftTargets(temperature=4.0), got {loss!r}"
+            )
         if loss.name in OWN_NAMES:
-            raise ValueError(f"losses: {loss!r} is called {loss.name!r}, which is shown for another; rename it")
+            raise ValueError(f"losses: the name {loss.name!r} of {loss!r} is reserved for the logs; rename the loss")
     if not (math.isfinite(label_weight) and label_weight >= 0):
-        raise ValueError(f"label_weight is {label_weight}, expected a number from 0 on")
+        raise ValueError(f"label_weight is {label_weight}, expected a finite number of 0 or more")
     if teacher is not None and teacher_shapes is not None:
-        raise ValueError("teacher_shapes is for teacher=None; a teacher's shapes are known")
+        raise ValueError("teacher_shapes is only for teacher=None; omit it, the teacher's shapes are known")
     check_student(student)
     check_logits(student, "student", losses)
     if teacher is None:
@@ -145,18 +163,21 @@ def check_parts(
 
 
 def check_metric_names(metrics: Any, shown: Iterable[str], owner: str) -> None:
-    """Raises a ValueError if one of the metrics that `compile` takes would be lost behind what is shown already.
+    """Check that no compiled metric is named like a loss.
 
     Args:
         metrics: metrics as `compile` takes them, nested or not.
-        shown: names in the logs.
-        owner: the model's name, for the message.
+        shown: names of the logged losses.
+        owner: name of the model, for the error message.
+
+    Raises:
+        ValueError: if a metric would hide a loss in the logs.
     """
     taken = {*shown, *OWN_NAMES}
     for metric in keras.tree.flatten(metrics):
         name = metric if isinstance(metric, str) else getattr(metric, "name", getattr(metric, "__name__", None))
         if name in taken:
             raise ValueError(
-                f"{owner}: compile has a metric called {name!r}, and a loss of the Distiller is shown under that name; "
-                "give one of them another"
+                f"{owner}: compile got a metric named {name!r}, but the Distiller logs a loss under that name; rename "
+                "one of them"
             )

@@ -1,4 +1,4 @@
-"""A hash of the function that a model is, by which two models are told apart."""
+"""Hashes that identify the function a model computes."""
 
 import hashlib
 import json
@@ -11,17 +11,23 @@ import numpy as np
 from tfslim.graph.checks import check_graph_model
 from tfslim.graph.traversal import is_graph, iter_layer_calls
 
-# What another name or another way of training says nothing about.
-LEFT_OUT = ("name", "trainable")
+__all__ = ["fingerprint"]
+
+# Configuration keys that do not change the computed function.
+IGNORED_KEYS = ("name", "trainable")
 
 
 def fingerprint(model: keras.Model) -> str:
-    """A hash of the model's input size, its layers in the way they are joined, and its weights, as hexadecimal digits.
+    """Return a SHA-256 hash of a model's graph and weights.
 
-    Names don't count, so that a model made twice in one process, or saved and loaded, has the same.
+    The hash covers the input size, the layers with their connections, and the weights, but no names, so a model built
+    twice in one process, or saved and loaded, keeps its fingerprint.
 
     Args:
-        model: a functional or a built Sequential model.
+        model: a functional or built Sequential model.
+
+    Returns:
+        64 hexadecimal digits.
 
     Raises:
         TypeError: the model has no graph of layers.
@@ -41,7 +47,7 @@ def fingerprint(model: keras.Model) -> str:
 
 
 def _graph(model: keras.Model) -> list:
-    """The calls of a model in plain lists and dicts, with numbers for tensors."""
+    """Return a model's calls as plain lists with numbered tensors."""
     numbers = {id(tensor): number for number, tensor in enumerate(model.inputs)}
 
     def plain(value):
@@ -51,10 +57,10 @@ def _graph(model: keras.Model) -> list:
     for call in iter_layer_calls(model, model.inputs, opened=False):
         operation = call.operation
         args, kwargs = keras.tree.map_structure(plain, (call.args, call.kwargs))
-        given = {name: value for name, value in kwargs.items() if value is not None}  # loading adds some
-        does = _graph(operation) if is_graph(operation) else _nameless(_config(operation))
-        steps.append([type(operation).__name__, does, _serialized(args), _serialized(given)])
-        numbers.update((id(output), len(numbers) + place) for place, output in enumerate(call.outputs))
+        kwargs = {name: value for name, value in kwargs.items() if value is not None}  # loading adds Nones
+        config = _graph(operation) if is_graph(operation) else _nameless(_config(operation))
+        steps.append([type(operation).__name__, config, _serialized(args), _serialized(kwargs)])
+        numbers.update((id(output), len(numbers) + index) for index, output in enumerate(call.outputs))
     return [steps, [numbers[id(tensor)] for tensor in model.outputs]]
 
 
@@ -72,7 +78,7 @@ def _serialized(value: Any) -> Any:
 def _nameless(config: Any) -> Any:
     if isinstance(config, list):
         return [_nameless(value) for value in config]
-    # A policy's name is all that there is of it.
+    # A dtype policy consists of its name, so keep it.
     if not isinstance(config, dict) or config.get("class_name") == "DTypePolicy":
         return config
-    return {key: _nameless(value) for key, value in config.items() if key not in LEFT_OUT}
+    return {key: _nameless(value) for key, value in config.items() if key not in IGNORED_KEYS}

@@ -1,23 +1,25 @@
-"""Antialiased bilinear resizing that is the same on every backend and compiles everywhere."""
+"""Antialiased bilinear resizing that is equal on every backend."""
 
 import keras
 import numpy as np
 
+__all__ = ["resize", "resizing_matrix"]
+
 
 def resize(images: keras.KerasTensor, size: tuple[int | None, int | None]) -> keras.KerasTensor:
-    """Resizes images to a height and width; those that have them already are given back as they are.
+    """Resize images to a height and width.
 
-    Written as two products with small matrices: TensorFlow's own antialiased resizing can't be compiled by XLA.
+    Implemented as two products with small matrices, since XLA can't compile TensorFlow's antialiased resizing.
 
     Args:
-        images: (N, H, W, C) of any number type; values without height and width are given back as they are.
-        size: (height, width) in pixels; None where any will do.
+        images: (N, H, W, C) of any number type; tensors of other ranks are returned unchanged.
+        size: (height, width) in pixels; None keeps that side.
 
     Returns:
-        (N, height, width, C), float32 where something was resized.
+        (N, height, width, C) float32, or `images` itself if it has that size already.
 
     Raises:
-        ValueError: if the height or width of the images is not known while the graph is built.
+        ValueError: if the height or width of the images is unknown when the graph is built.
 
     Example:
         >>> resize(np.zeros((1, 120, 100, 3), "uint8"), (64, 64)).shape
@@ -31,8 +33,8 @@ def resize(images: keras.KerasTensor, size: tuple[int | None, int | None]) -> ke
             continue
         if found is None:
             raise ValueError(
-                f"the images' height and width are not known, found {tuple(images.shape)}, so they can't be resized to "
-                f"{size[0]}x{size[1]}; fix them where the images are made (tf.ensure_shape)"
+                f"images of unknown height or width, {tuple(images.shape)}, can't be resized to {size[0]}x{size[1]}; "
+                "set their shape in the input pipeline (tf.ensure_shape)"
             )
         matrix = keras.ops.convert_to_tensor(resizing_matrix(found, wanted))
         equation = "oh,nhwc->nowc" if axis == 1 else "ow,nhwc->nhoc"
@@ -41,7 +43,16 @@ def resize(images: keras.KerasTensor, size: tuple[int | None, int | None]) -> ke
 
 
 def resizing_matrix(found: int, wanted: int) -> np.ndarray:
-    """The (wanted, found) float32 matrix that resizes a row of pixels: triangles as wide as a pixel of the coarser row.
+    """Return the matrix that resizes a row of pixels.
+
+    Each output pixel is a triangle filter as wide as a pixel of the coarser row.
+
+    Args:
+        found: number of pixels of the row.
+        wanted: number of pixels after resizing.
+
+    Returns:
+        (wanted, found) float32.
 
     Example:
         >>> resizing_matrix(4, 2).round(3)
@@ -49,7 +60,7 @@ def resizing_matrix(found: int, wanted: int) -> np.ndarray:
                [0.   , 0.143, 0.429, 0.429]], dtype=float32)
     """
     step = found / wanted
-    centres = (np.arange(wanted) + 0.5) * step - 0.5
+    centers = (np.arange(wanted) + 0.5) * step - 0.5
     reach = max(step, 1.0)
-    weights = np.maximum(0, 1 - np.abs(centres[:, None] - np.arange(found)) / reach)
+    weights = np.maximum(0, 1 - np.abs(centers[:, None] - np.arange(found)) / reach)
     return (weights / weights.sum(axis=1, keepdims=True)).astype("float32")

@@ -1,4 +1,4 @@
-"""Losses on the models' answers: the student's logits should say what the teacher's do."""
+"""Distillation losses on logits."""
 
 import dataclasses
 import math
@@ -7,9 +7,11 @@ import keras
 
 from tfslim.distillation.distillation_loss import DistillationLoss, extents_fit
 
+__all__ = ["BernoulliTargets", "SoftTargets"]
+
 
 class _Targets(DistillationLoss):
-    """Logits (N, C) of both, softened by a temperature."""
+    """Base of losses on logits (N, C) softened by temperature."""
 
     temperature: float
     needs_logits = True
@@ -22,7 +24,7 @@ class _Targets(DistillationLoss):
     def check(self, student_shape, teacher_shape):
         if len(student_shape) != 1 or len(teacher_shape) != 1 or not extents_fit(student_shape, teacher_shape):
             raise ValueError(
-                f"{type(self).__name__}: the student gives {student_shape} and the teacher {teacher_shape} for an "
+                f"{type(self).__name__}: the student outputs {student_shape} and the teacher {teacher_shape} per "
                 "image; expected logits of the same classes or attributes, (C,) each"
             )
 
@@ -30,19 +32,19 @@ class _Targets(DistillationLoss):
 @keras.saving.register_keras_serializable(package="tfslim")
 @dataclasses.dataclass(frozen=True)
 class SoftTargets(_Targets):
-    """KL divergence of the student's softened class probabilities from the teacher's, times T^2.
+    """KL divergence of softened class probabilities, times T^2.
 
-    T^2 sum_c p_c (ln p_c - ln q_c) with p = softmax(teacher / T) and q = softmax(student / T): for classes that exclude
-    one another, such as identities. Without T^2 the gradient would fade as 1 / T^2 against that of the labels. A
-    softmax does not change when all logits are shifted alike, so for independent attributes take `BernoulliTargets`.
+    T^2 sum_c p_c (ln p_c - ln q_c) with p = softmax(teacher / T) and q = softmax(student / T), for mutually exclusive
+    classes such as identities. Without T^2 the gradient would shrink as 1 / T^2 relative to that of the labels. A
+    softmax ignores a shift common to all logits, so use `BernoulliTargets` for independent attributes.
 
     Args:
-        temperature: T, above 0; 1 leaves the probabilities as they are, higher ones show more of the small ones.
-        weight: share in the sum that is minimised.
+        temperature: T, above 0; 1 keeps the probabilities, higher values emphasize the small ones.
+        weight: weight in the total loss.
 
     Raises:
-        ValueError: if the temperature is not above 0 or the weight below 0, or when called with two different
-            numbers of classes.
+        ValueError: if the temperature is not above 0 or the weight is below 0; on a call, if the numbers of classes
+            differ.
 
     Example:
         >>> SoftTargets(temperature=4.0)(np.array([[4.0, 0.0]]), np.array([[0.0, 4.0]]))
@@ -56,25 +58,25 @@ class SoftTargets(_Targets):
     name = "soft_targets"
 
     def compare(self, student, teacher):
-        wanted = keras.ops.log_softmax(teacher / self.temperature)
-        given = keras.ops.log_softmax(student / self.temperature)
-        return self.temperature**2 * keras.ops.sum(keras.ops.exp(wanted) * (wanted - given), axis=-1)
+        log_p = keras.ops.log_softmax(teacher / self.temperature)
+        log_q = keras.ops.log_softmax(student / self.temperature)
+        return self.temperature**2 * keras.ops.sum(keras.ops.exp(log_p) * (log_p - log_q), axis=-1)
 
 
 @keras.saving.register_keras_serializable(package="tfslim")
 @dataclasses.dataclass(frozen=True)
 class BernoulliTargets(_Targets):
-    """Mean over the attributes of the KL divergence of two softened yes-or-no answers, times T^2.
+    """Mean KL divergence of softened binary attributes, times T^2.
 
-    With p = sigmoid(teacher / T) and q = sigmoid(student / T), T^2 (p ln(p / q) + (1 - p) ln((1 - p) / (1 - q))), for
-    attributes that are there or not each for itself.
+    T^2 (p ln(p / q) + (1 - p) ln((1 - p) / (1 - q))) with p = sigmoid(teacher / T) and q = sigmoid(student / T),
+    averaged over independent binary attributes.
 
     Args:
         temperature: T, above 0.
-        weight: share in the sum that is minimised.
+        weight: weight in the total loss.
 
     Raises:
-        ValueError: as `SoftTargets`.
+        ValueError: as in `SoftTargets`.
 
     Example:
         >>> BernoulliTargets(temperature=1.0)(np.array([[0.0, 5.0]]), np.array([[0.0, 5.0]]))
@@ -88,9 +90,9 @@ class BernoulliTargets(_Targets):
     name = "bernoulli_targets"
 
     def compare(self, student, teacher):
-        wanted, given = teacher / self.temperature, student / self.temperature
+        teacher, student = teacher / self.temperature, student / self.temperature
         softplus, sigmoid = keras.ops.softplus, keras.ops.sigmoid
-        # ln sigmoid(x) = -softplus(-x) and ln(1 - sigmoid(x)) = -softplus(x): no exponential can overflow.
-        there = sigmoid(wanted) * (softplus(-given) - softplus(-wanted))
-        absent = sigmoid(-wanted) * (softplus(given) - softplus(wanted))
-        return self.temperature**2 * keras.ops.mean(there + absent, axis=-1)
+        # ln sigmoid(x) = -softplus(-x) and ln(1 - sigmoid(x)) = -softplus(x), which never overflow.
+        positive = sigmoid(teacher) * (softplus(-student) - softplus(-teacher))
+        negative = sigmoid(-teacher) * (softplus(student) - softplus(teacher))
+        return self.temperature**2 * keras.ops.mean(positive + negative, axis=-1)

@@ -1,4 +1,4 @@
-"""A teacher run once over some epochs of a stream, its outputs kept on disk for any number of epochs."""
+"""Teacher outputs, computed once and stored for many epochs."""
 
 import contextlib
 import json
@@ -27,19 +27,22 @@ from tfslim.distillation.teacher_manifest import (
     write_manifest,
 )
 
+__all__ = ["TeacherOutputs", "read_teacher_outputs", "write_teacher_outputs"]
+
 
 class TeacherOutputs:
-    """A folder of kept outputs, as `read_teacher_outputs` and `write_teacher_outputs` open it.
+    """Folder of stored teacher outputs.
 
-    Files are mapped, not read, and each is compared with its checksum when first used.
+    `read_teacher_outputs` and `write_teacher_outputs` return it. Files are memory-mapped, and each is compared with its
+    checksum when it is first used.
 
     Attributes:
-        folder: where they are.
+        folder: path of the folder.
         shapes: layer name -> shape of its output for one image.
         dtype: "float16" or "float32".
-        steps: batches in an epoch.
-        batch_size: images in a batch.
-        views: epochs kept; epoch e has the outputs of epoch e % views.
+        steps: batches per epoch.
+        batch_size: images per batch.
+        views: number of stored epochs; epoch e has the outputs of epoch e % views.
     """
 
     def __init__(self, folder: Path, manifest: dict):
@@ -52,11 +55,13 @@ class TeacherOutputs:
         self._open: dict[int, dict[str, np.ndarray]] = {}
 
     def epoch(self, epoch: int) -> dict[str, np.ndarray]:
-        """An epoch's outputs by layer name, (steps * batch_size, ...) each, in the order of the stream.
+        """Return the outputs of an epoch by layer name.
+
+        Each array is (steps * batch_size, ...), in the order of the stream.
 
         Raises:
-            FileNotFoundError: a file is gone.
-            ValueError: a file is damaged.
+            FileNotFoundError: if a file is missing.
+            ValueError: if a file is damaged.
         """
         view = epoch % self.views
         if view not in self._open:
@@ -64,14 +69,18 @@ class TeacherOutputs:
         return self._open[view]
 
     def batch(self, epoch: int, step: int) -> dict[str, np.ndarray]:
-        """The outputs for batch `step` (from 0) of an epoch, (batch_size, ...) each."""
+        """Return the outputs of one batch, (batch_size, ...) each.
+
+        Raises:
+            IndexError: if `step` is not in 0..steps - 1.
+        """
         if not 0 <= step < self.steps:
             raise IndexError(f"{self.folder}: step {step} of an epoch of {self.steps} steps")
         rows = slice(step * self.batch_size, (step + 1) * self.batch_size)
         return {name: np.array(values[rows]) for name, values in self.epoch(epoch).items()}
 
     def batches(self, epochs: range) -> Iterator[dict[str, np.ndarray]]:
-        """The outputs batch by batch, epoch by epoch."""
+        """Yield the outputs batch by batch, epoch by epoch."""
         for epoch in epochs:
             for step in range(self.steps):
                 yield self.batch(epoch, step)
@@ -82,14 +91,14 @@ class TeacherOutputs:
         try:
             values = np.load(path, mmap_mode="r", allow_pickle=False)
         except FileNotFoundError as error:
-            raise FileNotFoundError(f"{path}: is gone; {remedy}") from error
+            raise FileNotFoundError(f"{path}: missing; {remedy}") from error
         except (ValueError, EOFError, OSError) as error:
             raise ValueError(f"{path}: damaged ({error}); {remedy}") from error
         expected = (self.steps * self.batch_size, *shape)
         if values.shape != expected or values.dtype != self.dtype:
             raise ValueError(f"{path}: holds {values.dtype} {values.shape}, expected {self.dtype} {expected}; {remedy}")
         if zlib.crc32(values) != self._checksums[file]:
-            raise ValueError(f"{path}: damaged (its checksum does not fit the {MANIFEST}); {remedy}")
+            raise ValueError(f"{path}: damaged (its checksum does not match the {MANIFEST}); {remedy}")
         return values
 
 
@@ -107,35 +116,39 @@ def write_teacher_outputs(
     losses: Sequence[DistillationLoss] = (),
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> TeacherOutputs:
-    """Runs a teacher over the first epochs of a stream and keeps what it gives, an epoch and a layer a file.
+    """Run a teacher over a stream and store its outputs.
 
-    Where the epochs of a stream are functions of (seed, epoch), as those of `tfslim.data.training_batches`, augmented
-    images come again exactly, and so their outputs can be kept. `views=K` keeps K epochs, and training repeats them:
-    epoch e has the images and the outputs of epoch e % K.
+    If an epoch of the stream depends only on (seed, epoch), as in `tfslim.data.training_batches`, augmented images
+    repeat exactly and their outputs can be stored. `views=K` stores the first K epochs, one file per epoch and layer,
+    and training repeats them: epoch e has the images and outputs of epoch e % K.
 
-    Epochs that the folder holds already are not run again, so an interrupted run goes on where it was. Each file is
-    written beside and renamed; the manifest names those that are whole.
+    Epochs that the folder already holds are not run again, so an interrupted run resumes. Each file is written
+    atomically, and the manifest lists the complete ones.
 
     Args:
-        folder: made if it is not there.
-        teacher: functional or Sequential model with one input; it runs in inference mode, on images resized to its own
+        folder: created if it does not exist.
+        teacher: functional or Sequential model with one input; it runs in inference mode on images resized to its
             input size.
-        layers: names of the layers to keep, "output" for the model's output; see `teacher_layers`.
-        batches: epoch -> its batches in order: images (batch_size, H, W, C), or tuples that begin with them.
-        stream: what the images depend on (data, part, size, seed, augmentation), of what JSON can hold. Outputs kept
-            for another stream are refused.
-        steps: batches in an epoch.
-        batch_size: images in a batch.
-        views: epochs to keep.
+        layers: names of the layers to store, "output" for the model's output; see `teacher_layers`.
+        batches: function from an epoch to its batches in order: images (batch_size, H, W, C), or tuples that begin with
+            them.
+        stream: description of the stream (data, part, size, seed, augmentation) that JSON can hold. Outputs stored for
+            another stream are refused.
+        steps: batches per epoch.
+        batch_size: images per batch.
+        views: number of epochs to store.
         dtype: "float16", or "float32" at twice the size.
-        losses: what the outputs are to be compared by: those that need logits refuse a teacher that has none, which
-            a Distiller could no longer tell from its outputs.
-        progress: called with the batches done and their total, after each batch.
+        losses: the losses that will use the outputs: if one needs logits, a teacher with probabilities is refused here,
+            because a Distiller can't see it from the stored values.
+        progress: called after each batch with the number of batches done and their total.
+
+    Returns:
+        The stored outputs.
 
     Raises:
-        BlockingIOError: another process is writing into the folder, which holds only a part yet.
+        BlockingIOError: if another process is writing into the folder.
         ValueError: if the folder holds outputs of another teacher or stream, an epoch does not have `steps` batches of
-            `batch_size`, an output is not finite or does not fit float16, or a loss needs logits and the teacher gives
+            `batch_size`, an output is not finite or overflows float16, or a loss needs logits and the teacher returns
             probabilities.
 
     Example:
@@ -170,7 +183,7 @@ def write_teacher_outputs(
         "files": {},
     }
     folder.mkdir(parents=True, exist_ok=True)
-    # Nothing is written where all is there, so that students who begin at once don't keep one another out.
+    # A complete folder is not locked, so that students that start at the same time don't block each other.
     with contextlib.nullcontext() if is_whole(folder) else locked(folder):
         return _complete(folder, frozen, manifest, batches, progress)
 
@@ -198,16 +211,16 @@ def _complete(folder: Path, frozen: FrozenTeacher, manifest: dict, batches: Call
 def read_teacher_outputs(
     folder: str | os.PathLike, *, teacher: keras.Model | None = None, stream: Mapping | None = None
 ) -> TeacherOutputs:
-    """Opens kept outputs.
+    """Open stored teacher outputs.
 
     Args:
         folder: as written by `write_teacher_outputs`.
-        teacher: the model that they should be of, to be compared by its layers and weights; None for no such check.
-        stream: the stream that they should be of; None for no such check.
+        teacher: the model that must have made them, compared by layers and weights; None skips the check.
+        stream: the stream that they must belong to; None skips the check.
 
     Raises:
-        FileNotFoundError: the folder holds no outputs.
-        ValueError: they are of another teacher or stream, some are still missing, or the manifest is damaged.
+        FileNotFoundError: if the folder holds no outputs.
+        ValueError: if they belong to another teacher or stream, some are missing, or the manifest is damaged.
 
     Example:
         >>> read_teacher_outputs("kept").shapes
@@ -215,22 +228,22 @@ def read_teacher_outputs(
     """
     folder = Path(folder)
     if not (folder / MANIFEST).exists():
-        raise FileNotFoundError(f"{folder}: holds no {MANIFEST}, so no teacher's outputs; run the teacher first")
+        raise FileNotFoundError(f"{folder}: no {MANIFEST} and so no teacher outputs; run write_teacher_outputs first")
     manifest = read_manifest(folder)
     expected = {} if stream is None else {"stream": json.loads(json.dumps(stream))}
     check_same(folder, manifest, expected if teacher is None else {**expected, "teacher": fingerprint(teacher)})
     missing = missing_files(manifest)
     if missing:
-        every = manifest["views"] * len(manifest["outputs"])
+        total = manifest["views"] * len(manifest["outputs"])
         raise ValueError(
-            f"{folder}: an interrupted run, {len(missing)} of {every} files are missing; run the teacher again, "
-            "and it goes on where it was"
+            f"{folder}: incomplete, {len(missing)} of {total} files are missing; run write_teacher_outputs again to "
+            "resume"
         )
     return TeacherOutputs(folder, manifest)
 
 
 class _Runner:
-    """A frozen teacher compiled for images of the size that comes first."""
+    """Frozen teacher compiled for the size of the first images."""
 
     def __init__(self, frozen: FrozenTeacher):
         self.frozen = frozen
@@ -244,15 +257,15 @@ class _Runner:
 
 
 def _keep_epoch(folder: Path, runner: _Runner, batches: Iterable, epoch: int, manifest: dict, progress) -> dict:
-    """Writes an epoch's files and gives their checksums by layer name."""
+    """Write the files of an epoch; return checksums by layer."""
     steps, batch_size, dtype = (manifest[key] for key in ("steps", "batch_size", "dtype"))
     checksums = {}
     with contextlib.ExitStack() as files:
         arrays = {}
         for name, shape in manifest["outputs"].items():
-            beside = files.enter_context(replacing(folder / file_name(epoch, name)))
+            path = files.enter_context(replacing(folder / file_name(epoch, name)))
             full = (steps * batch_size, *shape)
-            arrays[name] = np.lib.format.open_memmap(beside, mode="w+", dtype=dtype, shape=full)
+            arrays[name] = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=full)
         for step, images in enumerate(_exactly(steps, batch_size, batches, epoch)):
             rows = slice(step * batch_size, (step + 1) * batch_size)
             for name, values in runner(images).items():
@@ -265,7 +278,10 @@ def _keep_epoch(folder: Path, runner: _Runner, batches: Iterable, epoch: int, ma
 
 
 def _exactly(steps: int, batch_size: int, batches: Iterable, epoch: int) -> Iterator[np.ndarray]:
-    """The images of an epoch's batches, of which there must be so many, of this size: else rows would be mixed up."""
+    """Yield the images of an epoch, checking its batches.
+
+    Another number or size of batches would shift the rows of the outputs against the images.
+    """
     expected = f"expected exactly {steps} batches of {batch_size} images"
     step = 0
     for element in batches:
@@ -282,15 +298,15 @@ def _exactly(steps: int, batch_size: int, batches: Iterable, epoch: int) -> Iter
 
 def _stored(values: np.ndarray, dtype: str, name: str) -> np.ndarray:
     values = np.asarray(values, "float32")
-    broken = np.count_nonzero(~np.isfinite(values))
-    if broken:
+    invalid = np.count_nonzero(~np.isfinite(values))
+    if invalid:
         raise ValueError(
-            f"the teacher's {name} is NaN or infinite in {broken} of the {values.size} values of a batch, from which "
-            "nothing can be learned: look at its weights and at the precision that it runs in"
+            f"the teacher's {name} is NaN or infinite in {invalid} of the {values.size} values of a batch; check its "
+            "weights and the precision that it runs in"
         )
     with np.errstate(over="ignore"):
         stored = values.astype(dtype)
     if not np.isfinite(stored).all():
         largest = np.abs(values).max()
-        raise ValueError(f"the teacher's {name} holds {largest}, which {dtype} can't hold: keep it with dtype float32")
+        raise ValueError(f"the teacher's {name} holds {largest}, which overflows {dtype}; use dtype='float32'")
     return stored

@@ -1,6 +1,7 @@
-"""A model in plain layers: `keras.ops` in its graph, layers for activations, and hard activations become layers.
+"""Decompose a model into plain layers.
 
-Legacy tf_keras has none of them, and int8 needs a range for each of the steps that such an activation takes.
+Operations of `keras.ops`, layers used as activations and hard activations become layers of their own. Legacy tf_keras
+does not support these, and int8 needs a range for each step of such an activation.
 """
 
 from collections import Counter
@@ -14,8 +15,17 @@ from tfslim.graph.rebuilding import model_like, rebuild
 from tfslim.graph.stock_layers import is_as_stock
 from tfslim.graph.traversal import LayerCall, iter_layer_calls, tensors_of
 
+__all__ = [
+    "DECOMPOSED_ACTIVATIONS",
+    "UnsupportedLayer",
+    "activation_layers",
+    "decompose_operations",
+    "making_masks",
+    "own_step",
+]
+
 DECOMPOSED_ACTIVATIONS = ("hard_sigmoid", "hard_silu", "hard_swish", "relu6")
-# Layers that give what their activation gives; others, as LSTM, use theirs in the midst of what they compute.
+# Layers that end in their activation; others, such as LSTM, apply it inside their computation.
 _CONVOLUTIONS = [f"Conv{rank}D{kind}" for rank in (1, 2, 3) for kind in ("", "Transpose")]
 _CONVOLUTIONS += [f"{kind}Conv{rank}D" for rank in (1, 2) for kind in ("Depthwise", "Separable")]
 _ENDING_IN_ACTIVATION = tuple(
@@ -24,16 +34,17 @@ _ENDING_IN_ACTIVATION = tuple(
 
 
 def decompose_operations(model: keras.Model) -> keras.Model:
-    """Rebuilds a functional model so that its graph holds layers alone, with no hard activation and no layer for one.
+    """Rebuild a functional model from plain layers only.
 
     Args:
-        model: a functional model without nested models and tfslim's layers, as `tfslim.flatten` gives it.
+        model: a functional model without nested models and tfslim's layers, as returned by `tfslim.flatten`.
 
     Returns:
-        A model of the same outputs; the same model where there is nothing to do.
+        A model with the same outputs, without hard activations and layers as activations; the same model if it has
+        none of these.
 
     Raises:
-        UnsupportedLayer: the graph holds an operation of `keras.ops` for which there is no layer, or a mask.
+        UnsupportedLayer: if the graph holds an operation of `keras.ops` for which Keras has no layer, or a mask.
 
     Example:
         >>> [layer.name for layer in decompose_operations(model).layers]  # of x + 3.0
@@ -47,21 +58,21 @@ def decompose_operations(model: keras.Model) -> keras.Model:
     masks = making_masks(listed)
 
     def numbered(prefix: str) -> str:
-        times[prefix] += 1  # a layer that is called again has its activation again
+        times[prefix] += 1  # a layer that is called again repeats its activation
         return prefix if times[prefix] == 1 else f"{prefix}_{times[prefix]}"
 
     def place(call: LayerCall, args: tuple, kwargs: dict):
         layer = call.operation
         if id(layer) in masks:
             maker, reader = masks[id(layer)]
-            reason = f"it makes a mask, which {reader!r} reads, and masks are not carried"
+            reason = f"it makes a mask, which {reader!r} reads, and masks are not supported"
             raise UnsupportedLayer(maker.name, type(maker).__name__, reason)
         if not isinstance(layer, keras.layers.Layer):
             return _as_layer(call, args, kwargs)
         activation = own_step(layer)
         if activation is None:
             return copies.of(layer)(*args, **kwargs)
-        x, prefix, regularizer = args[0], layer.name, layer.activity_regularizer  # of what the activation gives
+        x, prefix, regularizer = args[0], layer.name, layer.activity_regularizer  # it acts on the activation's output
         if not isinstance(layer, keras.layers.Activation):
             bare.setdefault(id(layer), (layer, copy_operation(layer, change=_without_activation)))
             x = bare[id(layer)][1](*args, **kwargs)
@@ -82,7 +93,11 @@ def decompose_operations(model: keras.Model) -> keras.Model:
 
 
 def own_step(layer: keras.layers.Layer) -> str | keras.layers.Layer | None:
-    """The activation of a layer that becomes a step of its own: the name of a hard one, or a layer."""
+    """Return a layer's activation if it must be separated.
+
+    Returns:
+        The name of a hard activation, or a layer used as activation; else None.
+    """
     if not isinstance(layer, _ENDING_IN_ACTIVATION) or not is_as_stock(layer):
         return None
     activation = layer.activation
@@ -96,9 +111,15 @@ def own_step(layer: keras.layers.Layer) -> str | keras.layers.Layer | None:
 def activation_layers(
     name: str, x: keras.KerasTensor, prefix: str, regularizer: keras.regularizers.Regularizer | None = None
 ) -> keras.KerasTensor:
-    """An activation of SPELLED_ACTIVATIONS as layers: hard_sigmoid(x) is relu6(x + 3) / 6, hard_swish x times that.
+    """Apply a hard activation by plain layers.
 
-    The regularizer is of what it gives.
+    hard_sigmoid(x) is relu6(x + 3) / 6, and hard_swish(x) is x times that.
+
+    Args:
+        name: one of `DECOMPOSED_ACTIVATIONS`.
+        x: the activation's input.
+        prefix: start of the layers' names, and name of the last.
+        regularizer: activity regularizer of the output.
     """
     if name == "relu6":
         return keras.layers.ReLU(6.0, name=prefix, activity_regularizer=regularizer)(x)
@@ -110,9 +131,15 @@ def activation_layers(
 
 
 def making_masks(listed: list[LayerCall]) -> dict[int, tuple[keras.layers.Layer, str]]:
-    """Finds the operations that work out a mask: id -> layer that the mask belongs to, and name of one that reads it.
+    """Find the operations that compute a mask.
 
-    Layers make masks with operations beside their own; their graph does not say whose those are.
+    Layers compute masks with separate operations, which the graph does not link to their layers.
+
+    Args:
+        listed: the calls of a model's graph, in order.
+
+    Returns:
+        The id of each operation -> the layer that the mask belongs to, and the name of a layer that reads it.
     """
     readers, others = {}, set()
     for call in listed:
@@ -122,18 +149,18 @@ def making_masks(listed: list[LayerCall]) -> dict[int, tuple[keras.layers.Layer,
         of_masks = {id(value) for value in keras.tree.flatten(masks) if isinstance(value, keras.KerasTensor)}
         readers |= dict.fromkeys(of_masks, call.operation.name)
         others |= {id(tensor) for tensor in tensors_of(call)} - of_masks
-    found = {}
+    masks = {}
     for call in reversed(listed):
-        read = [readers[id(tensor)] for tensor in call.outputs if id(tensor) in readers and id(tensor) not in others]
-        if isinstance(call.operation, keras.layers.Layer) or not read:
+        read_by = [readers[id(tensor)] for tensor in call.outputs if id(tensor) in readers and id(tensor) not in others]
+        if isinstance(call.operation, keras.layers.Layer) or not read_by:
             continue
-        given = {id(tensor) for tensor in tensors_of(call)}
-        readers |= dict.fromkeys(given, read[0])
-        for made in listed:
-            masking = isinstance(made.operation, keras.layers.Masking) or getattr(made.operation, "mask_zero", False)
-            if masking and given & {id(tensor) for tensor in tensors_of(made)}:
-                found[id(call.operation)] = made.operation, read[0]
-    return found
+        operands = {id(tensor) for tensor in tensors_of(call)}
+        readers |= dict.fromkeys(operands, read_by[0])
+        for other in listed:
+            masking = isinstance(other.operation, keras.layers.Masking) or getattr(other.operation, "mask_zero", False)
+            if masking and operands & {id(tensor) for tensor in tensors_of(other)}:
+                masks[id(call.operation)] = other.operation, read_by[0]
+    return masks
 
 
 def _without_activation(config: dict) -> None:
@@ -141,62 +168,66 @@ def _without_activation(config: dict) -> None:
 
 
 def _own_weights(layer: keras.layers.Layer) -> list[np.ndarray]:
-    """A layer's weights without those of a layer that is its activation."""
+    """Return a layer's weights without those of its activation layer."""
     others = {id(weight) for weight in getattr(layer.activation, "weights", ())}
     return [keras.ops.convert_to_numpy(weight) for weight in layer.weights if id(weight) not in others]
 
 
 def _as_layer(call: LayerCall, args: tuple, kwargs: dict):
     kind, name = type(call.operation).__name__, call.operation.name
-    given = [value for value in keras.tree.flatten((args, kwargs)) if isinstance(value, keras.KerasTensor)]
+    tensors = [value for value in keras.tree.flatten((args, kwargs)) if isinstance(value, keras.KerasTensor)]
     for table in (_MERGES, _UNARY):
-        if kind in table and len(given) == (2 if table is _MERGES else 1):
-            if table is _MERGES and len(given[0].shape) != len(given[1].shape):
+        if kind in table and len(tensors) == (2 if table is _MERGES else 1):
+            if table is _MERGES and len(tensors[0].shape) != len(tensors[1].shape):
                 raise UnsupportedLayer(name, f"keras.ops {kind}", "its two tensors have different numbers of axes")
-            return table[kind](call, name)(given if table is _MERGES else given[0])
-    if kind in _WITH_CONSTANT and len(given) == 1:
-        return _with_constant(call, args, given[0])
+            return table[kind](call, name)(tensors if table is _MERGES else tensors[0])
+    if kind in _WITH_CONSTANT and len(tensors) == 1:
+        return _with_constant(call, args, tensors[0])
     if kind in ("HardSigmoid", "HardSilu"):
-        return activation_layers({"HardSigmoid": "hard_sigmoid", "HardSilu": "hard_silu"}[kind], given[0], name)
+        return activation_layers({"HardSigmoid": "hard_sigmoid", "HardSilu": "hard_silu"}[kind], tensors[0], name)
     if kind == "Concatenate":
-        return keras.layers.Concatenate(axis=call.operation.axis, name=name)(given)
-    raise UnsupportedLayer(name, f"keras.ops {kind}", "there is no layer that does this; write it with keras.layers")
+        return keras.layers.Concatenate(axis=call.operation.axis, name=name)(tensors)
+    raise UnsupportedLayer(name, f"keras.ops {kind}", "no Keras layer computes this; write it with keras.layers")
 
 
 def _with_constant(call: LayerCall, args: tuple, x: keras.KerasTensor) -> keras.KerasTensor:
-    """Arithmetic of a tensor and a number, or an array of one number a channel, as a Rescaling."""
+    """Rewrite arithmetic with a constant as a Rescaling.
+
+    The constant is a number, or an array with one number per channel.
+    """
     kind, name = type(call.operation).__name__, call.operation.name
     _check_floats(call)
     operands = list(args)[:2]
     if len(operands) != 2 or sum(operand is x for operand in operands) != 1:
-        raise UnsupportedLayer(name, f"keras.ops {kind}", "its operands are no tensor and a constant")
+        raise UnsupportedLayer(name, f"keras.ops {kind}", "its operands are not a tensor and a constant")
     first = operands[0] is x
-    constant = _plain(keras.ops.convert_to_numpy(operands[1] if first else operands[0]), x, name, kind)
+    constant = _channel_constant(keras.ops.convert_to_numpy(operands[1] if first else operands[0]), x, name, kind)
     scale, offset = _WITH_CONSTANT[kind](constant, first)
     if scale is None:
         raise UnsupportedLayer(name, f"keras.ops {kind}", "it divides a constant by a tensor")
-    return keras.layers.Rescaling(_listed(scale), offset=_listed(offset), name=name)(x)
+    return keras.layers.Rescaling(_to_list(scale), offset=_to_list(offset), name=name)(x)
 
 
 def _check_floats(call: LayerCall) -> None:
-    """Refuses arithmetic of whole numbers, which runs over or is cut off where a rescaling's would not."""
+    """Refuse integer arithmetic, which overflows or truncates unlike a Rescaling."""
     dtype = call.outputs[0].dtype
     if "float" not in dtype:
-        reason = f"it computes in {dtype}, a layer would in floats; cast its operand to float first"
+        reason = f"it computes in {dtype}, but a layer would compute in float; cast its operand to float first"
         raise UnsupportedLayer(call.operation.name, f"keras.ops {type(call.operation).__name__}", reason)
 
 
-def _plain(constant: np.ndarray, x: keras.KerasTensor, name: str, kind: str) -> np.ndarray:
+def _channel_constant(constant: np.ndarray, x: keras.KerasTensor, name: str, kind: str) -> np.ndarray:
     constant = np.asarray(constant, "float64")
     if constant.size == 1 and constant.ndim <= len(x.shape):
         return constant.reshape(())
     last = constant.size == constant.shape[-1] == x.shape[-1] and constant.ndim <= len(x.shape)
     if not last:
-        raise UnsupportedLayer(name, f"keras.ops {kind}", f"its constant has shape {constant.shape}, not one a channel")
+        reason = f"its constant has shape {constant.shape}; expected one number, or one per channel"
+        raise UnsupportedLayer(name, f"keras.ops {kind}", reason)
     return constant.reshape(-1)
 
 
-def _listed(value: np.ndarray | float) -> float | list[float]:
+def _to_list(value: np.ndarray | float) -> float | list[float]:
     return np.asarray(value, "float64").tolist()
 
 
@@ -218,8 +249,8 @@ def _negative(call: LayerCall, name: str) -> keras.layers.Layer:
 
 def _cast(call: LayerCall, name: str) -> keras.layers.Layer:
     if tensors_of(call)[0].dtype != call.outputs[0].dtype and "float" not in call.outputs[0].dtype:
-        raise UnsupportedLayer(name, "keras.ops Cast", f"it casts to {call.outputs[0].dtype}")
-    # A rescaling casts what it is given to float first.
+        raise UnsupportedLayer(name, "keras.ops Cast", f"it casts to {call.outputs[0].dtype}, not to float")
+    # A Rescaling casts its input to float first.
     return keras.layers.Rescaling(1.0, name=name)
 
 

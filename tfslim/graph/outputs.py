@@ -1,21 +1,26 @@
-"""Whether a model gives probabilities where logits are expected."""
+"""Inspect a model's outputs: their activation and their names."""
 
 import keras
 
 from tfslim.graph.traversal import is_graph
 
-# By class name, for layers and for operations of `keras.ops` alike, and by name of a layer's activation.
-PROBABILITIES = {"softmax": "softmax", "sigmoid": "sigmoid", "hardsigmoid": "hard_sigmoid"}
-PASSING_ON = ("Identity", "Cast", "Reshape", "Flatten")
+__all__ = ["find_output_activation", "output_names"]
+
+# By class name of layers and of operations of `keras.ops`, and by name of a layer's activation.
+_PROBABILITIES = {"softmax": "softmax", "sigmoid": "sigmoid", "hardsigmoid": "hard_sigmoid"}
+_VALUE_PRESERVING = ("Identity", "Cast", "Reshape", "Flatten")
 
 
 def find_output_activation(model: keras.Model) -> str | None:
-    """Says what makes probabilities of a model's outputs, and in which layer or operation; None if they are logits.
+    """Find the activation that turns a model's outputs into probabilities.
 
-    Nested models are entered, and what only passes values on (linear activations, casts, reshapes) is passed by.
+    Nested models are searched, and linear activations, casts and reshapes at the end are skipped.
 
     Args:
-        model: a functional or a built Sequential model; of several outputs, the first that is a probability is said.
+        model: a functional or a built Sequential model.
+
+    Returns:
+        The activation and its layer or operation, for the first output with one; None if all outputs are logits.
 
     Example:
         >>> inputs = keras.Input((8,))
@@ -24,26 +29,31 @@ def find_output_activation(model: keras.Model) -> str | None:
         >>> find_output_activation(tfslim.models.SlimNet()) is None
         True
     """
-    return next((found for found in map(_probability, model.outputs) if found), None)
+    return next((description for description in map(_probability_activation, model.outputs) if description), None)
 
 
-def _probability(tensor: keras.KerasTensor) -> str | None:
+def _probability_activation(tensor: keras.KerasTensor) -> str | None:
     operation, node, index = tensor._keras_history
     if is_graph(operation):
-        return _probability(operation.outputs[index])
+        return _probability_activation(operation.outputs[index])
     activation = getattr(operation, "activation", None)
     for name in (type(operation).__name__, getattr(activation, "__name__", type(activation).__name__)):
-        found = PROBABILITIES.get(name.replace("_", "").lower())
-        if found:
-            return f"{found} in '{operation.name}'"
+        probability = _PROBABILITIES.get(name.replace("_", "").lower())
+        if probability:
+            return f"{probability} in '{operation.name}'"
     linear = isinstance(operation, keras.layers.Activation) and activation is keras.activations.linear
-    if linear or type(operation).__name__ in PASSING_ON:
-        return _probability(operation._inbound_nodes[node].input_tensors[0])
+    if linear or type(operation).__name__ in _VALUE_PRESERVING:
+        return _probability_activation(operation._inbound_nodes[node].input_tensors[0])
     return None
 
 
 def output_names(model: keras.Model) -> list[str]:
-    """What the signature calls each output: the key where the model gives a dictionary, else the layer's name.
+    """Return the name of each output in an exported signature.
+
+    It is the key if the model returns a dictionary, else the name of the output's layer, numbered if that repeats.
+
+    Args:
+        model: a functional or a built Sequential model.
 
     Example:
         >>> output_names(tfslim.models.SlimNet())  # doctest: +SKIP

@@ -1,29 +1,33 @@
-"""Whether images fit the pixels that a model takes."""
+"""Check that images are in a model's pixel range."""
 
 from collections.abc import Mapping
 
 import keras
 import numpy as np
 
-_PIXELS = (keras.layers.Rescaling, keras.layers.Normalization)
+__all__ = ["scale_warning"]
+
+_SCALING_LAYERS = (keras.layers.Rescaling, keras.layers.Normalization)
 
 
 def scale_warning(samples: Mapping[str, np.ndarray], model: keras.Model) -> str | None:
-    """Says that pixels seem to be on 0..1 while the model divides them once more; None where nothing is odd.
+    """Describe a mismatch of pixel ranges, or return None.
+
+    The mismatch is that images are in 0..1 or -1..1 while the model itself scales pixels of 0..255.
 
     Args:
         samples: input name -> values, (N, ...).
         model: the model that they are for.
     """
-    divides = [layer.name for layer in model.layers if isinstance(layer, _PIXELS) and _divides_pixels(layer)]
-    if not divides or len(samples) > 1:
+    scaling = [layer.name for layer in model.layers if isinstance(layer, _SCALING_LAYERS) and _divides_pixels(layer)]
+    if not scaling or len(samples) > 1:
         return None
     (values,) = samples.values()
     if values.min() < -1.001 or values.max() > 1.001:
         return None
     return (
-        f"representative images run from {values.min():g} to {values.max():g}, and layer '{divides[0]}' of the model "
-        "divides pixels of 0..255: give pixels as they are, else all ranges are wrong"
+        f"representative images range from {values.min():g} to {values.max():g}, but layer '{scaling[0]}' of the model "
+        "scales pixels of 0..255; pass unscaled pixels, else all quantization ranges are wrong"
     )
 
 

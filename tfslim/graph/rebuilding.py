@@ -1,4 +1,4 @@
-"""A functional model gone through call by call, with something else put in the place of each."""
+"""Rebuild a functional model call by call."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,20 +7,20 @@ import keras
 
 from tfslim.graph.traversal import LayerCall, iter_layer_calls
 
-# A call of the old model, with its arguments and keyword arguments in the new one -> what it gives there.
+# A call of the old model, with its arguments and keyword arguments in the new one -> its outputs there.
 Place = Callable[[LayerCall, tuple, dict], Any]
 
 
 def rebuild(model: keras.Model, inputs: list, place: Place) -> list:
-    """Puts what `place` makes of each call in the place of that call.
+    """Replace each call of a functional model.
 
     Args:
         model: a functional model; nested models and layers are not opened.
-        inputs: what stands for each of `model.inputs`: tensors of any kind that `place` can take.
-        place: called for each call in an order in which they can be run.
+        inputs: the new value for each of `model.inputs`: tensors of any kind that `place` accepts.
+        place: called for each call in topological order; its result replaces the call's outputs.
 
     Returns:
-        What then stands for each of `model.outputs`.
+        The new value for each of `model.outputs`.
 
     Example:
         >>> outputs = rebuild(model, model.inputs, lambda call, args, kwargs: call.operation(*args, **kwargs))
@@ -36,7 +36,10 @@ def rebuild(model: keras.Model, inputs: list, place: Place) -> list:
 
 
 def model_like(model: keras.Model, inputs: list, outputs: list) -> keras.Model:
-    """A functional model of new inputs and outputs, in the structure (a tensor, list or dictionary) of another's."""
+    """Build a model with another's input and output structure.
+
+    The structure of inputs and of outputs is a tensor, a list or a dictionary.
+    """
     return keras.Model(
         keras.tree.pack_sequence_as(model.input, inputs),
         keras.tree.pack_sequence_as(model.output, outputs),

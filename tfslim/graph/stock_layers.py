@@ -1,26 +1,29 @@
-"""Whether somebody's own layer does just what the Keras layer does that it is made from."""
+"""Recognize custom layers that compute like their Keras base."""
 
 import inspect
 
 import keras
 
+__all__ = ["is_as_stock"]
+
 
 def is_as_stock(layer: keras.layers.Layer) -> bool:
-    """Whether a layer is one of `keras.layers`, or of a subclass that has another constructor at most.
+    """Return whether a layer computes like its Keras base.
 
-    A subclass may do something of its own in any method, not in `call` alone: `convolution_op`, say. And it must take
-    the settings of the stock layer, so that these can be changed.
+    It does if it is one of `keras.layers`, or of a subclass that overrides the constructor and `get_config` at most: a
+    subclass may change the computation in any other method, such as `convolution_op`. It must also accept the settings
+    of the stock layer, so that these can be changed. A class with `computes_as_stock = True` is trusted.
     """
     if vars(type(layer)).get("computes_as_stock"):
         return True
     kinds = type(layer).__mro__
-    place = next(place for place, kind in enumerate(kinds) if getattr(keras.layers, kind.__name__, None) is kind)
-    stock = kinds[place]
-    for kind in kinds[:place]:
+    position = next(index for index, kind in enumerate(kinds) if getattr(keras.layers, kind.__name__, None) is kind)
+    stock = kinds[position]
+    for kind in kinds[:position]:
         methods = {name for name, value in vars(kind).items() if _is_code(value)}
         if methods - {"__init__", "get_config"}:
             return False
-    return place == 0 or stock.get_config(layer).keys() <= layer.get_config().keys()
+    return position == 0 or stock.get_config(layer).keys() <= layer.get_config().keys()
 
 
 def _is_code(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""Every call of every layer in a Keras model, with the shapes that the tensors have there."""
+"""Traverse the layer calls of a Keras model."""
 
 import dataclasses
 import difflib
@@ -7,14 +7,30 @@ from collections.abc import Iterator
 
 import keras
 
+__all__ = [
+    "LayerCall",
+    "UnreadableLayer",
+    "channel_axis",
+    "graph_inputs",
+    "has_own_code",
+    "is_graph",
+    "iter_layer_calls",
+    "layer_call",
+    "tensors_of",
+]
+
 
 @dataclasses.dataclass(frozen=True)
 class LayerCall:
     """One call of one layer (or operation of `keras.ops`).
 
-    `path` is the layer's name, after those of the models and layers that hold it: "backbone/conv1". `args` and `kwargs`
-    are those of the call with KerasTensors for tensors. `composite` says that the calls inside are listed too, and
-    `opaque` that the layer's own code could not be read.
+    Attributes:
+        operation: the layer or operation.
+        path: its name, after those of the models and layers that hold it: "backbone/conv1".
+        args, kwargs: arguments of the call, with KerasTensors for tensors.
+        outputs: the tensors that the call returns.
+        composite: whether the calls inside it are listed too.
+        opaque: whether the layer's own code could not be read.
     """
 
     operation: keras.Operation
@@ -27,12 +43,12 @@ class LayerCall:
 
 
 def iter_layer_calls(model: keras.Model, inputs: list[keras.KerasTensor], opened: bool = True) -> Iterator[LayerCall]:
-    """Yields the calls of a functional model in an order in which they can be run.
+    """Yield the calls of a functional model in topological order.
 
     Args:
         model: a functional or a built Sequential model, or a `keras.Function`.
-        inputs: what the model is called with, one for each of `model.inputs`; the shapes may be more definite than the
-            declared ones.
+        inputs: the tensors that the model is called with, one for each of `model.inputs`; they may fix sizes that the
+            model leaves open.
         opened: whether to yield the calls inside nested models and layers too.
 
     Example:
@@ -43,32 +59,43 @@ def iter_layer_calls(model: keras.Model, inputs: list[keras.KerasTensor], opened
 
 
 def graph_inputs(graph: keras.Model | keras.Function, args: tuple, kwargs: dict) -> list:
-    """What each of `graph.inputs` gets where the graph is called so: a dictionary may go by the inputs' names.
+    """Match the arguments of a graph's call to its inputs.
+
+    Args:
+        graph: a functional model or a `keras.Function`.
+        args: positional arguments of the call.
+        kwargs: keyword arguments of the call. A dictionary of tensors may use the inputs' names as keys.
+
+    Returns:
+        The argument for each of `graph.inputs`.
 
     Raises:
-        TypeError: `graph` takes no such arguments.
+        TypeError: if `graph.call` does not accept the arguments.
 
     Example:
         >>> graph_inputs(model, (), {"inputs": x}) == [x]
         True
     """
-    given = inspect.signature(graph.call).bind(*args, **kwargs).arguments["inputs"]
-    if isinstance(given, dict) and not isinstance(getattr(graph, "_inputs_struct", None), dict):
-        return [given[declared.name] for declared in graph.inputs]
-    return keras.tree.flatten(given)
+    argument = inspect.signature(graph.call).bind(*args, **kwargs).arguments["inputs"]
+    if isinstance(argument, dict) and not isinstance(getattr(graph, "_inputs_struct", None), dict):
+        return [argument[declared.name] for declared in graph.inputs]
+    return keras.tree.flatten(argument)
 
 
 def is_graph(operation: object) -> bool:
-    """Whether this is a functional model, a built Sequential model or a `keras.Function`: something with a graph."""
+    """Return whether an operation has a traversable graph.
+
+    That is a functional model, a built Sequential model or a `keras.Function`.
+    """
     if isinstance(operation, keras.Sequential):
-        # An unbuilt Sequential has no graph, and neither has one that was built by calling it on arrays.
+        # A Sequential has no graph before it is built, or if it was built by calling it on arrays.
         try:
             return bool(operation.outputs) and hasattr(operation.outputs[0], "_keras_history")
         except (AttributeError, ValueError):
             return False
     if not isinstance(operation, (keras.Model, keras.Function)) or not hasattr(operation, "outputs"):
         return False
-    # A class of somebody's own may be made from inputs and outputs and do something else when called.
+    # A custom class may be made from inputs and outputs and compute something else in its own `call`.
     own = (kind for kind in type(operation).__mro__ if not kind.__module__.startswith("keras."))
     return not any("call" in vars(kind) for kind in own)
 
@@ -82,7 +109,7 @@ def _walk(declared_inputs, declared_outputs, inputs, prefix, lasting_names=True,
         if any(tensor.shape != actual[id(tensor)].shape for tensor in node.input_tensors):
             outputs = keras.tree.flatten(operation.compute_output_spec(*args, **kwargs))
         actual.update((id(declared), tensor) for declared, tensor in zip(node.outputs, outputs, strict=True))
-        # What a layer's code does anew at each symbolic call is numbered anew; only layers keep their names there.
+        # Operations that a layer's code creates at each symbolic call get new numbers; only layers keep their names.
         lasting = lasting_names or isinstance(operation, keras.layers.Layer)
         path = prefix + (operation.name if lasting else type(operation).__name__)
         call = LayerCall(operation, path, args, kwargs, outputs)
@@ -90,13 +117,13 @@ def _walk(declared_inputs, declared_outputs, inputs, prefix, lasting_names=True,
 
 
 def _open(call: LayerCall) -> Iterator[LayerCall]:
-    """The call itself, after the calls that it is made of."""
+    """Yield the calls inside a call, then the call itself."""
     prefix = f"{call.path}/"
     if is_graph(call.operation):
         declared = call.operation.inputs
-        given = graph_inputs(call.operation, call.args, call.kwargs)
+        actual = graph_inputs(call.operation, call.args, call.kwargs)
         # An optional input may be None, and a constant an array.
-        inputs = [each if _is_symbolic(each) else like for each, like in zip(given, declared, strict=True)]
+        inputs = [own if _is_symbolic(own) else like for own, like in zip(actual, declared, strict=True)]
         yield from _walk(declared, call.operation.outputs, inputs, prefix)
         yield dataclasses.replace(call, composite=True)
     elif isinstance(call.operation, keras.layers.Layer) and has_own_code(call.operation):
@@ -112,33 +139,37 @@ def _open(call: LayerCall) -> Iterator[LayerCall]:
 
 
 class UnreadableLayer(Exception):
-    """A layer whose `call` does not work on symbolic tensors, so that what it does is unknown."""
+    """Raised if a layer's `call` fails on symbolic tensors."""
 
 
 def has_own_code(layer: keras.layers.Layer) -> bool:
-    """Whether the layer does something else when called than one of `keras.layers` that it is, or is made from."""
+    """Return whether a layer overrides its Keras base's `call`.
+
+    True also for a direct subclass of `keras.layers.Layer` and for a Lambda.
+    """
     stock = next(base for base in type(layer).__mro__ if getattr(keras.layers, base.__name__, None) is base)
     return stock in (keras.layers.Layer, keras.layers.Lambda) or type(layer).call is not stock.call
 
 
 def _calls_inside(call: LayerCall, prefix: str) -> list[LayerCall]:
-    """What somebody's own layer does, seen by calling it once on symbolic tensors.
+    """List the calls inside a custom layer.
 
-    A symbolic call leaves marks (nodes) on the layers inside; these are wiped off, so that the model stays unchanged.
+    The layer is called on symbolic tensors. Such a call adds nodes to the layers inside; these are removed, so that the
+    model stays unchanged.
     """
     layer = call.operation
-    marks = [marks for inner in layer._flatten_layers() for marks in (inner._inbound_nodes, inner._outbound_nodes)]
-    lengths = [len(each) for each in marks]
+    node_lists = [nodes for inner in layer._flatten_layers() for nodes in (inner._inbound_nodes, inner._outbound_nodes)]
+    lengths = [len(nodes) for nodes in node_lists]
     fresh = []
 
-    def renewed(value):
+    def new_tensor(value):
         if not _is_symbolic(value):
             return value
         fresh.append(keras.KerasTensor(value.shape, value.dtype))
         return fresh[-1]
 
     try:
-        args, kwargs = keras.tree.map_structure(renewed, (call.args, call.kwargs))
+        args, kwargs = keras.tree.map_structure(new_tensor, (call.args, call.kwargs))
         if "training" in inspect.signature(layer.call).parameters:
             kwargs = {**kwargs, "training": False}
         outputs = [tensor for tensor in keras.tree.flatten(layer.call(*args, **kwargs)) if _is_symbolic(tensor)]
@@ -146,12 +177,12 @@ def _calls_inside(call: LayerCall, prefix: str) -> list[LayerCall]:
     except (TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise UnreadableLayer(f"{call.path}: {error}") from error
     finally:
-        for each, length in zip(marks, lengths, strict=True):
-            del each[length:]
+        for nodes, length in zip(node_lists, lengths, strict=True):
+            del nodes[length:]
 
 
 def _nodes(inputs, outputs) -> list:
-    """The calls between `inputs` and `outputs`, each after those that it needs."""
+    """List the nodes between inputs and outputs in topological order."""
     known = {id(tensor) for tensor in inputs}
     order, seen = [], set()
     waiting = [(tensor, False) for tensor in reversed(outputs)]
@@ -175,16 +206,17 @@ def _is_symbolic(value: object) -> bool:
 
 
 def layer_call(model: keras.Model, name: str) -> LayerCall:
-    """Finds the one call of a layer in a model's own graph.
+    """Find a layer's only call in a model's graph.
 
-    Keras' `layer.output` is of the layer's first call anywhere: in this model, or in another that shares the layer.
+    Keras' `layer.output` belongs to the layer's first call, which may be in another model that shares the layer.
 
     Args:
         model: a functional or a built Sequential model.
-        name: the layer's name; layers inside nested models have none here.
+        name: the layer's name; layers inside nested models are not found.
 
     Raises:
-        ValueError: if there is no such layer, naming those with a similar name, or it is not called exactly once.
+        ValueError: if the model has no such layer, listing similar names, or the layer is not called exactly
+            once.
 
     Example:
         >>> layer_call(tfslim.models.VGG11(), "embedding").outputs[0].shape
@@ -193,20 +225,25 @@ def layer_call(model: keras.Model, name: str) -> LayerCall:
     known = [layer.name for layer in model.layers]
     if name not in known:
         near = difflib.get_close_matches(name, known, n=4) or known[-4:]
-        raise ValueError(f"{model.name}: has no layer {name!r}; there are {', '.join(near)}")
+        raise ValueError(f"{model.name}: has no layer {name!r}; its layers include {', '.join(near)}")
     layer = model.get_layer(name)
-    found = [call for call in iter_layer_calls(model, model.inputs, opened=False) if call.operation is layer]
-    if len(found) != 1:
-        raise ValueError(f"{model.name}: layer {name!r} is used {len(found)} times; expected once")
-    return found[0]
+    calls = [call for call in iter_layer_calls(model, model.inputs, opened=False) if call.operation is layer]
+    if len(calls) != 1:
+        raise ValueError(f"{model.name}: layer {name!r} is used {len(calls)} times; expected once")
+    return calls[0]
 
 
 def tensors_of(call: LayerCall) -> list[keras.KerasTensor]:
-    """All tensors that a call takes, in order."""
+    """Return all input tensors of a call, in order."""
     return [value for value in keras.tree.flatten((call.args, call.kwargs)) if isinstance(value, keras.KerasTensor)]
 
 
 def channel_axis(layer: keras.layers.Layer, rank: int) -> int:
-    """The axis that a layer with a `data_format` takes for the channels."""
+    """Return the channel axis of a layer's input.
+
+    Args:
+        layer: a layer, with or without a `data_format`.
+        rank: number of axes of its input, batch included.
+    """
     kind = getattr(layer, "data_format", "channels_last") or keras.config.image_data_format()
     return 1 if kind == "channels_first" else rank - 1

@@ -1,4 +1,4 @@
-"""A model run once on each of many image files, in batches, whatever its outputs mean."""
+"""A model run once on each of many image files, in batches."""
 
 import contextlib
 import dataclasses
@@ -13,7 +13,7 @@ from tfslim.data.sources import ImageArchive, ImageFolder
 
 @dataclasses.dataclass(frozen=True)
 class ImageOutputs:
-    """What a model gave for each image.
+    """A model's output for each image.
 
     Attributes:
         files: (N,) str, the images that could be decoded, in the order asked for.
@@ -36,15 +36,16 @@ def image_outputs(
     on_error: str = "raise",
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> ImageOutputs:
-    """Runs a model on image files; memory holds some hundred images, whatever their number.
+    """Run a model on image files, with some hundred images in memory.
 
     Args:
         outputs: (N, height, width, 3) uint8 pixels -> (N, D) float32.
         size: (height, width) of the images that `outputs` takes, in pixels.
-        source: where the bytes come from, as `CelebA.source` or `PeopleFolder`.
+        source: where the bytes come from, such as `CelebA.source` or a `PeopleFolder`.
         files: names of the images.
-        fit: gives a Pillow image's pixels at a size, as `CelebA.fit` does; by default the whole image is resized.
-        batch_size: images given to the model at once.
+        fit: (Pillow image, size) -> its pixels at that size, such as `CelebA.fit`; by default the whole image is
+            resized.
+        batch_size: images passed to the model at once.
         on_error: "raise" stops at an image that can't be decoded, "skip" leaves it out and notes it.
         progress: called with the images done and their total, after each batch.
 

@@ -1,55 +1,35 @@
-"""A model file made ready to embed faces: what size of image it takes, and its embeddings."""
+"""A model file opened for its embeddings of faces."""
 
 import dataclasses
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from PIL import Image
 
-from tfslim.data.celeba.people import read_people
+from tfslim.data.celeba.people import People, read_people
 from tfslim.data.images import fit_image
 from tfslim.data.sources import ImageArchive, ImageFolder
 from tfslim.inference.batches import ImageOutputs, image_outputs
-from tfslim.inference.model_files import model_file, open_model, shown_shape
+from tfslim.inference.model_files import OpenedModel, format_shape, model_file, open_model
 
 if TYPE_CHECKING:
     import keras
 
-
-def says_embedding(file: Path) -> bool:
-    """Whether a `.tflite` file calls an output "embedding" in its signature, as `tfslim.litert.convert` does.
-
-    A model cut at a layer of another name can't be told by this.
-
-    Args:
-        file: any file; one with another suffix says nothing.
-
-    Raises:
-        ValueError: the file is damaged.
-
-    Example:
-        >>> says_embedding(Path("runs/flame/embedding-int8.tflite"))
-        True
-    """
-    if file.suffix != ".tflite":
-        return False
-    from tfslim.litert import read
-
-    return any("embedding" in signature["outputs"] for signature in read(file).signatures.values())
+_CLASSIFIERS = {"attributes": "a logit per attribute", "identities": "a logit per person"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Embedder:
-    """A model file that has been opened for its embeddings.
+    """A model file that is ready to embed faces.
 
     Attributes:
         path: the file.
         size: (height, width) of the images it takes, in pixels.
-        crop: (height, width) in pixels of the middle part of each photo that it was trained on, by the `people.json`
-            beside it; None for the whole.
+        crop: (height, width) in pixels of the middle part of each photo that it was trained on; None for the whole.
         length: number of elements of an embedding.
         embed: (N, height, width, 3) uint8 pixels -> (N, length) float32 embeddings, not scaled.
     """
@@ -61,26 +41,35 @@ class Embedder:
     embed: Callable[[np.ndarray], np.ndarray]
 
     def fit(self, image: Image.Image, size: tuple[int, int]) -> np.ndarray:
-        """Gives the pixels of an RGB photo as the model was trained on them: cropped, then resized to `size`."""
+        """Return an RGB photo's pixels, cropped as in training and resized to `size`."""
         return fit_image(image, size, self.crop)
 
 
-def load_embedder(path: str | os.PathLike, batch_size: int = 64, threads: int | None = None) -> Embedder:
-    """Opens a model file for its embeddings.
+def load_embedder(
+    path: str | os.PathLike,
+    batch_size: int = 64,
+    threads: int | None = None,
+    crop: tuple[int, int] | Literal["auto"] | None = "auto",
+) -> Embedder:
+    """Open a model file for its embeddings.
 
     A `.keras` file is loaded in Keras' safe mode and cut at its embedding by `tfslim.identity.embedding_model`. A
-    `.tflite` file is loaded without Keras; its output is taken for the embedding, so convert the cut model.
+    `.tflite` file is run without Keras; its output is taken for the embedding, so convert the cut model.
 
     Args:
-        path: a run folder (its `model.keras`), a `.keras` or a `.tflite` file.
-        batch_size: images a `.keras` model takes at once; a `.tflite` file takes one after another.
+        path: a run folder (its `model.keras`), a `.keras`, `.tfslim` or `.tflite` file.
+        batch_size: images a Keras model takes at once; a `.tflite` file takes one after another.
         threads: CPU threads of a `.tflite` file; None for as many as the machine has cores.
+        crop: (height, width) in pixels of the middle part of each photo to embed, None for the whole photo. "auto" is
+            as in training: by the `people.json` beside the file, else by its metadata, else the whole photo with a
+            warning.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is no model, is damaged, takes no (height, width, 3) image, or where its embedding is can't
-            be told; the `people.json` beside it is damaged; or a `.tflite` file has as many outputs as `people.json`
-            has people and does not call them "embedding", so that it may be the classifier.
+        FileNotFoundError: the file does not exist.
+        ValueError: the file is not a model, is damaged, does not take (height, width, 3) images, or has no embedding
+            that can be told by name or place; the `people.json` beside it is damaged; or a `.tflite` file is a
+            classifier, by its metadata or because it has as many outputs as `people.json` has people and does not
+            call them "embedding".
 
     Example:
         >>> embedder = load_embedder("runs/flame")
@@ -88,20 +77,57 @@ def load_embedder(path: str | os.PathLike, batch_size: int = 64, threads: int | 
         (1, 128)
     """
     people = read_people(model_file(path))  # before the model, which takes longer
-    opened = open_model(path, batch_size, threads, cut)
-    file, output_shape = opened.file, opened.output_shape
+    opened = open_model(path, batch_size, threads, cut_at_embedding)
+    file, output_shape, metadata = opened.file, opened.output_shape, opened.metadata
     if len(output_shape) != 1:
         raise ValueError(
-            f"{file}: gives outputs of shape {shown_shape(output_shape)}; expected one embedding (length,)"
+            f"{file}: its outputs have shape {format_shape(output_shape)}; expected one embedding (length,)"
+        )
+    if metadata and metadata.task in _CLASSIFIERS:
+        raise ValueError(
+            f"{file}: its outputs are {_CLASSIFIERS[metadata.task]}, by its metadata; expected an embedding: export it "
+            "with --outputs embedding"
         )
     many = file.suffix == ".tflite" and people and output_shape[0] == len(people.identities)
-    if many and not says_embedding(file):
+    if many and not outputs_embedding(opened):
         raise ValueError(
             f"{file}: its {output_shape[0]} outputs are as many as the people of people.json, and the file does not "
             "call them 'embedding', so it is taken for a classifier: convert the model cut at its embedding "
             "(tfslim.identity.embedding_model) by tfslim.litert.convert, with its last layer named 'embedding'"
         )
-    return Embedder(file, opened.size, people.crop if people else None, output_shape[0], opened.outputs)
+    crop = _training_crop(opened, people) if crop == "auto" else crop
+    if crop is not None and (len(crop) != 2 or min(crop) < 1):
+        raise ValueError(f"crop must be a height and a width in pixels, None or 'auto', got {crop!r}")
+    return Embedder(file, opened.size, crop, output_shape[0], opened.outputs)
+
+
+def _training_crop(opened: OpenedModel, people: People | None) -> tuple[int, int] | None:
+    """Return the crop of the training, by what lies beside the file or its metadata."""
+    if people:
+        return people.crop
+    if opened.metadata and opened.metadata.task:
+        return opened.metadata.crop
+    if (opened.file.parent / "labels.json").is_file():  # models of attributes are trained on whole photos
+        return None
+    height, width = opened.size
+    where = "people.json beside it" + (" or crop in its metadata" if opened.file.suffix == ".tflite" else "")
+    warnings.warn(
+        f"{opened.file}: no {where} says how photos were cropped in training; whole photos are resized to "
+        f"{height}x{width} (put people.json beside it, or pass crop=(height, width) or crop=None)",
+        stacklevel=3,
+    )
+    return None
+
+
+def outputs_embedding(opened: OpenedModel) -> bool:
+    """Return whether a `.tflite` file says that its output is an embedding.
+
+    Its metadata tells, or else an output called "embedding" in a signature, as `tfslim.litert.convert` writes it. A
+    model cut at a layer of another name can't be told by this.
+    """
+    if opened.metadata and opened.metadata.task:
+        return opened.metadata.task == "embeddings"
+    return "embedding" in opened.output_names
 
 
 def embed_files(
@@ -112,15 +138,18 @@ def embed_files(
     on_error: str = "raise",
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> ImageOutputs:
-    """Embeds image files, each once however many pairs it is in, framed as the model was trained.
+    """Embed image files, cropped as in training.
 
     Args:
         embedder: the model.
-        source: where the bytes come from, as `CelebA.source` or `PeopleFolder`.
+        source: where the bytes come from, such as `CelebA.source` or a `PeopleFolder`.
         files: names of the images, such as `Pairs.files()`.
-        batch_size: images given to the model at once.
+        batch_size: images passed to the model at once.
         on_error: "raise" stops at an image that can't be decoded, "skip" leaves it out and notes it.
         progress: called with the images done and their total, after each batch.
+
+    Returns:
+        The embedding of each image, in the order of `files`.
 
     Raises:
         ImageError: an image can't be decoded and on_error is "raise", or none can.
@@ -133,8 +162,8 @@ def embed_files(
     return image_outputs(embedder.embed, embedder.size, source, files, embedder.fit, batch_size, on_error, progress)
 
 
-def cut(model: "keras.Model") -> "keras.Model":
-    """Cuts a model at its embedding, as `tfslim.identity.embedding_model`, which loads Keras."""
+def cut_at_embedding(model: "keras.Model") -> "keras.Model":
+    """Cut a model at its embedding by `tfslim.identity.embedding_model`, which loads Keras."""
     from tfslim.models.identity import embedding_model
 
     return embedding_model(model)

@@ -1,4 +1,4 @@
-"""An identity classifier's file made ready to answer: whom its outputs mean, and its logits."""
+"""A classifier of people opened from its file."""
 
 import dataclasses
 import os
@@ -13,19 +13,19 @@ from tfslim.data.celeba.records import Records
 from tfslim.data.images import fit_image
 from tfslim.data.sources import ImageArchive, ImageFolder
 from tfslim.inference.batches import image_outputs
-from tfslim.inference.embedder import says_embedding
-from tfslim.inference.model_files import model_file, open_model, shown_shape
+from tfslim.inference.embedder import outputs_embedding
+from tfslim.inference.model_files import format_shape, model_file, open_model
 from tfslim.metrics.identification import IdentityTable, identity_table
 
 
 @dataclasses.dataclass(frozen=True)
 class Identifier:
-    """A classifier of people that has been opened.
+    """A classifier of people that is ready to run.
 
     Attributes:
         path: the file.
         size: (height, width) of the images it takes, in pixels.
-        people: whom its outputs mean and how it was trained, from the `people.json` beside it.
+        people: the person of each output and how it was trained, from the `people.json` beside it.
         logits: (N, height, width, 3) uint8 pixels -> (N, C) float32 logits.
     """
 
@@ -35,22 +35,25 @@ class Identifier:
     logits: Callable[[np.ndarray], np.ndarray]
 
     def fit(self, image: Image.Image, size: tuple[int, int]) -> np.ndarray:
-        """Gives the pixels of an RGB photo as the model was trained on them: cropped, then resized to `size`."""
+        """Return an RGB photo's pixels, cropped as in training and resized to `size`."""
         return fit_image(image, size, self.people.crop)
 
 
 def load_identifier(path: str | os.PathLike, batch_size: int = 64, threads: int | None = None) -> Identifier:
-    """Opens an identity classifier; a `.keras` file in Keras' safe mode, a `.tflite` file without loading Keras.
+    """Open a classifier of people.
+
+    A `.keras` file is loaded in Keras' safe mode, a `.tflite` file is run without Keras.
 
     Args:
-        path: a run folder (its `model.keras`), a `.keras` or a `.tflite` file, with a `people.json` beside it.
-        batch_size: images a `.keras` model takes at once; a `.tflite` file takes one after another.
+        path: a run folder (its `model.keras`), a `.keras`, `.tfslim` or `.tflite` file, with a `people.json` beside
+            it.
+        batch_size: images a Keras model takes at once; a `.tflite` file takes one after another.
         threads: CPU threads of a `.tflite` file; None for as many as the machine has cores.
 
     Raises:
-        FileNotFoundError: there is no such file, or no `people.json` beside it.
-        ValueError: the file is no model, is damaged, takes no (height, width, 3) image, or its number of outputs does
-            not fit its `people.json`, or it is a `.tflite` file that calls its output an embedding.
+        FileNotFoundError: the file does not exist, or has no `people.json` beside it.
+        ValueError: the file is not a model, is damaged, does not take (height, width, 3) images, has another number of
+            outputs than its `people.json` has people, or is a `.tflite` file that calls its output an embedding.
 
     Example:
         >>> identifier = load_identifier("runs/flame")
@@ -64,10 +67,10 @@ def load_identifier(path: str | os.PathLike, batch_size: int = 64, threads: int 
     opened = open_model(file, batch_size, threads)
     if opened.output_shape != (len(people.identities),):
         raise ValueError(
-            f"{opened.file}: gives outputs of shape {shown_shape(opened.output_shape)}, but people.json names "
-            f"{len(people.identities)} people; a model that gives an embedding has no names to give"
+            f"{opened.file}: its outputs have shape {format_shape(opened.output_shape)}, but people.json names "
+            f"{len(people.identities)} people; a model that outputs an embedding does not name people"
         )
-    if says_embedding(file):
+    if outputs_embedding(opened):
         raise ValueError(f"{file}: calls its outputs 'embedding', though they are as many as people.json names people")
     return Identifier(opened.file, opened.size, people, opened.outputs)
 
@@ -80,18 +83,18 @@ def identify(
     on_error: str = "raise",
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[IdentityTable, dict[str, str]]:
-    """Has a classifier name the people of some images, framed as it was trained.
+    """Compute how often a classifier names the right person.
 
     Args:
         identifier: the classifier.
-        source: where the bytes come from, as `CelebA.source`.
+        source: where the bytes come from, such as `CelebA.source`.
         records: images of people it knows (`People.known`), with CelebA's own identity numbers.
-        batch_size: images given to the model at once.
+        batch_size: images passed to the model at once.
         on_error: "raise" stops at an image that can't be decoded, "skip" leaves it out and notes it.
         progress: called with the images done and their total, after each batch.
 
     Returns:
-        How often it was right, and what was left out -> why.
+        How often it was right, and the images left out -> why.
 
     Raises:
         ImageError: an image can't be decoded and on_error is "raise", or none can.

@@ -1,7 +1,8 @@
-"""Model files opened safely: a `.keras` or `.tfslim` file as a Keras model, a `.tflite` file as its runner."""
+"""Model files opened safely: a `.keras` or `.tfslim` file as a Keras model, a `.tflite` file in its interpreter."""
 
 import dataclasses
 import os
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,34 +13,45 @@ import numpy as np
 if TYPE_CHECKING:
     import keras
 
+    from tfslim.litert import Metadata
+    from tfslim.litert.flatbuffer.model_file import OpenFile
+
 SUFFIXES = (".keras", ".tflite", ".tfslim")
+_PROBABILITIES = ("LOGISTIC", "SOFTMAX")
+_SAME_VALUES = ("QUANTIZE", "DEQUANTIZE", "RESHAPE")
 
 
 @dataclasses.dataclass(frozen=True)
 class OpenedModel:
-    """A model file that has been opened.
+    """A model file that is ready to run.
 
     Attributes:
         file: the file.
         size: (height, width) of the images it takes, in pixels.
-        output_shape: of its output for one image.
+        output_shape: shape of its output for one image.
         outputs: (N, height, width, 3) uint8 pixels -> (N, ...) float32.
+        metadata: the metadata of a `.tflite` file; None if it has none, and for other files.
+        output_names: names of a `.tflite` file's outputs in its signatures.
+        output_activation: the operator that makes probabilities of a `.tflite` file's outputs, such as "LOGISTIC".
     """
 
     file: Path
     size: tuple[int, int]
     output_shape: tuple[int | None, ...]
     outputs: Callable[[np.ndarray], np.ndarray]
+    metadata: "Metadata | None" = None
+    output_names: tuple[str, ...] = ()
+    output_activation: str | None = None
 
 
 def model_file(path: str | os.PathLike) -> Path:
-    """Finds the model file that a user means by a path; looks at names only, so it is quick.
+    """Find the model file that a path stands for, by name alone.
 
     Args:
         path: a `.keras`, `.tflite` or `.tfslim` file, or a run folder, which stands for its `model.keras`.
 
     Raises:
-        FileNotFoundError: there is nothing of that name, or the folder holds no `model.keras`.
+        FileNotFoundError: the path does not exist, or is a folder without a `model.keras`.
         ValueError: the file has another suffix.
 
     Example:
@@ -50,10 +62,10 @@ def model_file(path: str | os.PathLike) -> Path:
     if path.is_dir():
         file = path / "model.keras"
         if not file.is_file():
-            raise FileNotFoundError(f"{path}: this folder holds no model.keras; give a run folder or a model file")
+            raise FileNotFoundError(f"{path}: this folder holds no model.keras; pass a run folder or a model file")
         return file
     if not path.exists():
-        raise FileNotFoundError(f"{path}: no such file; give a .keras, .tflite or .tfslim file, or a run folder")
+        raise FileNotFoundError(f"{path}: no such file; pass a .keras, .tflite or .tfslim file, or a run folder")
     if path.suffix not in SUFFIXES:
         raise ValueError(f"{path}: not a model by its name; expected {', '.join(SUFFIXES)}")
     return path
@@ -65,17 +77,21 @@ def open_model(
     threads: int | None = None,
     prepare: Callable[["keras.Model"], "keras.Model"] = lambda model: model,
 ) -> OpenedModel:
-    """Opens a model file; a `.tflite` file without loading Keras or TensorFlow.
+    """Open a model file; a `.tflite` file without loading Keras or TensorFlow.
+
+    Warns by the file's name if it seems to expect another pixel range than 0..255, when it is opened and when it is
+    run.
 
     Args:
         path: as for `model_file`.
         batch_size: images a Keras model takes at once; a `.tflite` file takes one after another.
         threads: CPU threads of a `.tflite` file; None for as many as the machine has cores.
-        prepare: gives what is to be run of a Keras model; its ValueErrors get the file's name.
+        prepare: Keras model -> the model to run; its ValueErrors are raised again with the file's name.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is no model, is damaged or takes no (height, width, 3) image, or `prepare` refuses it.
+        FileNotFoundError: the file does not exist.
+        ValueError: the file is not a model, is damaged or does not take (height, width, 3) images, or `prepare`
+            refuses it.
 
     Example:
         >>> open_model("runs/slimnet").output_shape
@@ -85,26 +101,25 @@ def open_model(
         raise ValueError(f"batch_size must be 1 or more, found {batch_size}")
     file = model_file(path)
     if file.suffix == ".tflite":
-        input_shape, output_shape, outputs = open_tflite(file, threads)
-    else:
-        model = load_keras_file(file, prepare)
-        input_shape, output_shape = model.inputs[0].shape[1:], model.outputs[0].shape[1:]
-        outputs = keras_outputs(model, batch_size)
+        return _open_tflite(file, threads or os.cpu_count() or 1)
+    model = load_keras_file(file, prepare)
+    input_shape, output_shape = model.inputs[0].shape[1:], model.outputs[0].shape[1:]
     check_image_input(file, input_shape)
+    outputs = _warning_if_constant(file, keras_outputs(model, batch_size))
     return OpenedModel(file, tuple(input_shape[:2]), tuple(output_shape), outputs)
 
 
 def load_keras_file(
     file: Path, prepare: Callable[["keras.Model"], "keras.Model"] = lambda model: model
 ) -> "keras.Model":
-    """Loads a `.keras` or `.tfslim` file of one input and one output safely, once its checksums are seen to fit.
+    """Load a `.keras` or `.tfslim` file of one input and one output in safe mode.
 
     Args:
-        file: the file.
-        prepare: gives what is wanted of the model; its ValueErrors get the file's name.
+        file: the file; its checksums are compared before Keras reads it.
+        prepare: loaded model -> the model to return; its ValueErrors are raised again with the file's name.
 
     Raises:
-        ValueError: the file is no model, is damaged or cut short, holds code, or has several inputs or outputs.
+        ValueError: the file is not a model, is damaged or cut short, holds code, or has several inputs or outputs.
 
     Example:
         >>> load_keras_file(Path("runs/slimnet/model.keras")).output.shape
@@ -131,9 +146,9 @@ def load_keras_file(
             check_graph_model(model)
         except TypeError as error:
             raise ValueError(f"{file}: {error}") from error
-    for what, tensors in (("inputs", model.inputs), ("outputs", model.outputs)):
+    for end, tensors in (("inputs", model.inputs), ("outputs", model.outputs)):
         if len(tensors) != 1:
-            raise ValueError(f"{file}: has {len(tensors)} {what}; expected one")
+            raise ValueError(f"{file}: has {len(tensors)} {end}; expected one")
     try:
         return prepare(model)
     except ValueError as error:
@@ -141,10 +156,15 @@ def load_keras_file(
 
 
 def keras_outputs(model: "keras.Model", batch_size: int) -> Callable[[np.ndarray], np.ndarray]:
-    """Gives a function of (N, H, W, 3) uint8 images to (N, ...) float32 outputs, `batch_size` images at a time."""
+    """Return a function of (N, H, W, 3) uint8 images to (N, ...) float32 outputs.
+
+    Args:
+        model: a model of one input and one output.
+        batch_size: images it takes at once.
+    """
 
     def outputs(images: np.ndarray) -> np.ndarray:
-        # predict() would set up a pipeline a call, which takes longer than a small batch.
+        # predict() would set up a pipeline per call, which takes longer than a small batch.
         starts = range(0, len(images), batch_size)
         batches = [model.predict_on_batch(images[start : start + batch_size]) for start in starts]
         return np.concatenate(batches or [np.zeros((0, *model.outputs[0].shape[1:]))]).astype("float32")
@@ -152,46 +172,81 @@ def keras_outputs(model: "keras.Model", batch_size: int) -> Callable[[np.ndarray
     return outputs
 
 
-def open_tflite(
-    file: Path, threads: int | None = None
-) -> tuple[tuple[int, ...], tuple[int, ...], Callable[[np.ndarray], np.ndarray]]:
-    """Opens a `.tflite` file without loading Keras or TensorFlow.
-
-    Args:
-        file: the file.
-        threads: CPU threads; None for as many as the machine has cores.
-
-    Returns:
-        The shapes of one input and of one output, and a function of (N, H, W, 3) images to (N, ...) float32 outputs.
-
-    Raises:
-        ValueError: the file is missing, no model, or damaged.
-    """
+def _open_tflite(file: Path, threads: int) -> OpenedModel:
+    from tfslim.inference.pixel_range import normalization_warning, normalize, quantization_warning
     from tfslim.litert import Runner
+    from tfslim.litert.conversion.metadata import metadata_of
+    from tfslim.litert.flatbuffer.model_file import open_file
 
-    runner = Runner(file, threads or os.cpu_count() or 1)
-    blank = np.zeros((1, *runner.input_shape), "uint8")
-    return runner.input_shape, runner.predict(blank).shape[1:], runner.predict
+    opened = open_file(file)
+    try:
+        metadata = metadata_of(opened)
+    except ValueError as error:
+        warnings.warn(f"{error}. The model is run without it", stacklevel=4)
+        metadata = None
+    runner = Runner(file, threads)
+    check_image_input(file, runner.input_shape)
+    for warning in (metadata and normalization_warning(metadata), quantization_warning(runner.input_range, metadata)):
+        if warning:
+            warnings.warn(f"{file}: {warning}", stacklevel=4)
+    outputs = runner.predict
+    if metadata and metadata.normalizes:
+        if len(metadata.mean) not in (1, 3):
+            raise ValueError(
+                f"{file}: its metadata has mean and std of {len(metadata.mean)} values; expected one, or one for each "
+                "of 3 channels"
+            )
+        outputs = lambda images: runner.predict(normalize(images, metadata))  # noqa: E731
+    output_shape = outputs(np.zeros((1, *runner.input_shape), "uint8")).shape[1:]
+    signatures = opened.model["signature_defs"] or ()
+    names = tuple(item["name"].decode("utf-8", "replace") for each in signatures for item in each["outputs"] or ())
+    checked = _warning_if_constant(file, outputs)
+    return OpenedModel(file, runner.input_shape[:2], output_shape, checked, metadata, names, _activation(opened))
 
 
-def check_image_input(file: Path, shape: tuple) -> None:
-    """Raises a ValueError unless a model's input has one fixed (height, width, 3)."""
+def _activation(opened: "OpenFile") -> str | None:
+    """Return the operator that makes probabilities of the first output; None if there is no such operator."""
+    graph = opened.graphs[0]
+    makers = {index: operator for operator in graph.operators for index in operator.outputs}
+    operator = makers.get(graph.outputs[0])
+    for _ in graph.operators:  # not for ever: a damaged file may have a circle
+        if operator is None or operator.name not in _SAME_VALUES or not operator.inputs:
+            break
+        operator = makers.get(operator.inputs[0])
+    return operator.name if operator is not None and operator.name in _PROBABILITIES else None
+
+
+def _warning_if_constant(file: Path, outputs: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+    """Return `outputs` with a warning, by the file's name, if all images of a call have the same."""
+    from tfslim.inference.pixel_range import constant_warning
+
+    def checked(images: np.ndarray) -> np.ndarray:
+        values = outputs(images)
+        if warning := constant_warning(images, values):
+            warnings.warn(f"{file}: {warning}", stacklevel=2)
+        return values
+
+    return checked
+
+
+def check_image_input(file: Path, shape: tuple[int | None, ...]) -> None:
+    """Raise a ValueError unless a model's input is one fixed (height, width, 3)."""
     if len(shape) != 3 or shape[2] != 3 or None in shape:
-        raise ValueError(f"{file}: takes inputs of shape {shown_shape(shape)}; expected one fixed (height, width, 3)")
+        raise ValueError(f"{file}: takes inputs of shape {format_shape(shape)}; expected one fixed (height, width, 3)")
 
 
-def shown_shape(shape: tuple) -> str:
-    """A shape as text, with "any" for a size that is open."""
+def format_shape(shape: tuple[int | None, ...]) -> str:
+    """Format a shape, with "any" for an open size."""
     return f"({', '.join('any' if size is None else str(size) for size in shape)})"
 
 
 def _check_whole(file: Path) -> None:
-    """Finds a file cut short or damaged, which Keras would report as whatever part it misses first."""
+    """Raise a ValueError for a file cut short or damaged, which Keras reports as whatever part it misses first."""
     try:
         with zipfile.ZipFile(file) as archive:
             damaged = archive.testzip()
     except (zipfile.BadZipFile, EOFError, RuntimeError) as error:
         size = file.stat().st_size
-        raise ValueError(f"{file}: no .keras file, or one cut short ({size} bytes): {error}") from error
+        raise ValueError(f"{file}: not a .keras file, or one cut short ({size} bytes): {error}") from error
     if damaged:
-        raise ValueError(f"{file}: a damaged .keras file: {damaged} does not fit its checksum")
+        raise ValueError(f"{file}: a damaged .keras file: {damaged} does not match its checksum")

@@ -1,4 +1,4 @@
-"""A model file made ready to answer: what size of image it takes, what its outputs are called, and its logits."""
+"""A model file opened to predict attributes: image size, label names and thresholds, logits."""
 
 import dataclasses
 import os
@@ -7,19 +7,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image
 
 from tfslim.data.celeba.attributes import Labels, attribute_columns, read_labels
 from tfslim.data.celeba.dataset import CelebA
+from tfslim.data.images import fit_image
 from tfslim.inference.batches import image_outputs
-from tfslim.inference.model_files import model_file, open_model, shown_shape
+from tfslim.inference.model_files import OpenedModel, format_shape, model_file, open_model
 
 if TYPE_CHECKING:
     import keras
 
+# task in a file's metadata -> what to do with it
+_OTHER_TASKS = {
+    "identities": "load_identifier or tfslim evaluate --task identity",
+    "embeddings": "load_embedder or tfslim evaluate --task verification",
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class Predictor:
-    """A model file that has been opened.
+    """A model file that is ready to predict attributes.
 
     Attributes:
         path: the file.
@@ -33,20 +41,28 @@ class Predictor:
     labels: Labels
     logits: Callable[[np.ndarray], np.ndarray]
 
+    def fit(self, image: Image.Image, size: tuple[int, int]) -> np.ndarray:
+        """Return an RGB photo's pixels, resized to `size`."""
+        return fit_image(image, size)
+
 
 def load_predictor(path: str | os.PathLike, batch_size: int = 64, threads: int | None = None) -> Predictor:
-    """Opens a model file; a `.keras` file in Keras' safe mode, a `.tflite` file without loading Keras or TensorFlow.
+    """Open a model file to predict attributes.
+
+    A `.keras` file is loaded in Keras' safe mode, a `.tflite` file is run without Keras or TensorFlow. The names and
+    thresholds of the outputs are those of the `labels.json` beside the file, else of its metadata (`.tflite`; also
+    files of other tools that have a label file in it), else 40 outputs are CelebA's 40 attributes.
 
     Args:
-        path: as for `tfslim.inference.model_files.model_file`.
-        batch_size: images a `.keras` model takes at once; a `.tflite` file takes one after another.
+        path: a `.keras`, `.tflite` or `.tfslim` file, or a run folder, which stands for its `model.keras`.
+        batch_size: images a Keras model takes at once; a `.tflite` file takes one after another.
         threads: CPU threads of a `.tflite` file; None for as many as the machine has cores.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is no model, is damaged, takes no (height, width, 3) image, does not end in logits, or its
-            number of outputs does not fit its `labels.json`; or a `people.json` alone beside it says that it is of
-            people.
+        FileNotFoundError: the file does not exist.
+        ValueError: the file is not a model, is damaged, does not take (height, width, 3) images, does not end in
+            logits, or has another number of outputs than labels; or it is of people, by its metadata or by a
+            `people.json` alone beside it.
 
     Example:
         >>> predictor = load_predictor("runs/slimnet")
@@ -54,19 +70,34 @@ def load_predictor(path: str | os.PathLike, batch_size: int = 64, threads: int |
         (1, 40)
     """
     file = model_file(path)
+    if file.suffix != ".tflite":  # whose metadata may name its labels
+        _check_people(file)
+    opened = open_model(file, batch_size, threads, _check_logits)
+    metadata, shape = opened.metadata, opened.output_shape
+    if metadata and metadata.task in _OTHER_TASKS:
+        raise ValueError(
+            f"{file}: its outputs are {metadata.task}, by its metadata, and not attributes: use "
+            f"{_OTHER_TASKS[metadata.task]}"
+        )
+    if file.suffix == ".tflite" and not (metadata and metadata.labels):
+        _check_people(file)
+    if len(shape) != 1:
+        raise ValueError(f"{file}: its outputs have shape {format_shape(shape)}; expected one logit per attribute")
+    if opened.output_activation:
+        raise ValueError(f"{file}: its output is a probability ({opened.output_activation}); expected logits")
+    return Predictor(file, opened.size, _labels(opened, shape[0]), opened.outputs)
+
+
+def _check_people(file: Path) -> None:
+    """Raise a ValueError if what lies beside a model says that it is of people."""
     if (file.parent / "people.json").is_file() and not (file.parent / "labels.json").is_file():
         raise ValueError(
-            f"{file}: is of people, by the people.json beside it, and not of attributes: "
-            "evaluate.py --task identity or verification is for it"
+            f"{file}: is of people, by the people.json beside it, and not of attributes: use load_identifier or "
+            "load_embedder, or tfslim evaluate --task identity or verification"
         )
-    opened = open_model(file, batch_size, threads, _ending_in_logits)
-    shape = opened.output_shape
-    if len(shape) != 1:
-        raise ValueError(f"{opened.file}: gives outputs of shape {shown_shape(shape)}; expected one logit an attribute")
-    return Predictor(opened.file, opened.size, read_labels(opened.file, outputs=shape[0]), opened.outputs)
 
 
-def _ending_in_logits(model: "keras.Model") -> "keras.Model":
+def _check_logits(model: "keras.Model") -> "keras.Model":
     from tfslim.graph.outputs import find_output_activation
 
     found = find_output_activation(model)
@@ -75,15 +106,40 @@ def _ending_in_logits(model: "keras.Model") -> "keras.Model":
     return model
 
 
+def _labels(opened: OpenedModel, outputs: int) -> Labels:
+    """Return the labels of labels.json beside the file, else of its metadata, else CelebA's."""
+    beside, metadata = opened.file.parent / "labels.json", opened.metadata
+    if not (metadata and metadata.labels):
+        return read_labels(opened.file, outputs)
+    if beside.is_file():
+        labels = read_labels(opened.file)
+        if len(labels.attributes) != outputs:
+            raise ValueError(
+                f"{beside} names {len(labels.attributes)} attributes, but {opened.file} has {outputs} outputs and "
+                f"{len(metadata.labels)} labels in its metadata: correct labels.json, or move it away to use the "
+                "metadata"
+            )
+        return labels
+    if len(metadata.labels) != outputs:
+        raise ValueError(
+            f"{opened.file}: its metadata names {len(metadata.labels)} labels, but the model has {outputs} outputs: "
+            f"put a labels.json beside it with {outputs} names, {beside}"
+        )
+    if len(set(metadata.labels)) < outputs:
+        twice = next(name for name in metadata.labels if list(metadata.labels).count(name) > 1)
+        raise ValueError(f"{opened.file}: label {twice!r} is in its metadata twice: put a labels.json beside it")
+    return Labels(tuple(metadata.labels), tuple(metadata.thresholds) or (0.0,) * outputs)
+
+
 @dataclasses.dataclass(frozen=True)
 class PartPredictions:
-    """What a model said of a part's images, and what the labels say.
+    """A model's logits for the images of a part, with their labels.
 
     Attributes:
         names: A attribute names, those of the model's outputs.
         logits: (N, A) float32.
         labels: (N, A) uint8 of 0 and 1, the columns in the order of `names`.
-        skipped: what was left out -> why.
+        skipped: images and label rows left out -> why.
     """
 
     names: tuple[str, ...]
@@ -93,16 +149,16 @@ class PartPredictions:
 
 
 def check_attributes(celeba: CelebA) -> None:
-    """Raises a ValueError if the data has no attributes to compare answers with."""
+    """Raise a ValueError if the data has no attributes to compare with."""
     if not celeba.attribute_names:
         raise ValueError(f"{celeba.folder}: there are no attributes in this data (no list_attr_celeba.txt or .csv)")
 
 
 def label_columns(predictor: Predictor, celeba: CelebA) -> list[int]:
-    """Finds the data's column of each of the model's outputs.
+    """Return the data's column for each of the model's outputs.
 
     Raises:
-        ValueError: the data has no attributes, or lacks one that the model answers.
+        ValueError: the data has no attributes, or lacks one that the model predicts.
     """
     check_attributes(celeba)
     try:
@@ -120,22 +176,27 @@ def predict_part(
     batch_size: int = 64,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> PartPredictions:
-    """Runs a model on every image of a part; memory holds some hundred images, whatever the part's size.
+    """Predict the attributes of every image of a part.
+
+    Some hundred images are in memory at a time, whatever the part's size.
 
     Args:
         predictor: the model.
-        celeba: the labelled images; its `on_error` says whether one that can't be decoded stops it or is left out.
+        celeba: the labelled images; its `on_error` decides whether one that can't be decoded raises or is left out.
         part: "train", "validation" or "test".
-        batch_size: images given to the model at once.
+        batch_size: images passed to the model at once.
         progress: called with the images done and their total, after each batch.
+
+    Returns:
+        Logits and labels, row by row, of the images that could be decoded.
 
     Raises:
         ValueError: the part is empty, or the data's attributes don't fit the model's outputs.
         ImageError: an image can't be decoded.
 
     Example:
-        >>> answers = predict_part(load_predictor("runs/slimnet"), CelebA("celeba"), "test")
-        >>> attribute_table(answers.labels, answers.logits, answers.names).means()["accuracy"]
+        >>> predictions = predict_part(load_predictor("runs/slimnet"), CelebA("celeba"), "test")
+        >>> attribute_table(predictions.labels, predictions.logits, predictions.names).means()["accuracy"]
         0.884
     """
     columns = label_columns(predictor, celeba)

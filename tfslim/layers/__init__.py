@@ -1,7 +1,7 @@
-"""Composite layers for small face networks: each is one Keras layer, or laid out `flat` as stock layers.
+"""Composite layers for small face networks.
 
-A layer's class is registered under the package "tfslim", so a saved model that uses one loads without `custom_objects`
-as soon as this module is imported.
+Each one is a single Keras layer that `flat` expands into stock layers. The classes are registered under the package
+"tfslim", so a saved model that uses them loads without `custom_objects` once this module is imported.
 """
 
 from tfslim.layers.composite import Composite

@@ -1,27 +1,29 @@
-"""A layer that is written down once, as a graph of stock Keras layers."""
+"""Base class of layers composed of stock Keras layers."""
 
 import contextlib
 from collections.abc import Iterator
 
 import keras
 
+__all__ = ["Composite"]
+
 
 class Composite(keras.layers.Layer):
-    """Base of the modules: a subclass says in `layout` which stock layers it is made of.
+    """Layer whose subclasses define it in `layout` by stock layers.
 
-    Called, it is one ordinary serialisable layer. `flat` lays the same stock layers out in the caller's graph instead,
-    which is how the models of `tfslim.models` stay loadable without tfslim and how `tfslim.flatten` works.
+    When called it is one ordinary serializable layer. `flat` adds the same stock layers to the caller's graph instead,
+    so the models of `tfslim.models` load without tfslim; `tfslim.flatten` uses it too.
 
-    `layout` may rely on the number of axes and on the last of them, the channels; the others may be unknown, so that
-    one layer serves images of any size. The dtype policy of the layer holds for every stock layer of it.
+    `layout` may rely on the number of axes and on the channels of the last axis. All other extents may be unknown, so
+    one layer serves images of any size. The layer's dtype policy applies to all of its stock layers.
     """
 
     def layout(self, x: keras.KerasTensor, prefix: str) -> keras.KerasTensor:
-        """Returns the output of the module's stock layers, each named `prefix` + its role, applied to `x`."""
-        raise TypeError(f"{type(self).__name__} must say its stock layers in layout(x, prefix)")
+        """Apply the stock layers, named `prefix` + role, to `x`."""
+        raise TypeError(f"{type(self).__name__} must define layout(x, prefix), which applies its stock layers to x")
 
     def flat(self, x: keras.KerasTensor) -> keras.KerasTensor:
-        """Applies the module to the symbolic tensor `x` as stock layers named after this layer."""
+        """Apply the stock layers to `x`, named after this layer."""
         with _as_global_policy(self.dtype_policy):
             return self.layout(x, f"{self.name}_")
 
@@ -42,13 +44,13 @@ class Composite(keras.layers.Layer):
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         if self.built:
             return self.body.compute_output_shape(input_shape)
-        # The stock layers must be made to be asked; made aside, they leave this layer free for another shape.
+        # Only built stock layers know their output shape; temporary ones leave this layer unbuilt.
         return tuple(self.layout(keras.Input(batch_shape=input_shape), "").shape)
 
 
 @contextlib.contextmanager
 def _as_global_policy(policy: keras.DTypePolicy) -> Iterator[None]:
-    # Stock layers made without a dtype take the global policy; so this hands ours on without a dtype in every layout.
+    # Stock layers made without a dtype take the global policy, so no layout has to pass ours on.
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:

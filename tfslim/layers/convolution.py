@@ -1,6 +1,8 @@
-"""Convolution followed by batch normalisation and ReLU: the unit that every module is made of."""
+"""Convolutions followed by batch normalization and ReLU."""
 
 import keras
+
+__all__ = ["conv_bn_relu", "depthwise_bn_relu", "squeezed"]
 
 
 def conv_bn_relu(
@@ -15,7 +17,10 @@ def conv_bn_relu(
     batch_norm: bool = True,
     relu: bool = True,
 ) -> keras.KerasTensor:
-    """Applies Conv2D, BatchNormalization and ReLU, named `name` + "_conv", "_bn", "_relu", to (N, H, W, C) `x`."""
+    """Apply Conv2D, BatchNormalization and ReLU to a tensor.
+
+    The layers are named `name` + "_conv", "_bn" and "_relu"; the tensor is (N, H, W, C).
+    """
     conv = keras.layers.Conv2D(
         filters, size, strides, padding, data_format="channels_last", use_bias=use_bias, name=f"{name}_conv"
     )
@@ -26,7 +31,10 @@ def conv_bn_relu(
 
 
 def depthwise_bn_relu(x: keras.KerasTensor, size: int, name: str, *, strides: int = 1) -> keras.KerasTensor:
-    """Applies DepthwiseConv2D ("same", no bias), BatchNormalization and ReLU to an (N, H, W, C) tensor."""
+    """Apply DepthwiseConv2D, BatchNormalization and ReLU to a tensor.
+
+    The convolution is padded ("same") and has no bias; the tensor is (N, H, W, C).
+    """
     conv = keras.layers.DepthwiseConv2D(
         size, strides, "same", data_format="channels_last", use_bias=False, name=f"{name}_conv"
     )
@@ -35,22 +43,24 @@ def depthwise_bn_relu(x: keras.KerasTensor, size: int, name: str, *, strides: in
 
 
 def squeezed(filters: int, ratio: float, layer: str) -> int:
-    """Returns the squeeze channels of a module with `filters` output channels, rounded down as the papers do.
+    """Return the squeeze channels of a module, rounded down.
 
     Args:
         filters: channels of the module's output, an even number.
-        ratio: squeeze channels as a share of `filters`, above 0 and at most 1.
-        layer: name of the layer, for the error.
+        ratio: squeeze channels as a fraction of `filters`, above 0 and at most 1.
+        layer: name of the layer, for the error message.
 
     Raises:
-        ValueError: if `filters` can't be halved between two expansions or no channel is left.
+        ValueError: if `filters` can't be split into two halves, or no channel is left.
     """
     if filters < 2 or filters % 2:
-        raise ValueError(f"{layer}: filters={filters} is shared by two expansions; give an even number of 2 or more")
+        raise ValueError(
+            f"{layer}: filters={filters} can't be split between two expansions; use an even number of 2 or more"
+        )
     if not 0 < ratio <= 1:
-        raise ValueError(f"{layer}: squeeze_ratio={ratio}; give a share of the filters, above 0 and at most 1")
+        raise ValueError(f"{layer}: squeeze_ratio={ratio}; expected a fraction of the filters, above 0 and at most 1")
     if int(ratio * filters) < 1:
         raise ValueError(
-            f"{layer}: squeeze_ratio={ratio} of {filters} filters leaves no channel; give at least {1 / filters:.3g}"
+            f"{layer}: squeeze_ratio={ratio} of {filters} filters leaves no channel; use at least {1 / filters:.3g}"
         )
     return int(ratio * filters)

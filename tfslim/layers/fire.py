@@ -5,20 +5,22 @@ import keras
 from tfslim.layers.composite import Composite
 from tfslim.layers.convolution import conv_bn_relu, squeezed
 
+__all__ = ["Fire"]
+
 
 @keras.saving.register_keras_serializable(package="tfslim")
 class Fire(Composite):
-    """Squeezes with a 1x1 convolution, then expands with a 1x1 and a 3x3 convolution, side by side.
+    """Fire module: 1x1 squeeze, then parallel 1x1 and 3x3 expansions.
 
-    Takes (N, H, W, C) and gives (N, H, W, filters): the two expansions of filters / 2 channels, concatenated.
+    Maps (N, H, W, C) to (N, H, W, filters), the concatenation of two expansions of filters / 2 channels each.
 
     Args:
         filters: channels of the output, an even number.
-        squeeze_ratio: channels after the squeeze as a share of `filters`, above 0 and at most 1.
-        batch_norm: whether every convolution is batch-normalised before its ReLU.
+        squeeze_ratio: channels after the squeeze as a fraction of `filters`, above 0 and at most 1.
+        batch_norm: whether every convolution is batch-normalized before its ReLU.
 
     Raises:
-        ValueError: if `filters` is odd or `squeeze_ratio` leaves no channel or more than `filters`.
+        ValueError: if `filters` is odd, or `squeeze_ratio` is above 1 or leaves no channel.
 
     Example:
         >>> layer = tfslim.layers.Fire(128)

@@ -1,24 +1,27 @@
-"""The Flame module: a Fire module whose 3x3 expansion is depthwise-separable."""
+"""The Flame module, a Fire module with a separable expansion."""
 
 import keras
 
 from tfslim.layers.composite import Composite
 from tfslim.layers.convolution import conv_bn_relu, depthwise_bn_relu, squeezed
 
+__all__ = ["Flame"]
+
 
 @keras.saving.register_keras_serializable(package="tfslim")
 class Flame(Composite):
-    """Squeezes with a 1x1 convolution, then expands with a 1x1 and a depthwise-separable 3x3 convolution, side by side.
+    """Fire module whose 3x3 expansion is depthwise-separable.
 
-    Takes (N, H, W, C) and gives (N, H, W, filters): the two expansions of filters / 2 channels, concatenated. The
-    separable branch is batch-normalised and has no bias; the plain convolutions have a bias and no normalisation.
+    A 1x1 squeeze, then parallel 1x1 and depthwise-separable 3x3 expansions. Maps (N, H, W, C) to (N, H, W, filters),
+    the concatenation of two expansions of filters / 2 channels each. The separable branch is batch-normalized and has
+    no bias; the plain convolutions have a bias and no normalization.
 
     Args:
         filters: channels of the output, an even number.
-        squeeze_ratio: channels after the squeeze as a share of `filters`, above 0 and at most 1.
+        squeeze_ratio: channels after the squeeze as a fraction of `filters`, above 0 and at most 1.
 
     Raises:
-        ValueError: if `filters` is odd or `squeeze_ratio` leaves no channel or more than `filters`.
+        ValueError: if `filters` is odd, or `squeeze_ratio` is above 1 or leaves no channel.
 
     Example:
         >>> layer = tfslim.layers.Flame(512)

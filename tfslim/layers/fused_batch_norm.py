@@ -1,4 +1,4 @@
-"""Batch normalisation by TensorFlow's fused kernel: the same numbers as Keras', in about half the training time."""
+"""Batch normalization with TensorFlow's fused kernel."""
 
 import keras
 import tensorflow as tf
@@ -6,11 +6,11 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable(package="tfslim")
 class FusedBatchNormalization(keras.layers.BatchNormalization):
-    """Batch normalisation of (N, H, W, C) tensors that trains through one fused kernel in place of ten small ones.
+    """Batch normalization that trains with one fused kernel.
 
-    Keras 3 writes batch normalisation out as mean, variance and arithmetic; on a CPU more than half of a small
-    network's training step goes there. Variables, inference and results are those of
-    `keras.layers.BatchNormalization`; only the training pass differs, by rounding.
+    Keras 3 computes batch normalization of (N, H, W, C) tensors in about ten small operations; on a CPU they take more
+    than half of a small network's training step, and the fused kernel about halves the training time. Variables,
+    inference and results are those of `keras.layers.BatchNormalization`; only the training pass differs, by rounding.
 
     Example:
         >>> layer = FusedBatchNormalization()
@@ -22,13 +22,13 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 
     def call(self, inputs, training=None, mask=None):
         fusible = len(inputs.shape) == 4 and self.axis in (-1, 3) and self.scale and self.center
-        # The kernel sees this replica's images alone.
+        # The kernel sees only the images of its own replica.
         fusible = fusible and not self.synchronized
-        # oneDNN has no fast kernel for other channels: there ten small operations take half of the fused one's time.
+        # oneDNN has no fast kernel for other channel counts: there ten small operations take half the fused time.
         fusible = fusible and inputs.shape[-1] % 4 == 0
         if not (training and self.trainable and fusible and mask is None):
             return super().call(inputs, training=training, mask=mask)
-        # A fast kernel in 16 bits is there for whole vectors of channels only: without it, float32 is ten times faster.
+        # The fast 16-bit kernel needs a multiple of 16 channels; without it float32 is ten times faster.
         vectors = inputs.shape[-1] % 16 == 0
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=inputs if vectors else tf.cast(inputs, tf.float32),
@@ -39,7 +39,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             epsilon=self.epsilon,
             is_training=True,
         )
-        # The kernel gives the unbiased variance; Keras' moving variance averages the biased one.
+        # The kernel returns the unbiased variance; Keras' moving variance averages the biased one.
         count = tf.cast(tf.size(inputs) // tf.shape(inputs)[-1], tf.float32)
         variance *= (count - 1) / count
         self.moving_mean.assign(self.moving_mean * self.momentum + mean * (1 - self.momentum))

@@ -1,27 +1,30 @@
-"""L2 normalisation of embeddings."""
+"""L2 normalization of embeddings."""
 
 import keras
 
 from tfslim.layers.composite import Composite
 
+__all__ = ["L2Normalization"]
+
 
 @keras.saving.register_keras_serializable(package="tfslim")
 class L2Normalization(Composite):
-    """Scales each vector along the last axis to unit length, and then by a factor.
+    """L2-normalize the last axis to a fixed or learned length.
 
-    Takes (N, ..., C) and gives the same shape in float32, also under a mixed policy: the squares of a float16
-    embedding add up to more than float16 holds. A vector of zeros stays zero.
+    The output has the shape of the input, (N, ..., C), and is float32 even under a mixed policy, because the sum of
+    squares of a float16 embedding can overflow float16. A vector of zeros stays zero.
 
-    The stock `keras.layers.UnitNormalization` that it is made of has a gradient of 1e12 at a vector of zeros, and no
-    stock layer has a smaller one and the same values. A training in which an embedding may die takes a copy of the
-    flat model with `tfslim.layers.unit_norm.SteadyUnitNormalization` in its place, as the programs of `training/` do.
+    The stock `keras.layers.UnitNormalization` inside has a gradient of 1e12 at a vector of zeros, and no stock layer
+    computes the same values with a smaller one. To train a model whose embedding may become zero, use a copy of the
+    flat model with `tfslim.layers.unit_norm.SteadyUnitNormalization` in its place, as the training programs do.
 
     Args:
-        scale: length of the result; None and 1.0 both give unit length, None without a layer for it.
-        learned: whether training may change the scale; for inputs (N, C) only.
+        scale: length of the output. None and 1.0 both mean unit length; None adds no layer for it.
+        learned: whether the scale is trainable; for (N, C) inputs only.
 
     Raises:
-        ValueError: if `scale` is not above 0, or `learned` comes without one or for an input that is no vector.
+        ValueError: if `scale` is not above 0, or if `learned` is set without a scale or for an input that is not
+            (N, C).
 
     Example:
         >>> layer = tfslim.layers.L2Normalization(scale=16.0)
@@ -34,9 +37,9 @@ class L2Normalization(Composite):
     def __init__(self, scale: float | None = None, learned: bool = False, **kwargs):
         super().__init__(**kwargs)
         if scale is not None and not scale > 0:
-            raise ValueError(f"{self.name}: scale={scale} would not keep the direction; give a number above 0 or None")
+            raise ValueError(f"{self.name}: scale={scale} does not keep the direction; use a number above 0, or None")
         if learned and scale is None:
-            raise ValueError(f"{self.name}: learned=True needs a scale to begin with")
+            raise ValueError(f"{self.name}: learned=True needs an initial scale, such as scale=16.0")
         self.scale, self.learned = scale, learned
 
     def layout(self, x, prefix):
@@ -48,18 +51,19 @@ class L2Normalization(Composite):
 
 
 def scaled(x: keras.KerasTensor, scale: float, learned: bool, name: str) -> keras.KerasTensor:
-    """Multiplies by a factor, as stock layers; the last of them has the name given.
+    """Multiply a tensor by a fixed or learned scalar.
 
-    Keras has no layer with one learned factor; a dense layer from one value to one, applied to each value, is that.
+    Only stock layers are used. Keras has no layer with one learned scalar; a dense layer from one value to one value,
+    applied to each element, does the same.
 
     Args:
         x: (N, ..., C); (N, C) for a learned factor.
         scale: the factor, or its initial value.
-        learned: whether it is a trainable variable.
-        name: of the layer that gives the result.
+        learned: whether the factor is trainable.
+        name: name of the last layer.
 
     Raises:
-        ValueError: a learned factor for an input that is no vector.
+        ValueError: if `learned` is set and `x` is not (N, C).
 
     Example:
         >>> scaled(keras.Input((128,)), 16.0, learned=True, name="features_scale").shape
@@ -68,7 +72,7 @@ def scaled(x: keras.KerasTensor, scale: float, learned: bool, name: str) -> kera
     if not learned:
         return keras.layers.Rescaling(scale, dtype="float32", name=name)(x)
     if len(x.shape) != 2:
-        raise ValueError(f"{name}: a learned scale is for vectors (N, C), found an input of shape {x.shape}")
+        raise ValueError(f"{name}: a learned scale needs an input of shape (N, C), got {x.shape}")
     x = keras.layers.Reshape((x.shape[1], 1), dtype="float32", name=f"{name}_column")(x)
     start = keras.initializers.Constant(scale)
     x = keras.layers.Dense(1, use_bias=False, kernel_initializer=start, dtype="float32", name=f"{name}_factor")(x)
@@ -76,7 +80,9 @@ def scaled(x: keras.KerasTensor, scale: float, learned: bool, name: str) -> kera
 
 
 def learned_scales(model: keras.Model) -> list[keras.Variable]:
-    """The factors that `scaled` made to be learned in a flat model, as weight decay must leave them out.
+    """Return the learned scale factors of a flat model.
+
+    They are the ones that `scaled` adds, which weight decay must exclude.
 
     Args:
         model: a functional model of stock layers.
@@ -91,5 +97,5 @@ def learned_scales(model: keras.Model) -> list[keras.Variable]:
 
 
 def _is_factor(layer: keras.layers.Dense) -> bool:
-    # From one value to one without a bias: whatever its name, it is a factor.
+    # A dense layer from one value to one without a bias is a scalar factor, whatever its name.
     return layer.built and not layer.use_bias and tuple(layer.kernel.shape) == (1, 1)

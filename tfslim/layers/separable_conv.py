@@ -5,13 +5,15 @@ import keras
 from tfslim.layers.composite import Composite
 from tfslim.layers.convolution import conv_bn_relu, depthwise_bn_relu
 
+__all__ = ["SeparableConv"]
+
 
 @keras.saving.register_keras_serializable(package="tfslim")
 class SeparableConv(Composite):
-    """Filters every channel by itself, then mixes the channels with a 1x1 convolution, each followed by BN and ReLU.
+    """Depthwise-separable convolution with BN and ReLU after both steps.
 
-    Takes (N, H, W, C) and gives (N, ceil(H / strides), ceil(W / strides), filters). Neither convolution has a bias.
-    Unlike `keras.layers.SeparableConv2D` it normalises between the two.
+    Maps (N, H, W, C) to (N, ceil(H / strides), ceil(W / strides), filters). Neither convolution has a bias. Unlike
+    `keras.layers.SeparableConv2D` it normalizes between the depthwise and the 1x1 convolution.
 
     Args:
         filters: channels of the output.

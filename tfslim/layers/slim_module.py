@@ -1,4 +1,4 @@
-"""The Slim module: two SSE blocks with a skip round the first, and a separable convolution."""
+"""The Slim module of Slim-CNN."""
 
 import keras
 
@@ -6,13 +6,15 @@ from tfslim.layers.composite import Composite
 from tfslim.layers.convolution import conv_bn_relu, depthwise_bn_relu
 from tfslim.layers.squeeze_expand import SqueezeExpand
 
+__all__ = ["SlimModule"]
+
 
 @keras.saving.register_keras_serializable(package="tfslim")
 class SlimModule(Composite):
-    """Two squeeze-expand blocks, a projected skip round the first, and a separable convolution to 3 * filters channels.
+    """Slim module: two squeeze-expand blocks, a skip, a separable convolution.
 
-    Takes (N, H, W, C) and gives (N, H, W, 3 * filters). The skip is a 1x1 projection, since C never equals the
-    8 * filters channels of the block that it passes; nothing follows the addition.
+    Maps (N, H, W, C) to (N, H, W, 3 * filters). The skip around the first block is a 1x1 projection, since C never
+    equals the block's 8 * filters channels; no activation follows the addition.
 
     Args:
         filters: squeeze channels of both blocks.

@@ -5,12 +5,15 @@ import keras
 from tfslim.layers.composite import Composite
 from tfslim.layers.convolution import conv_bn_relu, depthwise_bn_relu
 
+__all__ = ["SqueezeExpand"]
+
 
 @keras.saving.register_keras_serializable(package="tfslim")
 class SqueezeExpand(Composite):
-    """Squeezes with a 1x1 convolution, then expands fourfold by a 1x1 and by a depthwise-separable 3x3 convolution.
+    """Separable squeeze-expand (SSE) block.
 
-    Takes (N, H, W, C) and gives (N, H, W, 8 * filters): the two expansions, concatenated.
+    A 1x1 squeeze, then parallel fourfold expansions by a 1x1 and by a depthwise-separable 3x3 convolution. Maps
+    (N, H, W, C) to (N, H, W, 8 * filters), the concatenation of the two expansions.
 
     Args:
         filters: channels after the squeeze; each expansion has four times as many.

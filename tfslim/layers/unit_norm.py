@@ -1,19 +1,24 @@
-"""Unit vectors whose gradient is of a size that training can bear, also where a vector is zero."""
+"""L2 normalization with a bounded gradient at zero vectors."""
 
 import keras
 
-SHORTEST = 1e-6  # vectors up to this length have no direction that could be told from rounding
+__all__ = ["SteadyUnitNormalization", "unit_vectors"]
+
+SHORTEST = 1e-6  # the direction of a shorter vector is rounding noise
 
 
 def unit_vectors(values: keras.KerasTensor, axis: int | tuple[int, ...] = -1) -> keras.KerasTensor:
-    """Scales vectors to unit length; those that are next to nothing stay as they are.
+    """Scale vectors to unit length, leaving those near zero unchanged.
 
-    Their gradient is thus of the size of any other. That of a division by a floor would be as long as the floor is
-    small, and one vector of zeros would fling away the bias that it comes from.
+    The gradient of an unchanged vector is 1. Dividing by a small floor instead would have a gradient of one over the
+    floor, so a single vector of zeros would destroy the bias that it comes from.
 
     Args:
         values: floats of any shape.
-        axis: the axis or axes along which a vector lies.
+        axis: the axis or axes of a vector.
+
+    Returns:
+        A tensor of the same shape and dtype.
 
     Example:
         >>> unit_vectors(np.array([[3.0, 4.0], [0.0, 0.0]], "float32"))
@@ -22,16 +27,16 @@ def unit_vectors(values: keras.KerasTensor, axis: int | tuple[int, ...] = -1) ->
                [0. , 0. ]], dtype=float32)>
     """
     squares = keras.ops.sum(keras.ops.square(values), axis=axis, keepdims=True)
-    # Chosen before the root, or 0 times infinity would make the gradient NaN.
+    # Select before the square root, or 0 times infinity would make the gradient NaN.
     return values * keras.ops.rsqrt(keras.ops.where(squares > SHORTEST**2, squares, keras.ops.ones_like(squares)))
 
 
 @keras.saving.register_keras_serializable(package="tfslim")
 class SteadyUnitNormalization(keras.layers.UnitNormalization):
-    """`keras.layers.UnitNormalization` for the copy of a model that is trained, with a bounded gradient.
+    """`keras.layers.UnitNormalization` with a bounded gradient, for training.
 
-    Keras' own has a gradient of 1e12 at a vector of zeros, which one dead embedding in a batch is enough for. What is
-    saved keeps the stock layer: put this one into a copy by `clone_model`, and bring the weights back.
+    The stock layer has a gradient of 1e12 at a vector of zeros, so one dead embedding in a batch ruins a step. Saved
+    models keep the stock layer: put this one into a copy with `clone_model`, train it, and copy the weights back.
 
     Example:
         >>> replace = {keras.layers.UnitNormalization: SteadyUnitNormalization}

@@ -1,4 +1,4 @@
-"""From a Keras model to a .tflite file, and that file run and compared with the model it came from."""
+"""Convert Keras models to .tflite files; run and check these."""
 
 from tfslim._support.lazy import lazy_names
 
@@ -19,6 +19,7 @@ _HOMES = {
     "Diagnosis": ".edgetpu.keras_linter",
     "prepare_for_edgetpu": ".edgetpu.preparation",
     "Metadata": ".conversion.metadata",
+    "read_metadata": ".conversion.metadata",
     "with_metadata": ".conversion.metadata",
     "benchmark": ".runtime.timing",
     "Timing": ".runtime.timing",

@@ -1,4 +1,4 @@
-"""Metrics of attributes, identification and verification."""
+"""Metrics for attributes, identification and verification."""
 
 from tfslim._support.lazy import lazy_names
 

@@ -1,4 +1,4 @@
-"""How well a model answers binary attributes: accuracy, balanced accuracy and F1, beside what guessing would give."""
+"""Metrics of binary attributes, beside the majority baseline."""
 
 import csv
 import dataclasses
@@ -12,18 +12,25 @@ import rich.table
 
 from tfslim._support.files import replacing
 
+__all__ = ["AttributeTable", "accuracy_thresholds", "attribute_table", "balanced_thresholds"]
+
 COLUMNS = ("accuracy", "balanced_accuracy", "f1", "positive_rate", "majority")
 
 
 @dataclasses.dataclass(frozen=True)
 class AttributeTable:
-    """Figures for each attribute, all as shares in 0..1, and their means over the attributes.
+    """Metrics of each attribute, in 0..1.
 
-    `accuracy` is the share of right answers. `balanced_accuracy` is the mean of the shares of right answers among the
-    positive and among the negative images; where the labels hold one class only, it is the share of right answers in
-    that class (its recall). `f1` is that of the positive class, and 0 where nothing is and nothing is called positive.
-    `positive_rate` is the share of positive labels, and `majority` the accuracy of always giving the commoner answer.
-    `thresholds` are the logits above which an attribute was taken as there.
+    Attributes:
+        names: A attribute names.
+        images: number of images.
+        thresholds: (A,) logits above which an attribute was predicted as present.
+        accuracy: (A,) fraction of correct predictions.
+        balanced_accuracy: (A,) mean of the recalls of positive and negative images; with one class only in the labels,
+            the recall of that class.
+        f1: (A,) F1 of the positive class; 0 if there are neither positive labels nor positive predictions.
+        positive_rate: (A,) fraction of positive labels.
+        majority: (A,) accuracy of always predicting the more frequent label.
     """
 
     names: tuple[str, ...]
@@ -36,11 +43,11 @@ class AttributeTable:
     majority: np.ndarray
 
     def means(self) -> dict[str, float]:
-        """The mean of each figure over the attributes."""
+        """Return the mean of each metric over the attributes."""
         return {column: float(np.mean(getattr(self, column))) for column in COLUMNS}
 
     def rows(self) -> list[dict[str, float | str]]:
-        """One dictionary an attribute: attribute, the figures, threshold."""
+        """Return one dictionary per attribute: name, metrics, threshold."""
         return [
             {
                 "attribute": name,
@@ -51,13 +58,16 @@ class AttributeTable:
         ]
 
     def to_dict(self) -> dict:
-        """The table as {"images", "means", "attributes": [...]}, for JSON."""
+        """Convert to {"images", "means", "attributes": [...]} for JSON."""
         return {"images": self.images, "means": self.means(), "attributes": self.rows()}
 
     def to_csv(self, path: str | os.PathLike) -> None:
-        """Writes one line an attribute and a last one "mean"; the file is written beside and then renamed."""
+        """Write one row per attribute as CSV.
+
+        The last row is called "mean". The file is written atomically.
+        """
         fields = ["attribute", *COLUMNS, "threshold"]
-        with replacing(path) as beside, open(beside, "w", encoding="utf-8", newline="") as file:
+        with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, fields)
             writer.writeheader()
             writer.writerows(self.rows())
@@ -70,16 +80,19 @@ def attribute_table(
     names: Sequence[str],
     thresholds: Sequence[float] | np.ndarray | None = None,
 ) -> AttributeTable:
-    """Compares a model's logits with the labels, attribute by attribute.
+    """Compute the metrics of each attribute.
 
     Args:
         labels: (N, A) of 0 and 1, any integer, boolean or float dtype.
-        logits: (N, A) floats; an attribute is taken as there where its logit is above its threshold.
-        names: A names.
+        logits: (N, A) floats; an attribute is predicted as present if its logit is above its threshold.
+        names: A attribute names.
         thresholds: A logits; None means 0 (probability one half) for all.
 
+    Returns:
+        An `AttributeTable`.
+
     Raises:
-        ValueError: if the shapes don't fit, a label is neither 0 nor 1, or a logit or threshold is NaN, naming the
+        ValueError: if shapes don't match, a label is neither 0 nor 1, or a logit or threshold is not finite; names the
             attribute.
 
     Example:
@@ -89,42 +102,42 @@ def attribute_table(
     """
     labels, logits = _checked(labels, logits, names)
     thresholds = _checked_thresholds(thresholds, names)
-    answers = logits > thresholds
-    positive, right = labels.sum(axis=0), answers == labels
-    hits = (answers & labels).sum(axis=0)
+    predictions = logits > thresholds
+    positive, correct = labels.sum(axis=0), predictions == labels
+    hits = (predictions & labels).sum(axis=0)
     count = len(labels)
-    recall = _share(hits, positive)
-    specificity = _share((~answers & ~labels).sum(axis=0), count - positive)
+    recall = _ratio(hits, positive)
+    specificity = _ratio((~predictions & ~labels).sum(axis=0), count - positive)
     balanced = np.where(positive == 0, specificity, np.where(positive == count, recall, (recall + specificity) / 2))
     return AttributeTable(
         names=tuple(names),
         images=count,
         thresholds=thresholds,
-        accuracy=right.mean(axis=0),
+        accuracy=correct.mean(axis=0),
         balanced_accuracy=balanced,
-        f1=_share(2 * hits, positive + answers.sum(axis=0)),
+        f1=_ratio(2 * hits, positive + predictions.sum(axis=0)),
         positive_rate=positive / count,
         majority=np.maximum(positive, count - positive) / count,
     )
 
 
 def balanced_thresholds(labels: np.ndarray, logits: np.ndarray, names: Sequence[str] | None = None) -> np.ndarray:
-    """Chooses for each attribute the logit threshold with the highest balanced accuracy on these labels.
+    """Choose the thresholds with the highest balanced accuracy.
 
-    Choose on the validation part and judge on the test part. Candidates lie halfway between neighbouring logits, and
-    beyond the extremes; 0 is kept where it is as good as the best, else the nearest to 0 of the equally good ones wins,
-    then the lower. An attribute of which the labels hold one class only keeps 0.
+    Choose them on the validation part and evaluate on the test part. Candidates lie halfway between adjacent logits,
+    and beyond the extremes. 0 is kept if it is among the best; otherwise the best one nearest to 0 wins, then the lower
+    one. An attribute whose labels are all equal keeps 0.
 
     Args:
         labels: (N, A) of 0 and 1.
         logits: (N, A) floats.
-        names: A names, for the messages.
+        names: A attribute names, for error messages.
 
     Returns:
-        A thresholds, float64: an attribute is there where its logit is above.
+        (A,) float64 logits; an attribute is present if its logit is above its threshold.
 
     Raises:
-        ValueError: as `attribute_table`.
+        ValueError: as in `attribute_table`.
 
     Example:
         >>> balanced_thresholds(np.array([[0], [0], [1]]), np.array([[-3.0], [-2.0], [-1.0]]))
@@ -139,7 +152,10 @@ def balanced_thresholds(labels: np.ndarray, logits: np.ndarray, names: Sequence[
 
 
 def accuracy_thresholds(labels: np.ndarray, logits: np.ndarray, names: Sequence[str] | None = None) -> np.ndarray:
-    """Chooses for each attribute the logit threshold with the highest accuracy; otherwise as `balanced_thresholds`."""
+    """Choose the thresholds with the highest accuracy.
+
+    Arguments, ties and return value are those of `balanced_thresholds`.
+    """
     labels, logits = _checked(labels, logits, names)
 
     def score(hits, positive, rejections, negative):
@@ -160,30 +176,30 @@ def _best_threshold(truth: np.ndarray, values: np.ndarray, score: Callable) -> f
         return 0.0
     order = np.argsort(values, kind="stable")
     values, truth = values[order], truth[order]
-    # A cut at k has the k lowest logits below it; it can't part equal logits.
+    # A cut at k has the k lowest logits below it; equal logits stay on one side.
     cuts = np.flatnonzero(np.concatenate([[True], values[1:] > values[:-1], [True]]))
     positives_below = np.concatenate([[0], np.cumsum(truth)])[cuts]
     scores = score(positive - positives_below, positive, cuts - positives_below, negative)
-    # Equal scores may differ in the last digit, being sums of two fractions; hence the tolerance.
+    # Scores are sums of two fractions, so equal ones may differ in the last digit.
     best = cuts[scores >= scores.max() * (1 - 1e-12)]
     if np.searchsorted(values, 0.0, side="right") in best:
         return 0.0
-    # Beyond the extremes there is no middle; a threshold one away from them does the same.
+    # Beyond the extremes use a threshold at a distance of one.
     edges = np.concatenate([[values[0] - 2], values, [values[-1] + 2]])
     low, high = edges[best], edges[best + 1]
     middle = low + (high - low) / 2
-    # Between neighbouring floats the middle may round to the higher one, which would then not be above it.
+    # Between adjacent floats the midpoint may round up to the higher logit, which would then not be above it.
     middle = np.where(middle < high, middle, low)
     return float(min(middle, key=lambda threshold: (abs(threshold), threshold)))
 
 
-def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """part / whole, and 0 where there is nothing to share."""
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Divide elementwise; 0 for a denominator of 0."""
     return np.divide(part, whole, out=np.zeros(np.shape(part)), where=np.asarray(whole) > 0)
 
 
 def _checked(labels, logits, names: Sequence[str] | None) -> tuple[np.ndarray, np.ndarray]:
-    """The labels as booleans and the logits as float64, once they are known to be sound."""
+    """Validate the inputs; return boolean labels and float64 logits."""
     labels, logits = np.asarray(labels), np.asarray(logits, np.float64)
     if labels.ndim != 2 or labels.shape != logits.shape:
         raise ValueError(f"labels {labels.shape} and logits {logits.shape} must both be (images, attributes)")
@@ -191,12 +207,13 @@ def _checked(labels, logits, names: Sequence[str] | None) -> tuple[np.ndarray, n
     names = [f"attribute {index}" for index in range(attributes)] if names is None else list(names)
     if len(names) != attributes:
         raise ValueError(
-            f"there are {len(names)} names for {attributes} attributes: labels and logits are {labels.shape}"
+            f"got {len(names)} names for {attributes} attributes; labels and logits are {labels.shape}, so pass one "
+            "name per column"
         )
     if count == 0:
-        raise ValueError("there are no images: labels and logits have no rows")
-    _demand((labels == 0) | (labels == 1), labels, names, "label", "0 or 1 (CelebA's -1 is 0 here)")
-    _demand(np.isfinite(logits), logits, names, "logit", "a finite number")
+        raise ValueError("labels and logits have no rows; expected at least one image")
+    _require((labels == 0) | (labels == 1), labels, names, "label", "0 or 1 (convert CelebA's -1 to 0)")
+    _require(np.isfinite(logits), logits, names, "logit", "a finite number")
     return labels.astype(bool), logits
 
 
@@ -205,18 +222,18 @@ def _checked_thresholds(thresholds, names: Sequence[str]) -> np.ndarray:
         return np.zeros(len(names))
     thresholds = np.asarray(thresholds, np.float64)
     if thresholds.shape != (len(names),):
-        raise ValueError(f"thresholds {thresholds.shape} must be ({len(names)},): one for each attribute")
-    _demand(np.isfinite(thresholds)[None], thresholds[None], names, "threshold", "a finite number")
+        raise ValueError(f"thresholds has shape {thresholds.shape}, expected ({len(names)},), one per attribute")
+    _require(np.isfinite(thresholds)[None], thresholds[None], names, "threshold", "a finite number")
     return thresholds
 
 
-def _demand(sound: np.ndarray, values: np.ndarray, names: Sequence[str], what: str, expected: str) -> None:
-    if sound.all():
+def _require(valid: np.ndarray, values: np.ndarray, names: Sequence[str], kind: str, expected: str) -> None:
+    if valid.all():
         return
-    row, column = np.argwhere(~sound)[0]
+    row, column = np.argwhere(~valid)[0]
     raise ValueError(
-        f"{names[column]}: the {what} in row {row} is {values[row, column]}, expected {expected} "
-        f"({(~sound).sum()} such values in all)"
+        f"{names[column]}: the {kind} in row {row} is {values[row, column]}, expected {expected} "
+        f"({(~valid).sum()} such values in all)"
     )
 
 
@@ -230,15 +247,18 @@ TITLES = {
 
 
 def print_table(table: AttributeTable, title: str = "", console: rich.console.Console | None = None) -> None:
-    """Prints a row for each attribute, all figures in percent, and their means; accuracies below the majority are red.
+    """Print the metrics of each attribute in percent.
+
+    The last row holds the means. Accuracies below the majority baseline are red.
 
     Args:
-        table: what `attribute_table` made.
-        title: a line above it.
-        console: where to print; None means standard output.
+        table: the table from `attribute_table`.
+        title: a line above the table.
+        console: the rich console to print to; None means standard output.
 
     Example:
-        >>> print_table(attribute_table(labels, logits, names), title="test part")
+        >>> table = attribute_table(np.array([[1], [0], [0]]), np.array([[2.0], [-1.0], [0.5]]), ["Smiling"])
+        >>> print_table(table, title="test part")  # doctest: +SKIP
     """
     view = rich.table.Table(title=title or None, box=rich.box.SIMPLE_HEAD, show_footer=True)
     means = table.means()

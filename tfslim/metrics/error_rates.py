@@ -1,25 +1,27 @@
-"""FAR and FRR of scores at every threshold, and what is read off them: EER, TAR at a given FAR, AUC.
+"""Verification error rates: FAR, FRR, EER, TAR at FAR, AUC.
 
-A score is a similarity: higher means more likely the same person, and a pair is accepted where its score is at or above
-a threshold. FAR is the share of impostor pairs accepted, FRR that of genuine pairs refused, and TAR is 1 - FRR. Equal
-scores are accepted together or refused together.
+A score is a similarity: higher means more likely the same person, and a pair is accepted if its score is at or above a
+threshold. FAR is the fraction of impostor pairs accepted, FRR the fraction of genuine pairs rejected, and TAR is
+1 - FRR. Pairs of equal score are accepted or rejected together.
 """
 
 import dataclasses
 
 import numpy as np
 
+__all__ = ["ErrorCurve", "TarAtFar", "auc", "eer", "error_curve", "tar_at_far"]
+
 _SLACK = 1 + 1e-9  # 0.29 * 100 is a little less than 29
 
 
 @dataclasses.dataclass(frozen=True)
 class ErrorCurve:
-    """FAR and FRR at every threshold that makes a difference, from refusing all pairs to accepting all.
+    """FAR and FRR at every distinct threshold.
 
     Attributes:
-        thresholds: (K,) float64, falling; the first is infinite, the others are scores that occur.
-        far: (K,) float64, rising from 0 to 1.
-        frr: (K,) float64, falling from 1 to 0.
+        thresholds: (K,) float64, decreasing; the first is infinite (rejects all), the others are occurring scores.
+        far: (K,) float64, increasing from 0 to 1.
+        frr: (K,) float64, decreasing from 1 to 0.
         genuine: number of genuine pairs.
         impostor: number of impostor pairs.
     """
@@ -33,15 +35,15 @@ class ErrorCurve:
 
 @dataclasses.dataclass(frozen=True)
 class TarAtFar:
-    """The highest share of genuine pairs accepted while no larger a share of impostors is accepted than was asked for.
+    """True accept rate at a maximum false accept rate.
 
     Attributes:
-        far: the FAR asked for.
-        tar: the TAR there, in 0..1.
-        threshold: the lowest score accepted; None if all pairs have to be refused.
-        found_far: the FAR at that threshold: at most `far`, and less where the scores allow no more.
-        resolved: whether there are enough impostors for one alone to be within `far`. If not, `tar` is that at FAR 0
-            and says little.
+        far: the maximum FAR.
+        tar: the highest TAR with an FAR of at most `far`, in 0..1.
+        threshold: the lowest accepted score; None if all pairs must be rejected.
+        found_far: the FAR at that threshold, at most `far`.
+        resolved: whether there are enough impostor pairs for a single false accept to stay within `far`. If not, `tar`
+            is the TAR at FAR 0, which is not informative.
     """
 
     far: float
@@ -52,14 +54,19 @@ class TarAtFar:
 
 
 def error_curve(scores: np.ndarray, genuine: np.ndarray) -> ErrorCurve:
-    """Counts false accepts and false rejects at every threshold (scikit-learn's `roc_curve`, every point kept).
+    """Compute false accept and false reject rates at every threshold.
+
+    Uses scikit-learn's `roc_curve` and keeps every point.
 
     Args:
         scores: (P,) floats, similarities.
         genuine: (P,) of 0 and 1 or booleans.
 
+    Returns:
+        An `ErrorCurve`.
+
     Raises:
-        ValueError: the shapes don't fit, a score is not finite, or there is no pair of one kind.
+        ValueError: if shapes don't match, a score is not finite, or all pairs are of one kind.
 
     Example:
         >>> error_curve(np.array([0.9, 0.8, 0.4]), np.array([1, 0, 1])).far
@@ -74,34 +81,42 @@ def error_curve(scores: np.ndarray, genuine: np.ndarray) -> ErrorCurve:
 
 
 def eer(curve: ErrorCurve) -> float:
-    """Gives the equal error rate: where FAR and FRR are the same.
+    """Compute the equal error rate, at which FAR equals FRR.
 
-    Since both move in steps, the points of the curve are joined by straight lines, and the EER is where these cross
-    FAR = FRR. Many equal scores make one long line, so scores that are all alike give 0.5.
+    FAR and FRR change in steps, so the points of the curve are joined by straight lines, and the EER is their crossing
+    with FAR = FRR. Many equal scores form one long line, so the EER of constant scores is 0.5.
 
     Args:
-        curve: what `error_curve` made.
+        curve: the curve from `error_curve`.
+
+    Returns:
+        The EER in 0..1.
 
     Example:
         >>> eer(error_curve(np.array([0.9, 0.6, 0.7, 0.1]), np.array([1, 1, 0, 0])))
         0.5
     """
-    ahead = curve.frr - curve.far  # falls from 1 to -1
-    after = int(np.argmax(ahead <= 0))
+    difference = curve.frr - curve.far  # decreases from 1 to -1
+    after = int(np.argmax(difference <= 0))
     before = after - 1
-    share = ahead[before] / (ahead[before] - ahead[after])
-    return float(curve.far[before] + share * (curve.far[after] - curve.far[before]))
+    fraction = difference[before] / (difference[before] - difference[after])
+    return float(curve.far[before] + fraction * (curve.far[after] - curve.far[before]))
 
 
 def tar_at_far(curve: ErrorCurve, far: float) -> TarAtFar:
-    """Gives the share of genuine pairs accepted where at most a given share of impostors is; nothing is interpolated.
+    """Compute the TAR at a maximum FAR.
+
+    The value is not interpolated.
 
     Args:
-        curve: what `error_curve` made.
-        far: share of the impostors, in 0..1.
+        curve: the curve from `error_curve`.
+        far: maximum fraction of impostor pairs accepted, in 0..1.
+
+    Returns:
+        A `TarAtFar`.
 
     Raises:
-        ValueError: `far` is out of range.
+        ValueError: if `far` is not in 0..1.
 
     Example:
         >>> point = tar_at_far(error_curve(np.array([0.9, 0.8, 0.4]), np.array([1, 0, 1])), 0.1)
@@ -109,7 +124,7 @@ def tar_at_far(curve: ErrorCurve, far: float) -> TarAtFar:
         (0.5, False)
     """
     if not 0 <= far <= 1:
-        raise ValueError(f"a FAR is a share in 0..1, found {far}")
+        raise ValueError(f"far is {far}, expected a fraction in 0..1")
     last = int(np.flatnonzero(curve.far <= far * _SLACK)[-1])
     threshold = float(curve.thresholds[last]) if last else None
     return TarAtFar(
@@ -122,14 +137,16 @@ def tar_at_far(curve: ErrorCurve, far: float) -> TarAtFar:
 
 
 def auc(scores: np.ndarray, genuine: np.ndarray) -> float:
-    """Gives the area under the ROC curve: how often a genuine pair scores above an impostor (an equal score is half).
+    """Compute the area under the ROC curve.
+
+    It is the probability that a genuine pair scores above an impostor pair; equal scores count as one half.
 
     Args:
         scores: (P,) floats, similarities.
         genuine: (P,) of 0 and 1 or booleans.
 
     Raises:
-        ValueError: as `error_curve`.
+        ValueError: as in `error_curve`.
 
     Example:
         >>> auc(np.array([0.9, 0.8, 0.4]), np.array([1, 0, 1]))
@@ -142,17 +159,21 @@ def auc(scores: np.ndarray, genuine: np.ndarray) -> float:
 
 
 def checked_scores(scores: np.ndarray, genuine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The scores as float64 and `genuine` as booleans, once they are known to be sound."""
+    """Validate the inputs; return float64 scores and boolean `genuine`.
+
+    Raises:
+        ValueError: if shapes don't match, a score is not finite, or all pairs are of one kind.
+    """
     scores, genuine = np.asarray(scores, np.float64), np.asarray(genuine)
     if scores.ndim != 1 or scores.shape != genuine.shape:
         raise ValueError(f"scores {scores.shape} and genuine {genuine.shape} must both be (pairs,)")
     if not np.isin(genuine, (0, 1)).all():
-        raise ValueError("genuine holds other values than 0 and 1")
+        raise ValueError(f"genuine holds {np.setdiff1d(genuine, (0, 1))[0]}, expected only 0 and 1")
     if not np.isfinite(scores).all():
         row = int(np.flatnonzero(~np.isfinite(scores))[0])
         raise ValueError(f"the score in row {row} is {scores[row]}, expected a finite number")
     genuine = genuine.astype(bool)
     if genuine.all() or not genuine.any():
         found = f"{int(genuine.sum())} genuine and {int((~genuine).sum())} impostor pairs"
-        raise ValueError(f"there are {found}: figures of verification need both kinds")
+        raise ValueError(f"got {found}; verification metrics need at least one of each")
     return scores, genuine

@@ -1,32 +1,33 @@
-"""Embeddings of faces: joined to templates, and compared pair by pair."""
+"""Templates and pairwise similarities of face embeddings."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-_CHUNK = 4_000_000  # numbers gathered at once: 500,000 pairs of 1000 would be 4 GB
+__all__ = ["chi_squared", "cosine_similarity", "templates"]
+
+_CHUNK = 4_000_000  # floats gathered at once: 500,000 pairs of 1000 features would take 4 GB
 
 
 def templates(embeddings: np.ndarray, groups: Sequence[Sequence[int]], unit_length: bool = True) -> np.ndarray:
-    """Joins the embeddings of several images of a person into one each.
+    """Average embeddings of several images into one template each.
 
-    With `unit_length` every embedding is scaled to unit length first, so that each image counts the same however long
-    its embedding is; then their mean is taken, and that is scaled to unit length. The mean of the embeddings as they
-    are, scaled to unit length at the end alone, is another thing, in which long embeddings count for more: it is
-    `templates(..., unit_length=False)` compared by `cosine_similarity`.
+    With `unit_length` every embedding is L2-normalized first, so that all images weigh the same, and so is their mean.
+    Normalizing the mean only, in which long embeddings weigh more, is `templates(..., unit_length=False)` compared by
+    `cosine_similarity`.
 
     Args:
         embeddings: (N, D) floats.
-        groups: T groups of one or more rows of `embeddings`; they need not be of one size.
-        unit_length: whether embeddings and their means are scaled to unit length (for the cosine); otherwise the plain
-            mean is given (for chi-squared). A row of zeros stays one.
+        groups: T groups of one or more row indices of `embeddings`; sizes may differ.
+        unit_length: whether to L2-normalize embeddings and means (for the cosine) or return plain means (for
+            chi-squared). A row of zeros stays zero.
 
     Returns:
         (T, D) float32.
 
     Raises:
-        ValueError: the embeddings are not (N, D) or not finite, or a group is empty.
-        IndexError: a group names a row that is not there.
+        ValueError: if the embeddings are not (N, D) or not finite, or a group is empty.
+        IndexError: if a group holds a row index out of range.
 
     Example:
         >>> templates(np.array([[3.0, 0.0], [0.0, 0.5]]), [[0, 1], [1]])
@@ -42,7 +43,7 @@ def templates(embeddings: np.ndarray, groups: Sequence[Sequence[int]], unit_leng
     if not len(sizes):
         return np.zeros((0, embeddings.shape[1]), np.float32)
     if not sizes.all():
-        raise ValueError(f"group {int(np.argmin(sizes))} is empty: a template needs an image at least")
+        raise ValueError(f"group {int(np.argmin(sizes))} is empty; a template needs at least one image")
     if unit_length:
         embeddings = _unit(embeddings)
     rows = np.concatenate([np.asarray(group, np.intp) for group in groups])
@@ -54,7 +55,9 @@ def templates(embeddings: np.ndarray, groups: Sequence[Sequence[int]], unit_leng
 
 
 def cosine_similarity(embeddings: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Gives the cosine of the angle between the two embeddings of each pair; 0 where one is all zeros.
+    """Compute the cosine similarity of each pair of embeddings.
+
+    It is 0 if one of the two is a vector of zeros.
 
     Args:
         embeddings: (T, D) floats, of any length.
@@ -65,7 +68,7 @@ def cosine_similarity(embeddings: np.ndarray, first: np.ndarray, second: np.ndar
         (P,) float32 in -1..1.
 
     Raises:
-        ValueError: the embeddings are not (T, D) or not finite, or the pairs don't fit.
+        ValueError: if the embeddings are not (T, D) or not finite, or `first` and `second` differ in shape.
 
     Example:
         >>> cosine_similarity(np.array([[2.0, 0.0], [3.0, 3.0]]), np.array([0]), np.array([1]))
@@ -76,10 +79,10 @@ def cosine_similarity(embeddings: np.ndarray, first: np.ndarray, second: np.ndar
 
 
 def chi_squared(embeddings: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Gives minus the chi-squared distance of the two embeddings of each pair, so that higher means more alike.
+    """Compute the negative chi-squared distance of each pair.
 
-    The distance is the sum over the elements of (a - b)^2 / (a + b), where elements that are both 0 add nothing. It is
-    meant for features as they come from a ReLU and an average over the image, without scaling.
+    The distance is the sum over the features of (a - b)^2 / (a + b); features that are both 0 add nothing. Negated,
+    higher means more similar. It is meant for unscaled features after a ReLU and global average pooling.
 
     Args:
         embeddings: (T, D) floats, 0 or more.
@@ -90,7 +93,7 @@ def chi_squared(embeddings: np.ndarray, first: np.ndarray, second: np.ndarray) -
         (P,) float32, 0 or less.
 
     Raises:
-        ValueError: an embedding has a negative element, or as `cosine_similarity`.
+        ValueError: if an embedding has a negative element, and as in `cosine_similarity`.
 
     Example:
         >>> chi_squared(np.array([[1.0, 3.0], [3.0, 3.0]]), np.array([0]), np.array([1]))
@@ -100,8 +103,8 @@ def chi_squared(embeddings: np.ndarray, first: np.ndarray, second: np.ndarray) -
     if (embeddings < 0).any():
         row, column = np.argwhere(embeddings < 0)[0]
         raise ValueError(
-            f"chi-squared takes features that are 0 or more, found {embeddings[row, column]:g} in embedding {row}: "
-            "use the cosine for this model"
+            f"chi-squared needs features of 0 or more, found {embeddings[row, column]:g} in embedding {row}; use the "
+            "cosine for this model"
         )
 
     def similarity(one: np.ndarray, two: np.ndarray) -> np.ndarray:
@@ -126,7 +129,7 @@ def _by_chunks(similarity, embeddings: np.ndarray, first: np.ndarray, second: np
 
 
 def _unit(embeddings: np.ndarray) -> np.ndarray:
-    # By the largest element first, so that the squares neither overflow nor vanish.
+    # Divide by the largest element first, so that the squares neither overflow nor underflow.
     largest = np.abs(embeddings).max(axis=1, keepdims=True, initial=0)
     scaled = embeddings / np.where(largest > 0, largest, 1)
     length = np.linalg.norm(scaled, axis=1, keepdims=True)
@@ -139,5 +142,5 @@ def _checked(embeddings: np.ndarray) -> np.ndarray:
         raise ValueError(f"embeddings are {embeddings.shape}, expected (images, features)")
     if not np.isfinite(embeddings).all():
         row = int(np.flatnonzero(~np.isfinite(embeddings).all(axis=1))[0])
-        raise ValueError(f"embedding {row} holds NaN or infinity")
+        raise ValueError(f"embedding {row} holds NaN or infinity; expected finite numbers")
     return embeddings

@@ -1,6 +1,6 @@
-"""The zoo: small face networks as flat graphs of stock Keras layers, which load without tfslim.
+"""Small face networks as flat graphs of stock Keras layers.
 
-Pixels 0..255 in, logits (or an embedding) out. `CATALOG` says what there is.
+They take pixels in 0..255, return logits or an embedding, and load without tfslim once saved. `CATALOG` lists them.
 """
 
 from tfslim.models.catalog import CATALOG, list_models

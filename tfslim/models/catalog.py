@@ -1,18 +1,20 @@
-"""The list of the models."""
+"""Catalog of the models in `tfslim.models`."""
 
 import dataclasses
+
+__all__ = ["CATALOG", "list_models"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """What a model is, at the default arguments of its constructor.
+    """Description of a model with its default arguments.
 
     Args:
         name: name of the constructor in `tfslim.models`.
-        task: what the outputs are.
+        task: meaning of the outputs.
         size: (height, width) of the image, in pixels.
         trainable_params: number of trainable parameters.
-        source: paper that the model comes from.
+        source: papers that define the model.
     """
 
     name: str
@@ -32,10 +34,10 @@ CATALOG = (
 
 
 def list_models(containing: str = "") -> list[str]:
-    """Returns the names of the constructors in `tfslim.models`, in alphabetical order.
+    """Return the names of the model constructors, sorted.
 
     Args:
-        containing: text that the name must contain, in any case.
+        containing: substring that the name must contain, ignoring case.
 
     Example:
         >>> tfslim.models.list_models("net")

@@ -1,20 +1,26 @@
-"""The input of every model: an image of pixels 0..255, checked for its size."""
+"""Image input and weight loading shared by all models."""
 
 import os
 
 import keras
 
+__all__ = ["image_input", "load_weights"]
+
 
 def image_input(input_shape: tuple[int | None, int | None, int], smallest: int, model: str) -> keras.KerasTensor:
-    """Returns the symbolic input named "image" of the shape (N, height, width, channels).
+    """Return the symbolic image input of a model, named "image".
 
     Args:
-        input_shape: (height, width, channels) in pixels; None for a height or width that is known only later.
-        smallest: least height and width that `model` can take, in pixels.
-        model: name of the model, for the error.
+        input_shape: (height, width, channels) in pixels; None for a height or width that is not known yet.
+        smallest: minimum height and width that `model` accepts, in pixels.
+        model: name of the model, for the error message.
+
+    Returns:
+        A KerasTensor of shape (N, height, width, channels).
 
     Raises:
-        ValueError: if the shape is not of that form, the image is too small, or Keras is set to channels first.
+        ValueError: if the shape does not have three entries with known channels, the image is too small, or Keras is
+            set to channels first.
     """
     if keras.config.image_data_format() != "channels_last":
         raise ValueError(
@@ -32,17 +38,22 @@ def image_input(input_shape: tuple[int | None, int | None, int], smallest: int, 
 
 
 def load_weights(model: keras.Model, weights: str | os.PathLike | None) -> keras.Model:
-    """Loads the file `weights` (`.weights.h5` or `.keras`) into `model` and returns it; None leaves it as it is.
+    """Load a weights file into a model and return it.
+
+    Args:
+        model: the model to change in place.
+        weights: path of a `.weights.h5` or `.keras` file; None leaves the model unchanged.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if the file is no weights file, or one of a model of another shape.
+        FileNotFoundError: if the file does not exist.
+        ValueError: if the file is not a weights file, or holds the weights of another architecture.
     """
     if weights is None:
         return model
     if not os.path.isfile(weights):
         raise FileNotFoundError(
-            f"{model.name}: weights={os.fspath(weights)!r} is not a file; give a path, or None for random weights"
+            f"{model.name}: weights={os.fspath(weights)!r} is not a file; pass the path of a weights file, or None for "
+            "random weights"
         )
     try:
         model.load_weights(weights)

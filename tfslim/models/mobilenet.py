@@ -6,7 +6,9 @@ from tfslim.layers.convolution import conv_bn_relu
 from tfslim.layers.separable_conv import SeparableConv
 from tfslim.models.common import image_input, load_weights
 
-# Filters and strides of the separable blocks, after a first convolution of 32 filters and stride 2.
+__all__ = ["MobileNet"]
+
+# Filters and strides of the separable blocks, which follow a convolution of 32 filters and stride 2.
 BLOCKS = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1))
 
 
@@ -16,23 +18,24 @@ def MobileNet(
     alpha: float = 1.0,
     weights: str | None = None,
 ) -> keras.Model:
-    """Builds MobileNet v1: 3,247,976 trainable parameters with 40 outputs and `alpha` 1.
+    """Build MobileNet v1 with a head for facial attributes.
 
-    Pixels 0..255 in, logits out. Every convolution is padded ("same") and the head averages over what is left, so any
-    resolution builds, down to one pixel; below 32 pixels the last blocks see nothing but a single pixel and padding.
+    It has 3,247,976 trainable parameters with 40 outputs and `alpha` 1, and takes pixels in 0..255. Every convolution
+    is padded ("same") and the head is a global average pool, so any resolution down to one pixel builds; below 32
+    pixels the last blocks see a single pixel and padding only.
 
     Args:
-        input_shape: (height, width, channels) of the image, in pixels; None where any height or width will do.
+        input_shape: (height, width, channels) of the image, in pixels; None for any height or width.
         classes: number of logits.
-        alpha: width multiplier, which scales the filters of every layer, rounded down.
-        weights: path of a weights file to load, or None for random initialisation.
+        alpha: width multiplier of every layer's filters, which are rounded down.
+        weights: path of a weights file to load, or None for random initialization.
 
     Returns:
         A functional model of stock Keras layers, (N, H, W, channels) pixels to (N, classes) logits.
 
     Raises:
-        ValueError: if `alpha` leaves a layer without filters or `input_shape` is no image.
-        FileNotFoundError: if there is no file `weights`.
+        ValueError: if `alpha` leaves a layer without filters, or `input_shape` is not an image shape.
+        FileNotFoundError: if the file `weights` does not exist.
 
     Example:
         >>> tfslim.models.MobileNet((128, 128, 3), alpha=0.25).count_params()
@@ -41,7 +44,7 @@ def MobileNet(
     Reference: MobileNets, arXiv 1704.04861, table 1; for attributes as by Wang and Wong, "Facial attributes", table I.
     """
     if int(32 * alpha) < 1:
-        raise ValueError(f"MobileNet: alpha={alpha} leaves no filter in the first convolution; give at least {1 / 32}")
+        raise ValueError(f"MobileNet: alpha={alpha} leaves no filter in the first convolution; use at least {1 / 32}")
     inputs = image_input(input_shape, 1, "MobileNet")
     x = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="rescaling")(inputs)
     x = conv_bn_relu(x, int(32 * alpha), 3, "stem", strides=2)

@@ -1,35 +1,40 @@
-"""ResNet18 with a head of dense layers, for transfer from ImageNet to facial attributes."""
+"""ResNet18 with a dense head, optionally pretrained on ImageNet."""
 
 import keras
 
 from tfslim.models.common import image_input, load_weights
 
+__all__ = ["ResNet18"]
+
 PRESET = "resnet_18_imagenet"
 
 
 def load_imagenet_resnet18(model: keras.Model) -> keras.Model:
-    """Copies the backbone of keras-hub's ImageNet ResNet18 into `model`, layer by layer, and returns it.
+    """Load keras-hub's ImageNet weights into a ResNet18 backbone.
 
     Args:
-        model: a model made by `tfslim.models.ResNet18`; its head stays as it is.
+        model: a model made by `tfslim.models.ResNet18`, changed in place; its head keeps its weights.
+
+    Returns:
+        `model`.
 
     Raises:
         ImportError: if keras-hub is not installed.
-        RuntimeError: if the preset can't be fetched (it comes from Kaggle, and is cached after the first time).
+        RuntimeError: if the preset can't be downloaded (from Kaggle; it is cached after the first time).
     """
     try:
         import keras_hub
     except ImportError as error:
         raise ImportError(
-            'ResNet18(weights="imagenet") takes the weights of keras-hub\'s preset, and keras-hub is not installed: '
-            'pip install "tfslim-edge[imagenet]", or give weights=None'
+            'ResNet18(weights="imagenet") needs keras-hub, which is not installed: '
+            'pip install "tfslim-edge[imagenet]", or use weights=None'
         ) from error
     try:
         backbone = keras_hub.models.Backbone.from_preset(PRESET, dtype="float32")
     except Exception as error:  # keras-hub and kagglehub raise whatever their HTTP client does
         raise RuntimeError(
-            f"ResNet18: keras-hub could not fetch the preset {PRESET!r} ({type(error).__name__}: {error}); "
-            "check the network, or fetch it once where there is one, or give weights=None"
+            f"ResNet18: keras-hub could not download the preset {PRESET!r} ({type(error).__name__}: {error}); "
+            "check the network, download it once on a machine with network access, or use weights=None"
         ) from error
     for ours, theirs in backbone_layers():
         model.get_layer(ours).set_weights(backbone.get_layer(theirs).get_weights())
@@ -37,7 +42,7 @@ def load_imagenet_resnet18(model: keras.Model) -> keras.Model:
 
 
 def backbone_layers() -> list[tuple[str, str]]:
-    """Returns the names of the layers with weights, ours and keras-hub's, in pairs."""
+    """Return pairs of corresponding layer names, ours and keras-hub's."""
     units = [("stem", "conv1")]
     for stage in range(4):
         for block in range(2):
@@ -50,7 +55,7 @@ def backbone_layers() -> list[tuple[str, str]]:
 
 STAGE_FILTERS = (64, 128, 256, 512)
 BLOCKS_PER_STAGE = 2
-# Mean and standard deviation of ImageNet's pixels, on which the pretrained weights count.
+# Mean and standard deviation of ImageNet's pixels, which the pretrained weights expect.
 PIXEL_MEAN = (123.675, 116.28, 103.53)
 PIXEL_DEVIATION = (58.395, 57.12, 57.375)
 
@@ -61,26 +66,26 @@ def ResNet18(
     head: tuple[int, ...] = (512, 128),
     weights: str | None = None,
 ) -> keras.Model:
-    """Builds ResNet18 up to its average pool (11,176,512 trainable parameters) and dense layers upon it.
+    """Build ResNet18 with a head of dense layers.
 
-    Pixels 0..255 in, logits out; the pixels are normalised as ImageNet's. With the default head and 40 outputs the
-    dense layers have 333,480 parameters. Any resolution builds, down to one pixel; below 32 pixels the last stage
-    sees nothing but a single pixel and padding.
+    The backbone up to the average pool has 11,176,512 trainable parameters, the default head with 40 outputs 333,480.
+    It takes pixels in 0..255 and normalizes them with ImageNet's statistics. Any resolution down to one pixel builds;
+    below 32 pixels the last stage sees a single pixel and padding only.
 
     Args:
-        input_shape: (height, width, 3) of the image, in pixels; None where any height or width will do.
+        input_shape: (height, width, 3) of the image, in pixels; None for any height or width.
         classes: number of logits.
         head: units of the dense layers with ReLU between the average pool and the logits; () for none.
-        weights: "imagenet" for the backbone of keras-hub's preset (the head stays random), path of a weights file
-            for the whole model, or None for random initialisation.
+        weights: "imagenet" for keras-hub's pretrained backbone (the head stays random), the path of a weights file
+            for the whole model, or None for random initialization.
 
     Returns:
         A functional model of stock Keras layers, (N, H, W, 3) pixels to (N, classes) logits.
 
     Raises:
         ImportError: if `weights` is "imagenet" and keras-hub is not installed.
-        RuntimeError: if the preset can't be fetched.
-        FileNotFoundError: if there is no file `weights`.
+        RuntimeError: if the preset can't be downloaded.
+        FileNotFoundError: if the file `weights` does not exist.
 
     Example:
         >>> tfslim.models.ResNet18((64, 64, 3), classes=40).output_shape
@@ -90,11 +95,11 @@ def ResNet18(
     """
     inputs = image_input(input_shape, 1, "ResNet18")
     if input_shape[2] != 3:
-        raise ValueError(f"ResNet18: input_shape={input_shape}; the pixels are normalised as RGB, so 3 channels")
+        raise ValueError(f"ResNet18: input_shape={input_shape}; the pixels are normalized as RGB, so 3 channels")
     x = _normalize(inputs)
     x = _conv_bn(x, 64, 7, 2, "stem")
     x = keras.layers.ReLU(name="stem_relu")(x)
-    # After a ReLU a border of zeros is never the largest, so that it pads as PyTorch's pool does.
+    # After a ReLU zeros never win a max-pool, so this pads like PyTorch's pool.
     x = keras.layers.ZeroPadding2D(1, name="stem_pool_pad")(x)
     x = keras.layers.MaxPooling2D(3, 2, name="stem_pool")(x)
     for stage, filters in enumerate(STAGE_FILTERS, start=1):
@@ -117,7 +122,10 @@ def _normalize(x):
 
 
 def _block(x, filters, strides, name):
-    """The basic block: two 3x3 convolutions and a skip, projected where the shape changes."""
+    """Apply the basic block: two 3x3 convolutions and a skip.
+
+    The skip is projected if the shape changes.
+    """
     skip = x if strides == 1 else _conv_bn(x, filters, 1, strides, f"{name}_skip")
     x = _conv_bn(x, filters, 3, strides, f"{name}_first")
     x = keras.layers.ReLU(name=f"{name}_first_relu")(x)
@@ -127,7 +135,7 @@ def _block(x, filters, strides, name):
 
 
 def _conv_bn(x, filters, size, strides, name):
-    # Keras pads a strided convolution at the bottom right; the pretrained weights were trained with both sides padded.
+    # Keras pads a strided convolution at the bottom right; the pretrained weights expect padding on both sides.
     if strides > 1 and size > 1:
         x = keras.layers.ZeroPadding2D(size // 2, name=f"{name}_pad")(x)
     padding = "valid" if strides > 1 else "same"

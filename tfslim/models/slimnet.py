@@ -6,22 +6,25 @@ from tfslim.layers.convolution import conv_bn_relu
 from tfslim.layers.slim_module import SlimModule
 from tfslim.models.common import load_weights
 
+__all__ = ["SlimNet"]
+
 SQUEEZE_FILTERS = (16, 32, 48, 64)
 
 
 def SlimNet(
     input_shape: tuple[int, int, int] = (218, 178, 3), classes: int = 40, weights: str | None = None
 ) -> keras.Model:
-    """Builds Slim-Net: 571,304 trainable parameters and 244.35M MACs at the aligned CelebA size.
+    """Build Slim-Net, the attribute network of Slim-CNN.
 
-    Pixels 0..255 in, logits out. The five 3x3 max-pools of stride 2 are unpadded, as in the paper, as long as every
-    one of them finds three pixels in height and width; where the input is too small for that (109x89 or 64x64, say),
-    all five are padded ("same"), so that any input of at least 7x7 builds. The weights don't depend on it.
+    It has 571,304 trainable parameters and 244.35M MACs at the aligned CelebA size, and takes pixels in 0..255. The
+    five 3x3 max-pools of stride 2 are unpadded, as in the paper, if each of them has at least 3x3 pixels to pool. For
+    smaller inputs (such as 109x89 or 64x64) all five are padded ("same"), so any input of at least 7x7 builds. The
+    weights are the same either way.
 
     Args:
         input_shape: (height, width, channels) of the image, in pixels.
         classes: number of logits.
-        weights: path of a weights file to load, or None for random initialisation.
+        weights: path of a weights file to load, or None for random initialization.
 
     Returns:
         A functional model of stock Keras layers, (N, H, W, 3) pixels to (N, classes) logits.

@@ -1,4 +1,4 @@
-"""SqueezeNet v1.1 with batch normalisation, a face embedding network."""
+"""SqueezeNet v1.1 with batch normalization, a face embedding network."""
 
 import keras
 
@@ -6,7 +6,9 @@ from tfslim.layers.convolution import conv_bn_relu
 from tfslim.layers.fire import Fire
 from tfslim.models.common import image_input, load_weights
 
-# Output filters of fire2 to fire9; the squeeze has an eighth of them.
+__all__ = ["SqueezeNet"]
+
+# Output filters of fire2 to fire9; the squeeze has an eighth of these.
 FIRE_FILTERS = (128, 128, 256, 256, 384, 384, 512, 512)
 
 
@@ -17,27 +19,27 @@ def SqueezeNet(
     weights: str | None = None,
     pool_after: tuple[int, int] = (3, 5),
 ) -> keras.Model:
-    """Builds SqueezeNet v1.1 with a first stride of 1 and BN before every ReLU: 1,243,384 trainable parameters.
+    """Build SqueezeNet v1.1 as a face embedding network.
 
-    Pixels 0..255 in; out comes the embedding, which is the mean over the image of the last convolution's non-negative
-    filters, or logits where `classes` is given. The three 3x3 max-pools of stride 2 are unpadded; the least image,
-    15x15 pixels, leaves one pixel.
+    It has a first stride of 1, BN before every ReLU and 1,243,384 trainable parameters, and takes pixels in 0..255.
+    The embedding is the global average of the last convolution after its ReLU, so it is never negative. The three 3x3
+    max-pools of stride 2 are unpadded; the smallest image, 15x15 pixels, leaves one pixel.
 
     Args:
-        input_shape: (height, width, channels) of the image, in pixels; None where any height or width will do.
-        classes: number of logits upon the embedding, or None for the embedding model.
+        input_shape: (height, width, channels) of the image, in pixels; None for any height or width.
+        classes: number of logits on top of the embedding, or None for the embedding model.
         embedding: length of the embedding.
-        weights: path of a weights file to load, or None for random initialisation.
-        pool_after: numbers of the two Fire modules that a max-pool follows: (3, 5) is v1.1, and (4, 8) is how
-            SqueezeFacePoseNet was released. Parameters don't depend on it.
+        weights: path of a weights file to load, or None for random initialization.
+        pool_after: numbers of the two Fire modules that a max-pool follows: (3, 5) is v1.1, (4, 8) the released
+            SqueezeFacePoseNet. The parameters are the same.
 
     Returns:
         A functional model of stock Keras layers, (N, H, W, channels) pixels to (N, embedding) float32 features or
         (N, classes) logits; the embedding is the output of the layer "embedding" either way.
 
     Raises:
-        ValueError: if the image is smaller than 15x15 or `pool_after` names no two Fire modules.
-        FileNotFoundError: if there is no file `weights`.
+        ValueError: if the image is smaller than 15x15, or `pool_after` does not name two Fire modules.
+        FileNotFoundError: if the file `weights` does not exist.
 
     Example:
         >>> tfslim.models.SqueezeNet().output_shape

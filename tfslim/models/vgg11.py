@@ -1,4 +1,4 @@
-"""VGG11 with batch normalisation for face identities, its convolutions replaced by smaller modules or not."""
+"""VGG11 for face identities, with plain convolutions or smaller modules."""
 
 import keras
 
@@ -6,6 +6,8 @@ from tfslim.layers.fire import Fire
 from tfslim.layers.flame import Flame
 from tfslim.layers.separable_conv import SeparableConv
 from tfslim.models.common import image_input, load_weights
+
+__all__ = ["VGG11"]
 
 MODULES = ("standard", "fire", "separable", "flame")
 
@@ -20,31 +22,32 @@ def VGG11(
     dropout: float = 0.3,
     weights: str | None = None,
 ) -> keras.Model:
-    """Builds VGG11 for face identities: 10,735,872 weights by the paper's rule, and 910,568 with Flame modules.
+    """Build VGG11 with batch normalization for face identities.
 
-    Pixels 0..255 in, logits out; the layer "embedding" gives the 128 features of a face. Five 2x2 max-pools leave a
-    32nd of height and width (rounded down), and at least 32x32 pixels are needed. The head of the standard and the
-    separable network is a 3x3 convolution without padding, which makes the 3x3 that is left of 96..127 pixels a single
-    value; where less than 3 is left (64..95 pixels: 2, 32..63: 1), its kernel is as small as what is left. More than
-    127 pixels leave more than one value, and the first dense layer grows. In the Fire and Flame networks the head
-    is a padded module, and the first dense layer always takes all that is left.
+    It has 10,735,872 weights by the paper's rule, 910,568 with Flame modules, and takes pixels in 0..255. The output
+    of the layer "embedding" is the 128 features of a face. Five 2x2 max-pools divide height and width by 32 (rounded
+    down), so at least 32x32 pixels are needed. The head of the standard and the separable network is an unpadded 3x3
+    convolution, which reduces the 3x3 positions of 96..127 pixels to one; for smaller images (64..95 pixels: 2x2,
+    32..63: 1x1) its kernel shrinks accordingly. More than 127 pixels leave more than one position, and the first dense
+    layer grows. In the Fire and Flame networks the head is a padded module, and the first dense layer takes all
+    positions.
 
     Args:
         input_shape: (height, width, channels) of the image, in pixels.
         classes: number of logits.
-        module: "standard" for 3x3 convolutions, "fire", "separable" or "flame" for modules in their place.
-        squeeze_ratio: squeeze filters of a Fire or Flame module as a share of its output filters.
-        shrink: half as many filters before the last two convolutions.
-        shallow: one convolution between the pools, in place of two.
+        module: "standard" for 3x3 convolutions; "fire", "separable" or "flame" to replace them by that module.
+        squeeze_ratio: squeeze filters of a Fire or Flame module as a fraction of its output filters.
+        shrink: whether to halve the filters before the last two convolutions.
+        shallow: whether to have one convolution between the pools instead of two.
         dropout: rate before the head, the embedding and the logits.
-        weights: path of a weights file to load, or None for random initialisation.
+        weights: path of a weights file to load, or None for random initialization.
 
     Returns:
         A functional model of stock Keras layers, (N, H, W, channels) pixels to (N, classes) logits.
 
     Raises:
         ValueError: if the image is smaller than 32x32, `module` is unknown, or `squeeze_ratio` leaves no filter.
-        FileNotFoundError: if there is no file `weights`.
+        FileNotFoundError: if the file `weights` does not exist.
 
     Example:
         >>> tfslim.models.VGG11(module="flame").get_layer("embedding").output.shape
@@ -55,7 +58,7 @@ def VGG11(
     if module not in MODULES:
         raise ValueError(f"VGG11: module={module!r}; expected one of {', '.join(MODULES)}")
     if None in input_shape:
-        raise ValueError(f"VGG11: input_shape={input_shape}; height and width must be known, for the first dense layer")
+        raise ValueError(f"VGG11: input_shape={input_shape}; the first dense layer needs a known height and width")
     inputs = image_input(input_shape, 32, "VGG11")
     x = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="rescaling")(inputs)
     for stage, widths in enumerate(_filters(shrink, shallow), start=1):
@@ -82,7 +85,7 @@ def VGG11(
 
 
 def _filters(shrink: bool, shallow: bool) -> list[tuple[int, ...]]:
-    """Filters of the convolutions before each pool."""
+    """Return the filters of the convolutions before each pool."""
     widths = [(64,), (128,), (256, 256), (512, 512), (512, 512)]
     if shrink:
         widths[:4] = [tuple(filters // 2 for filters in stage) for stage in widths[:4]]
@@ -90,7 +93,7 @@ def _filters(shrink: bool, shallow: bool) -> list[tuple[int, ...]]:
 
 
 def _unit(x, filters, module, squeeze_ratio, name):
-    """What stands in the place of a padded 3x3 convolution."""
+    """Apply a padded 3x3 convolution or its replacement module."""
     if module == "fire":
         return Fire(filters, squeeze_ratio, name=name).flat(x)
     if module == "flame":

@@ -1,4 +1,4 @@
-"""Charts of one style."""
+"""Charts of metrics, model sizes and latencies."""
 
 from tfslim._support.lazy import lazy_names
 

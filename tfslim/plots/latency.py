@@ -1,4 +1,4 @@
-"""A chart of how long .tflite files take."""
+"""Latency chart of .tflite files."""
 
 from pathlib import Path
 
@@ -6,13 +6,17 @@ from tfslim._support.files import replacing
 from tfslim._support.text import plotted
 from tfslim.litert.runtime.timing import Benchmark, short_names
 
+__all__ = ["draw_timings"]
+
 
 def draw_timings(found: Benchmark, path: str | Path) -> None:
-    """Draws the median of each file and setting as a bar, with a line from the fastest run to the 95th percentile.
+    """Plot the median latency of each file and setting.
+
+    A line on each bar spans the fastest run to the 95th percentile.
 
     Args:
-        found: what `tfslim.litert.benchmark` gives.
-        path: the picture to write; its suffix names the format (.png, .svg).
+        found: the result of `tfslim.litert.benchmark`.
+        path: the image to write; its suffix is the format (.png, .svg).
 
     Example:
         >>> draw_timings(tfslim.litert.benchmark(files), "latency.png")  # doctest: +SKIP
@@ -27,15 +31,15 @@ def draw_timings(found: Benchmark, path: str | Path) -> None:
     ]
     figure = Figure(figsize=(8, 0.8 + 0.4 * len(labels)), layout="constrained")
     axes = figure.subplots()
-    places = range(len(labels))
-    axes.barh(places, [timing.median_ms for timing in found.timings], color="#4477aa")
-    for place, timing in zip(places, found.timings, strict=True):
-        axes.plot([timing.min_ms, timing.p95_ms], [place, place], color="#222222", linewidth=1)
-        axes.annotate(f" {timing.median_ms:.2f}", (max(timing.p95_ms, timing.median_ms), place), va="center")
-    axes.set_yticks(places, labels)
+    rows = range(len(labels))
+    axes.barh(rows, [timing.median_ms for timing in found.timings], color="#4477aa")
+    for row, timing in zip(rows, found.timings, strict=True):
+        axes.plot([timing.min_ms, timing.p95_ms], [row, row], color="#222222", linewidth=1)
+        axes.annotate(f" {timing.median_ms:.2f}", (max(timing.p95_ms, timing.median_ms), row), va="center")
+    axes.set_yticks(rows, labels)
     axes.invert_yaxis()
     axes.set_xlabel("milliseconds: median, fastest run to 95th percentile")
     axes.set_xlim(0, 1.15 * max(timing.p95_ms for timing in found.timings))
     axes.spines[["top", "right"]].set_visible(False)
-    with replacing(path) as beside:
-        figure.savefig(beside, dpi=150)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=150)

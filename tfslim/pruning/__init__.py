@@ -1,4 +1,4 @@
-"""Removing filters for good: the channel graph, how much filters count, surgery, and pruning while training."""
+"""Structured pruning: channel graph, filter importance, surgery, and pruning while training."""
 
 from tfslim.pruning.budget import Budget, target
 from tfslim.pruning.dead_filters import shrink

@@ -1,4 +1,4 @@
-"""What a model costs without some of its units, worked out from its channel graph without building it."""
+"""Cost of a model without some of its units, computed from the channel graph without building it."""
 
 from collections import defaultdict
 from functools import cached_property
@@ -12,17 +12,22 @@ from tfslim.pruning.dependency.tracing import Slice
 from tfslim.pruning.selection import Left
 from tfslim.pruning.surgery import kept_mask
 
+__all__ = ["Budget", "target"]
+
 KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 
 
 class Budget:
-    """Filters, parameters, bytes and MACs that are left when units go; `gone` is (unit_count,) bool throughout.
+    """Count filters, parameters, bytes and MACs left after removing units.
+
+    In every method `gone` is (graph.unit_count,) bool, True for units that are removed.
 
     Args:
         graph: the model's channel graph.
 
     Example:
-        >>> Budget(graph).params(np.zeros(graph.unit_count, bool)) == tfslim.measure(model).params
+        >>> graph = channel_graph(tfslim.models.SlimNet((64, 64, 3)))
+        >>> Budget(graph).params(np.zeros(graph.unit_count, bool)) == tfslim.measure(graph.model).params
         True
     """
 
@@ -33,20 +38,20 @@ class Budget:
             self._slices[id(part.variable)].append(part)
 
     def filters(self, gone: np.ndarray) -> int:
-        """Filters of all layers that are left, those of the model's answers not counted."""
+        """Return the filters left in all layers, output layers excluded."""
         return sum(int(kept_mask(units, gone).sum()) for units in self._graph.filters.values())
 
     def params(self, gone: np.ndarray) -> int:
-        """Parameters left, as `tfslim.measure` counts them."""
+        """Return the parameters left, as `tfslim.measure` counts them."""
         return sum(self._size(variable, gone) for variable in self._graph.model.weights)
 
     def bytes(self, gone: np.ndarray) -> int:
-        """Bytes of the weights left, as `tfslim.measure` counts them."""
+        """Return the bytes of weights left, as `tfslim.measure` counts."""
         weights = self._graph.model.weights
         return sum(-(-self._size(variable, gone) * bits_of(variable.dtype) // 8) for variable in weights)
 
     def macs(self, gone: np.ndarray) -> int:
-        """MACs left: those of a layer go with the size of its kernels."""
+        """Return the MACs left; a layer's shrink with its kernels."""
         total = self._cost.macs
         for macs, kernels, size in self._multiplying:
             left = sum(self._size(kernel, gone) for kernel in kernels)
@@ -65,7 +70,7 @@ class Budget:
 
     @cached_property
     def _multiplying(self) -> list[tuple[int, list[keras.Variable], int]]:
-        """Layers whose kernels get shorter: their MACs, the kernels, and the kernels' size in all."""
+        """Return MACs, kernels and total kernel size of prunable layers."""
         macs = {row.name: row.macs for row in self._cost.layers}
         found = []
         for layer in {id(part.layer): part.layer for part in self._graph.slices}.values():
@@ -82,44 +87,47 @@ def target(
     macs: float | None = None,
     bytes: float | None = None,
 ) -> tuple[Left, float]:
-    """What is counted, and how much of it may be left.
+    """Return a pruning target's quantity and limit.
 
     Args:
         graph: the model's channel graph.
         ratio: share of the filters to remove, above 0 and below 1.
-        params: parameters to be left: a number, or above 0 and below 1 a share of the model's.
-        macs: likewise multiply-accumulates.
-        bytes: likewise bytes of the weights.
+        params: parameters to keep: a number, or a share of the model's if above 0 and below 1.
+        macs: multiply-accumulates to keep, in the same way.
+        bytes: bytes of the weights to keep, in the same way.
 
     Returns:
-        A function, which units go -> what is left, and the most that may be left.
+        A function from a bool mask of removed units to what is left, and the most that may be left.
 
     Raises:
-        ValueError: none or several are given, one is out of its range, or MACs are asked of a model whose images' size
-            is open.
+        ValueError: none or several targets are set, one is out of range, or MACs are requested of a model whose input
+            size is not fixed.
 
     Example:
+        >>> graph = channel_graph(tfslim.models.SlimNet((64, 64, 3)))
         >>> left, limit = target(graph, macs=0.5)
+        >>> bool(left(np.zeros(graph.unit_count, bool)) > limit)
+        True
     """
-    asked = {"ratio": ratio, "params": params, "macs": macs, "bytes": bytes}
-    given = {name: value for name, value in asked.items() if value is not None}
+    targets = {"ratio": ratio, "params": params, "macs": macs, "bytes": bytes}
+    given = {name: value for name, value in targets.items() if value is not None}
     if len(given) != 1:
-        raise ValueError(f"give one of ratio, params, macs and bytes; found {', '.join(given) or 'none'}")
+        raise ValueError(f"set exactly one of ratio, params, macs and bytes; found {', '.join(given) or 'none'}")
     ((name, value),) = given.items()
     budget = Budget(graph)
     if name == "ratio":
         if not 0 < value < 1:
-            raise ValueError(f"ratio={value}: the share of filters to remove lies above 0 and below 1")
+            raise ValueError(f"ratio={value}: the share of filters to remove must be above 0 and below 1")
         return budget.filters, graph.filter_count * (1 - value)
     if not value > 0:
-        raise ValueError(f"{name}={value}: what is to be left is above 0")
+        raise ValueError(f"{name}={value}: the amount to keep must be above 0")
     left = getattr(budget, name)
     try:
         whole = left(np.zeros(graph.unit_count, bool))
     except ValueError as error:
         raise ValueError(
-            f"{name}={value}: the {name} of {graph.model.name} depend on a size that its inputs leave open; ask for "
-            "ratio, params or bytes, or build the model with inputs of a fixed size"
+            f"{name}={value}: the {name} of {graph.model.name} depend on a size that its inputs leave open; set "
+            "ratio, params or bytes instead, or build the model with inputs of a fixed size"
         ) from error
     if value > whole:
         raise ValueError(f"{name}={value:,}: more than the {whole:,} that {graph.model.name} has")

@@ -1,4 +1,4 @@
-"""Cutting out what training with pruning has left dead."""
+"""Removal of filters that training with pruning has left dead."""
 
 from collections.abc import Callable
 
@@ -11,9 +11,13 @@ from tfslim.pruning.prune import prune_report
 from tfslim.pruning.surgery import remove_units
 from tfslim.report import Report
 
+__all__ = ["shrink"]
+
 
 def shrink(model: keras.Model) -> tuple[keras.Model, Report]:
-    """Removes the filters whose weights are all zero, such as those that `TaylorPruning` has dropped.
+    """Remove filters whose weights are all zero.
+
+    Such filters are left by `TaylorPruning`, for example.
 
     Args:
         model: a functional or a built Sequential model; it is not changed.
@@ -25,33 +29,39 @@ def shrink(model: keras.Model) -> tuple[keras.Model, Report]:
         TypeError: `model` is subclassed or not built.
 
     Example:
-        >>> model.fit(x, y, epochs=20, callbacks=[TaylorPruning(ratio=0.4, every=50, drops=20)])
-        >>> smaller, report = shrink(model)
+        >>> graph = channel_graph(tfslim.models.SlimNet((64, 64, 3)))
+        >>> silence(graph, graph.groups[0].units[:8])
+        >>> smaller, report = shrink(graph.model)
+        >>> smaller.count_params() < graph.model.count_params()
+        True
     """
     graph = channel_graph(model)
-    gone = dead_units(graph)
-    whole = []
+    removed_mask = dead_units(graph)
+    all_dead = []
     for name, units in graph.filters.items():
-        if (units >= 0).all() and gone[units].all():
-            gone[units[0]] = False
-            whole.append(name)
-    smaller = remove_units(graph, np.flatnonzero(gone))
-    report = prune_report("shrink", graph, gone, smaller)
-    report.skipped.update({name: "all its filters are dead; one is kept, as a layer needs one" for name in whole})
-    if not gone.any():
+        if (units >= 0).all() and removed_mask[units].all():
+            removed_mask[units[0]] = False
+            all_dead.append(name)
+    smaller = remove_units(graph, np.flatnonzero(removed_mask))
+    report = prune_report("shrink", graph, removed_mask, smaller)
+    report.skipped.update({name: "all its filters are dead; one is kept, as a layer needs one" for name in all_dead})
+    if not removed_mask.any():
         report.done.append("no filter is dead: nothing was removed")
     return smaller, report
 
 
 def dead_units(graph: ChannelGraph) -> np.ndarray:
-    """Which units do nothing: zeros make and scale them, and either zeros read them or a zero stays one on its way.
+    """Find units that contribute nothing to the outputs.
+
+    All weights that make and scale such a unit are zero, and so are all that read it, unless its zeros stay zero on
+    their way through the model.
 
     Returns:
         (graph.unit_count,) bool
     """
     made = _any(graph, lambda part: part.role in ("filters", "scale"))
     read = _any(graph, lambda part: part.role == "inputs")
-    # A gamma of zero takes away what the mean has shifted.
+    # A gamma of zero cancels the shift by the mean.
     shifted = _any(graph, lambda part: part.role == "mean" and getattr(part.layer, "gamma", None) is None)
     measured = np.isin(np.arange(graph.unit_count), graph.measured)
     if not keeps_zeros(graph):
@@ -60,7 +70,7 @@ def dead_units(graph: ChannelGraph) -> np.ndarray:
 
 
 def _any(graph: ChannelGraph, chosen: Callable[[Slice], bool]) -> np.ndarray:
-    """Whether each unit has something other than zero in the chosen slices."""
+    """Return which units are nonzero in the chosen slices."""
     found = np.zeros(graph.unit_count + 1, bool)
     for part in graph.slices:
         if chosen(part):

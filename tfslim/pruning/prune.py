@@ -1,4 +1,4 @@
-"""`tfslim.prune_filters`: a smaller model in one call."""
+"""`tfslim.prune_filters`: structured pruning in one call."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -15,6 +15,8 @@ from tfslim.pruning.importance.weights import Importance, check_scores, weight_i
 from tfslim.pruning.selection import select_units
 from tfslim.pruning.surgery import carry_optimizer, kept_mask, remove_units
 from tfslim.report import Report
+
+__all__ = ["prune_filters"]
 
 
 def prune_filters(
@@ -35,37 +37,40 @@ def prune_filters(
     seed: int = 0,
     keep_compiled: bool = False,
 ) -> tuple[keras.Model, Report]:
-    """Removes the filters of a functional model that count least, and with them all that belongs to them.
+    """Remove a model's least important filters.
 
-    Exactly one of `ratio`, `params`, `macs` and `bytes` says how many. Nested models and tfslim's layers are opened.
+    Everything that depends on a filter is removed with it. Set exactly one of `ratio`, `params`, `macs` and `bytes`.
+    Nested models and tfslim's composite layers are opened.
 
     Args:
         model: a functional or a built Sequential model; it is not changed.
         ratio: share of the filters to remove, above 0 and below 1.
-        params: parameters to be left: a number, or above 0 and below 1 a share of the model's.
-        macs: likewise multiply-accumulates.
-        bytes: likewise bytes of the weights.
-        importance: "l1", "l2", "bn_scale" or "random", or what `tfslim.pruning.taylor_scores` gives, or scores of your
-            own (units,), in the order of `tfslim.pruning.channel_graph`.
+        params: parameters to keep: a number, or a share of the model's if above 0 and below 1.
+        macs: multiply-accumulates to keep, in the same way.
+        bytes: bytes of the weights to keep, in the same way.
+        importance: "l1", "l2", "bn_scale" or "random"; or the result of `tfslim.pruning.taylor_scores`; or your own
+            scores (units,), in the order of `tfslim.pruning.channel_graph`.
         scope: "global" compares filters of all layers; "per-layer" takes an equal share of every layer.
-        round_to: layers are left with a multiple of so many filters, as phones and accelerators like; 1 for any number.
-        min_filters: the least filters that a layer is left with.
+        round_to: every layer keeps a multiple of this many filters, which phones and accelerators prefer; 1 for any
+            number.
+        min_filters: the fewest filters that a layer keeps.
         keep: names of layers that keep all filters.
-        prune_outputs: whether the model's own outputs may lose channels, as an embedding may; classes may not.
-        how: how norms or gammas of layers tied together become one score: "sum", "mean" or "max". What goes is what
-            counts least for all that its going saves, so "sum" is fair to layers with ties and without.
+        prune_outputs: whether the model's own outputs may lose channels: reasonable for an embedding, not for classes.
+        how: how the norms or gammas of layers tied together become one score: "sum", "mean" or "max". Units with the
+            lowest score for everything that their removal saves are removed first, so "sum" is fair to layers with and
+            without ties.
         normalise: divide the norms or gammas of a layer by their mean.
-        seed: of "random".
-        keep_compiled: compile the result as `model` was, with what its optimizer has gathered.
+        seed: seed of "random".
+        keep_compiled: compile the result as `model` was, with the state of its optimizer.
 
     Returns:
         A new functional model and a report: what each layer lost, what stays and why, and the cost before and after.
 
     Raises:
         TypeError: `model` is subclassed or not built.
-        ValueError: no or several targets, one that can't be met, an unknown importance, a layer in `keep` that is not
-            there, scores that don't fit or are stale, or with `keep_compiled` a loss, say, that is not registered with
-            Keras.
+        ValueError: none or several targets are set, or one can't be met; the importance is unknown; `keep` names a
+            layer that is not in the model; scores don't fit or are stale; or `keep_compiled` is set and a loss, for
+            example, is not registered with Keras.
 
     Example:
         >>> smaller, report = tfslim.prune_filters(tfslim.models.SlimNet(), ratio=0.3)
@@ -81,29 +86,36 @@ def prune_filters(
     else:
         scores = importance.of(graph) if isinstance(importance, Scores) else check_scores(graph, importance)
     random = isinstance(importance, str) and importance == "random"
-    gone = select_units(graph, scores, left, limit, scope, round_to, min_filters, for_savings=not random)
-    removed = np.flatnonzero(gone)
+    removed_mask = select_units(graph, scores, left, limit, scope, round_to, min_filters, for_savings=not random)
+    removed = np.flatnonzero(removed_mask)
     smaller = remove_units(graph, removed)
     if keep_compiled:
         smaller.compile_from_config(model.get_compile_config())
         carry_optimizer(model.optimizer, graph, removed, smaller)
-    return smaller, prune_report("prune_filters", graph, gone, smaller)
+    return smaller, prune_report("prune_filters", graph, removed_mask, smaller)
 
 
-def prune_report(step: str, graph: ChannelGraph, gone: np.ndarray, smaller: keras.Model) -> Report:
-    """What removing some units did to a model; `gone` is (graph.unit_count,) bool."""
-    counts = {name: (len(units), int(kept_mask(units, gone).sum())) for name, units in graph.filters.items()}
+def prune_report(step: str, graph: ChannelGraph, removed_mask: np.ndarray, smaller: keras.Model) -> Report:
+    """Report what removing units did to a model.
+
+    Args:
+        step: name of the function that removed them.
+        graph: channel graph of the original model.
+        removed_mask: (graph.unit_count,) bool, True for removed units.
+        smaller: the pruned model.
+    """
+    counts = {name: (len(units), int(kept_mask(units, removed_mask).sum())) for name, units in graph.filters.items()}
     budget = Budget(graph)
     before, after = measured(graph.model), measured(smaller)
     figures = {
         "filters before": graph.filter_count,
-        "filters after": budget.filters(gone),
+        "filters after": budget.filters(removed_mask),
         "prunable filters": graph.prunable_count,
     }
     if before is None or after is None:
         whole = np.zeros(graph.unit_count, bool)
-        figures |= {"parameters before": budget.params(whole), "parameters after": budget.params(gone)}
-        figures |= {"weight bytes before": budget.bytes(whole), "weight bytes after": budget.bytes(gone)}
+        figures |= {"parameters before": budget.params(whole), "parameters after": budget.params(removed_mask)}
+        figures |= {"weight bytes before": budget.bytes(whole), "weight bytes after": budget.bytes(removed_mask)}
     return Report(
         step,
         before=before,
@@ -116,11 +128,11 @@ def prune_report(step: str, graph: ChannelGraph, gone: np.ndarray, smaller: kera
 
 def _check_compiled(model: keras.Model) -> None:
     if not model.compiled:
-        raise ValueError(f"keep_compiled: {model.name} is not compiled")
+        raise ValueError(f"keep_compiled needs a compiled model; compile {model.name} first")
     try:
         keras.saving.deserialize_keras_object(model.get_compile_config())
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"keep_compiled: Keras can't read back what {model.name} was compiled with; register it with "
-            f"keras.saving.register_keras_serializable, or compile the result yourself: {error}"
+            f"keep_compiled: Keras can't deserialize the compile settings of {model.name}; register its own classes "
+            f"with keras.saving.register_keras_serializable, or compile the result yourself: {error}"
         ) from error

@@ -1,4 +1,4 @@
-"""An optimizer around another: it scores filters by the gradients that pass through, and holds dropped ones at zero."""
+"""An optimizer wrapper that scores filters from passing gradients and holds dropped ones at zero."""
 
 from typing import Literal
 
@@ -13,40 +13,45 @@ from tfslim.pruning.importance.reduction import Aggregation, aggregate
 from tfslim.pruning.importance.weights import check_scores
 from tfslim.pruning.surgery import mask, silence
 
+__all__ = ["PruningOptimizer"]
+
 Form = Literal["activation", "weight"]
 HELD = ("filters", "scale", "inputs")
-# Of what Keras' optimizers keep for a weight, what moves it on where its gradient is zero.
+# Optimizer slots of Keras that keep moving a weight while its gradient is zero.
 MOVING = ("momentum", "average", "linear", "gradient_accumulator")
 
 
 @keras.saving.register_keras_serializable(package="tfslim")
 class PruningOptimizer(OptimizerWrapper):
-    """Adds up Taylor scores while another optimizer trains a model, and holds dropped units at zero.
+    """Accumulate Taylor scores in training; hold dropped units at zero.
 
-    The gradients of all filters' gates fall out of the weights' own (`tfslim.pruning.importance.gates`), so a step
-    costs hardly more. The weights of dropped units, with their momenta and averages, become zero and are held there.
-    All that it knows is in its `variables`. Gradients are those of the whole loss: where layers have regularisers of
-    their own, the penalties' are in the scores too, unlike those of an optimizer's weight decay.
+    The gradients of all filters' gates follow from the weights' own gradients (`tfslim.pruning.importance.gates`), so a
+    step costs hardly more. The weights of dropped units, with their momenta and averages, become zero and are held
+    there. All state is in the optimizer's `variables`. Gradients are those of the whole loss: penalties of layers'
+    regularizers are part of the scores, an optimizer's weight decay is not.
 
     Args:
         inner: the optimizer that trains. A LossScaleOptimizer goes around this one, not into it.
-        graph: channel graph of the model that is trained, of that model's own variables.
+        graph: channel graph of the model that is trained, built on that model's own variables.
         form: "activation": the square of a gate's gradient, that is of activation x gradient summed over image and
-            batch; "weight": the sum of the squares of weight x gradient over a filter's weights. None where no scores
-            are wanted, but only what is dropped held at zero.
-        alone: whether nothing but the graph's model takes part in the loss, unlike in a Distiller. Then most weights of
-            dropped units rest at zero by themselves, and are not written in each step, which costs a few per cent.
+            batch; "weight": the sum of the squares of weight x gradient over a filter's weights. None if no scores are
+            needed and only dropped units are to be held at zero.
+        alone: whether only the graph's model takes part in the loss, unlike in a Distiller. Then most weights of
+            dropped units stay at zero by themselves and are not written in each step, which saves a few per cent.
 
     Raises:
         ValueError: `form` is unknown, `inner` is a LossScaleOptimizer, no filter can be removed, or filters can't be
-            scored as the weights that would tell are not trained.
+            scored because the weights that their scores depend on are not trained.
 
     Example:
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8), keras.layers.Dense(1)])
         >>> graph = channel_graph(model)
         >>> optimizer = PruningOptimizer(keras.optimizers.AdamW(1e-3), graph)
         >>> model.compile(optimizer, "mse")
-        >>> model.fit(x, y)
-        >>> optimizer.drop(np.argsort(optimizer.scores())[:8])
+        >>> history = model.fit(np.ones((32, 4)), np.ones((32, 1)), verbose=0)
+        >>> optimizer.drop(np.argsort(optimizer.scores())[:3])
+        >>> int(optimizer.dropped.sum())
+        3
 
     Source: Molchanov and others, "Importance Estimation for Neural Network Pruning", arXiv 1906.10771, equations 7 and
         8, and section 3.2 for gates.
@@ -77,8 +82,8 @@ class PruningOptimizer(OptimizerWrapper):
         for part in self._trained:
             if id(part.variable) not in own:
                 raise ValueError(
-                    f"{part.variable.path} is not among the {len(own)} variables to be trained; give the channel graph "
-                    "of the model that is compiled, with nested models opened by tfslim.flatten first"
+                    f"{part.variable.path} is not among the {len(own)} variables to be trained; pass the channel graph "
+                    "of the compiled model, with nested models opened by tfslim.flatten first"
                 )
         self.alive = self.add_variable((self.graph.unit_count,), "ones", "float32", name="alive")
         self.sums = self.add_variable((sum(len(gate.units) for gate in self._gates),), "zeros", "float32", name="sums")
@@ -87,7 +92,7 @@ class PruningOptimizer(OptimizerWrapper):
         if not self.inner_optimizer.built:
             self.inner_optimizer.build(variables)
         super().build(variables)
-        self.use_ema = self.inner_optimizer.use_ema  # only now, or Keras would make averages here too
+        self.use_ema = self.inner_optimizer.use_ema  # set only now, or Keras would create averages here too
 
     def apply(self, grads, trainable_variables=None) -> None:
         grads = list(grads)
@@ -107,7 +112,7 @@ class PruningOptimizer(OptimizerWrapper):
         self.assign_add(self.sums, scores if weight else keras.ops.square(scores))
 
     def hold(self) -> None:
-        """Sets to zero again what the last step may have moved of dropped units."""
+        """Reset dropped units to zero after a step."""
         parts_of = {}
         for part in self._held:
             parts_of.setdefault(id(part.variable), []).append(part)
@@ -122,32 +127,38 @@ class PruningOptimizer(OptimizerWrapper):
             self.assign(variable, value)
 
     def _masks(self) -> dict:
-        """The units of a held slice, as bytes -> 1 for those alive and those that stay, 0 for those dropped."""
+        """Return masks of held slices, keyed by their units' bytes.
+
+        Each mask is 1 for units that are alive or frozen and 0 for dropped ones.
+        """
         units = {part.units.tobytes(): part.units for part in self._held}
         if not units:
             return {}
         places = np.concatenate(list(units.values()))
         places = np.where(places == FROZEN, self.graph.unit_count, places).astype("int32")
-        # One look-up for all: it is their number that costs.
+        # One lookup for all slices: the number of lookups dominates the cost.
         every = keras.ops.take(keras.ops.concatenate([self.alive, keras.ops.ones((1,), "float32")]), places)
         ends = np.cumsum([len(each) for each in units.values()])
         return {key: every[end - len(each) : end] for (key, each), end in zip(units.items(), ends, strict=True)}
 
     def scores(self, how: Aggregation = "sum", normalise: bool = False) -> np.ndarray:
-        """The units' scores since the start or the last drop: means over the steps, (unit_count,) float64.
+        """Return mean scores since the start or the last drop.
 
         Args:
             how: how the scores of the layers that make a unit become one.
-            normalise: divide a layer's scores by their mean first, that of the units which were not dropped.
+            normalise: divide a layer's scores by their mean over the units that were not dropped.
+
+        Returns:
+            (graph.unit_count,) float64, means over the training steps.
 
         Raises:
-            ValueError: no step was taken since, scores are NaN or all zero, or `form` is None.
+            ValueError: no step was taken since the last drop, scores are NaN or all zero, or `form` is None.
         """
         if self.form is None:
-            raise ValueError("there are no scores: form=None gathers none")
+            raise ValueError("form=None gathers no scores; create the optimizer with form='activation' or 'weight'")
         steps = int(self.steps) if self.built else 0
         if not steps:
-            raise ValueError("there are no scores: no training step was taken since the start or the last drop")
+            raise ValueError("no scores yet: no training step was taken since the start or the last drop; train first")
         scale = self.inner_optimizer.loss_scale_factor or 1.0
         means = np.asarray(self.sums, np.float64) / steps / scale**2
         ends = np.cumsum([len(gate.units) for gate in self._gates])
@@ -157,11 +168,17 @@ class PruningOptimizer(OptimizerWrapper):
 
     @property
     def dropped(self) -> np.ndarray:
-        """Which units are held at zero, (unit_count,) bool."""
+        """Return which units are held at zero, (unit_count,) bool."""
         return np.asarray(self.alive) == 0
 
     def drop(self, units: np.ndarray) -> None:
-        """Holds more units at zero, and begins to score anew: the scores were those of another network."""
+        """Hold more units at zero and reset the scores.
+
+        Scores gathered before belong to another network.
+
+        Args:
+            units: numbers of the units.
+        """
         alive = np.array(self.alive)
         alive[np.asarray(units, np.int64)] = 0
         self.alive.assign(alive)
@@ -171,20 +188,23 @@ class PruningOptimizer(OptimizerWrapper):
         self.drops.assign(int(self.drops) + 1)
 
     def silence(self) -> None:
-        """Sets to zero all there is of dropped units: weights, means, the inner optimizer's momenta and averages."""
+        """Set all values of dropped units to zero.
+
+        These are the weights, the means, and the inner optimizer's momenta and averages.
+        """
         silence(self.graph, np.flatnonzero(self.dropped))
         kept = {}
         for part in self._trained:
             kept.setdefault(part.variable.path.replace("/", "_"), []).append(part)
         for slot in self.inner_optimizer.variables:
-            name = slot.path.rpartition("/")[2]  # Keras calls what it keeps for a weight by that weight's path
+            name = slot.path.rpartition("/")[2]  # Keras names an optimizer slot by its weight's path
             key = max((key for key in kept if name.startswith(f"{key}_")), key=len, default="")
             for part in kept.get(key, ()):
                 if name.removeprefix(f"{key}_") in MOVING and tuple(slot.shape) == tuple(part.variable.shape):
                     slot.assign(keras.ops.multiply(slot, mask(part, self.dropped)))
 
     def take_over(self, other: "PruningOptimizer") -> None:
-        """Goes on with what another one has gathered, which was built for the same graph."""
+        """Continue from another wrapper's state for the same graph."""
         for name in ("alive", "sums", "steps", "drops"):
             getattr(self, name).assign(getattr(other, name))
 
@@ -194,10 +214,10 @@ class PruningOptimizer(OptimizerWrapper):
 
 
 def _moved(graph: ChannelGraph, trained: list[Slice]) -> list[Slice]:
-    """The slices whose zeros one of Keras' optimizers may move by the next step.
+    """Return slices whose zeros an optimizer of Keras may move.
 
-    Where zeros read a channel, no gradient comes back to what makes it; and what reads it gets none where the channel
-    is zero.
+    A channel whose readers are all zero passes no gradient back to its makers, and the readers of a channel that is
+    zero get no gradient.
     """
     read = np.zeros(graph.unit_count + 1, bool)
     for part in trained:

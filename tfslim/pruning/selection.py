@@ -1,4 +1,4 @@
-"""Which units go: those that count least for what they cost, until a budget is met."""
+"""Selection of the units to remove: least important for their cost first, until a budget is met."""
 
 import math
 from collections.abc import Callable
@@ -8,8 +8,10 @@ import numpy as np
 
 from tfslim.pruning.dependency.channel_graph import ChannelGraph, Group
 
+__all__ = ["select_units"]
+
 Left = Callable[[np.ndarray], int]
-WASTE = 0.01  # share of the limit by which a choice may fall below it, before smaller steps are looked for
+WASTE = 0.01  # share of the limit by which a selection may fall below it before smaller steps are tried
 
 
 def select_units(
@@ -22,49 +24,55 @@ def select_units(
     min_filters: int = 1,
     for_savings: bool = True,
 ) -> np.ndarray:
-    """Chooses units such that what is left is within a limit, and hardly below it.
+    """Select units to remove so that a limit is met.
 
-    Those go first whose score is lowest for what their going saves, of what is counted: else a limit of MACs would take
-    nearly all filters of the late layers, where few pixels are left, before one of the early layers that cost most.
-    A unit that several layers make saves filters in each, so its score should be the sum of theirs.
+    Units with the lowest score relative to what their removal saves go first. Otherwise a limit on MACs would take
+    nearly all filters of the late layers, which see few pixels, before any of the early layers, which cost most. A unit
+    that several layers make saves filters in each, so its score should be the sum of theirs.
 
     Args:
         graph: the model's channel graph.
-        scores: (graph.unit_count,), higher for what counts more.
-        left: (graph.unit_count,) bool, which units go -> what is left; less when more go. Such as `Budget.macs`.
+        scores: (graph.unit_count,), higher for more important units.
+        left: function of a (graph.unit_count,) bool mask of removed units that returns what is left, such as
+            `Budget.macs`; it must decrease as more units are removed.
         limit: the most that may be left.
         scope: "global" compares all units; "per-layer" takes an equal share of every group, lowest scores first.
-        round_to: the filters that each layer has left of a group are a multiple of this, or all of them.
-        min_filters: the least filters that each layer has left of a group, or all of them if it has no more.
-        for_savings: compare scores for what their units save; else as they are, as random ones should be.
+        round_to: each layer keeps a multiple of this many filters of a group, or all of them.
+        min_filters: the fewest filters that each layer keeps of a group, or all of them if it has no more.
+        for_savings: divide scores by what their units save; False compares them as they are, as random ones should be.
 
     Returns:
-        (graph.unit_count,) bool: whether a unit goes.
+        (graph.unit_count,) bool, True for units to remove.
 
     Raises:
         ValueError: the limit can't be met, `scope` is unknown, or `round_to` or `min_filters` is below 1.
 
     Example:
-        >>> gone = select_units(graph, scores, Budget(graph).macs, limit=50e6, round_to=8)
+        >>> graph = channel_graph(tfslim.models.SlimNet((64, 64, 3)))
+        >>> scores = weight_importance(graph)
+        >>> removed_mask = select_units(graph, scores, Budget(graph).params, limit=300_000, round_to=8)
+        >>> Budget(graph).params(removed_mask) <= 300_000
+        True
     """
     if scope not in ("global", "per-layer"):
         raise ValueError(f"scope={scope!r}; expected 'global' or 'per-layer'")
     if round_to < 1 or min_filters < 1:
         raise ValueError(f"round_to={round_to} and min_filters={min_filters} must be 1 or more")
     steps = _steps(graph, scores, left, scope, round_to, min_filters, for_savings)
-    none, every = _gone(graph, []), _gone(graph, steps)
-    if left(none) <= limit:
-        return none
-    if left(every) > limit:
+    none_removed, all_removed = _removed_by(graph, []), _removed_by(graph, steps)
+    if left(none_removed) <= limit:
+        return none_removed
+    if left(all_removed) > limit:
         raise ValueError(
-            f"at most {math.floor(limit):,} may be left, but {left(every):,} are when all goes that may "
-            f"(round_to={round_to}, min_filters={min_filters}, {len(graph.frozen)} layers stay)"
+            f"at most {math.floor(limit):,} may be left, but {left(all_removed):,} are left after removing all that "
+            f"may be removed (round_to={round_to}, min_filters={min_filters}, {len(graph.frozen)} layers stay); raise "
+            "the limit, or lower round_to or min_filters"
         )
-    low, high = 0, len(steps)  # steps that are too few, and enough
+    low, high = 0, len(steps)  # too few steps, and enough
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if left(_gone(graph, steps[:middle])) <= limit else (middle, high)
-    enough = _gone(graph, steps[:high])
+        low, high = (low, middle) if left(_removed_by(graph, steps[:middle])) <= limit else (middle, high)
+    enough = _removed_by(graph, steps[:high])
     if left(enough) >= limit * (1 - WASTE):
         return enough
     return _in_smaller_steps(graph, steps, low, left, limit, enough)
@@ -73,11 +81,15 @@ def select_units(
 def _steps(
     graph: ChannelGraph, scores, left: Left, scope: str, round_to: int, min_filters: int, for_savings: bool
 ) -> list[np.ndarray]:
-    """The units that go together as the group's count must be round, in the order in which they go."""
+    """Return sets of units to remove together, in removal order.
+
+    A set has as many units as the rounding of its group requires.
+    """
     steps, keys = [], []
-    whole = left(_gone(graph, []))
+    whole = left(_removed_by(graph, []))
     for group in graph.groups:
-        saved = max(1, whole - left(_gone(graph, [group.units[:1]]))) if for_savings else 1  # by any of its units
+        # All units of a group save the same.
+        saved = max(1, whole - left(_removed_by(graph, [group.units[:1]]))) if for_savings else 1
         count, filters = len(group.units), _filters_a_unit(graph, group)
         order = group.units[np.argsort(scores[group.units], kind="stable")]
         multiple = math.lcm(*(round_to // math.gcd(round_to, each) for each in filters))
@@ -86,34 +98,37 @@ def _steps(
         stops = [stop for stop in range(count % multiple, count - least + 1, multiple) if stop]
         for begin, stop in zip([0, *stops], stops, strict=False):
             steps.append(order[begin:stop])
-            # A step counts as the last unit of it does, so that a group's own steps stay in order.
+            # A step takes the key of its last unit, so that the steps of a group stay in order.
             keys.append(stop / count if scope == "per-layer" else scores[order[stop - 1]] / saved)
     return [steps[place] for place in np.argsort(keys, kind="stable")]
 
 
 def _filters_a_unit(graph: ChannelGraph, group: Group) -> list[int]:
-    """How many filters each layer that makes a group has in one of its units."""
+    """Return how many filters each maker has in one unit."""
     return [int((graph.filters[name] == group.units[0]).sum()) for name in group.makers]
 
 
-def _gone(graph: ChannelGraph, steps: list[np.ndarray]) -> np.ndarray:
-    gone = np.zeros(graph.unit_count, bool)
+def _removed_by(graph: ChannelGraph, steps: list[np.ndarray]) -> np.ndarray:
+    removed_mask = np.zeros(graph.unit_count, bool)
     for units in steps:
-        gone[units] = True
-    return gone
+        removed_mask[units] = True
+    return removed_mask
 
 
 def _in_smaller_steps(graph, steps, low: int, left: Left, limit: float, otherwise: np.ndarray) -> np.ndarray:
-    """From one step too few, goes on with the next steps that are small enough not to fall far below the limit."""
-    gone = _gone(graph, steps[:low])
-    passed = set()  # groups of which a step was too large: later ones of it would not be its lowest
+    """Approach the limit from one step too few.
+
+    Of the following steps those are taken that don't fall far below the limit.
+    """
+    removed_mask = _removed_by(graph, steps[:low])
+    passed = set()  # groups with a step that was too large: their later steps would not be their lowest scores
     group_of = np.empty(graph.unit_count, int)
     for number, group in enumerate(graph.groups):
         group_of[group.units] = number
     for units in steps[low:]:
         if group_of[units[0]] in passed:
             continue
-        more = gone.copy()
+        more = removed_mask.copy()
         more[units] = True
         rest = left(more)
         if rest < limit * (1 - WASTE):
@@ -121,5 +136,5 @@ def _in_smaller_steps(graph, steps, low: int, left: Left, limit: float, otherwis
         elif rest <= limit:
             return more
         else:
-            gone = more
+            removed_mask = more
     return otherwise

@@ -1,4 +1,4 @@
-"""Cutting units out of a model: the same graph with shorter variables."""
+"""Removal of units from a model: the same graph with shorter variables."""
 
 import keras
 import numpy as np
@@ -8,9 +8,13 @@ from tfslim.graph.layer_copier import LayerCopier, copy_operation, new_inputs
 from tfslim.pruning.dependency.channel_graph import FROZEN, ChannelGraph
 from tfslim.pruning.dependency.tracing import Slice
 
+__all__ = ["carry_optimizer", "remove_units", "silence"]
+
 
 def remove_units(graph: ChannelGraph, removed: np.ndarray) -> keras.Model:
-    """Rebuilds a model without some of its units; what is left keeps its names, weights and settings.
+    """Rebuild a model without some of its units.
+
+    The rest keeps its names, weights and settings.
 
     Args:
         graph: the model's channel graph.
@@ -23,13 +27,16 @@ def remove_units(graph: ChannelGraph, removed: np.ndarray) -> keras.Model:
         ValueError: a unit is not of this graph, a layer would have no filter left, or a layer can't be copied.
 
     Example:
+        >>> model = tfslim.models.SlimNet((64, 64, 3))
         >>> graph = channel_graph(model)
         >>> smaller = remove_units(graph, graph.groups[0].units[:8])
+        >>> smaller.count_params() < model.count_params()
+        True
     """
     gone = removed_mask(graph, removed)
     for name, units in graph.filters.items():
         if not kept_mask(units, gone).any():
-            raise ValueError(f"{name}: all of its {len(units)} filters would go; at least one must stay")
+            raise ValueError(f"{name}: all of its {len(units)} filters would be removed; leave at least one")
     model = graph.model
     changes = {}
     for edit in graph.edits:
@@ -62,7 +69,7 @@ def remove_units(graph: ChannelGraph, removed: np.ndarray) -> keras.Model:
 
 
 def removed_mask(graph: ChannelGraph, removed: np.ndarray) -> np.ndarray:
-    """Whether each unit is removed, (graph.unit_count,) bool.
+    """Convert unit numbers to a mask (graph.unit_count,) bool.
 
     Raises:
         ValueError: a number is not that of a unit.
@@ -76,38 +83,52 @@ def removed_mask(graph: ChannelGraph, removed: np.ndarray) -> np.ndarray:
 
 
 def kept_mask(units: np.ndarray, gone: np.ndarray) -> np.ndarray:
-    """Whether each index of an axis stays, given which units go."""
+    """Return which indices of an axis stay, (n,) bool.
+
+    Args:
+        units: unit of each index, `FROZEN` for indices that must stay.
+        gone: (unit_count,) bool, True for removed units.
+    """
     return np.where(units == FROZEN, True, ~gone[units]) if len(gone) else np.ones(len(units), bool)
 
 
 def carry_optimizer(
     optimizer: keras.optimizers.Optimizer, graph: ChannelGraph, removed: np.ndarray, smaller: keras.Model
 ) -> None:
-    """Gives the optimizer of a pruned, compiled model what the original's has gathered, cut like the weights.
+    """Copy a model's optimizer state to its pruned model.
 
-    What a `Distiller` trains beside its student, such as an adapter, begins anew unless it kept its shape.
+    Variables are cut like the weights. The weights that a `Distiller` trains beside its student, such as an adapter,
+    start from scratch unless they kept their shape.
 
     Args:
         optimizer: of the original model; built, if it has taken a step.
         graph: the original model's channel graph.
         removed: numbers of the units that were removed.
-        smaller: what `remove_units` made, or a Distiller of it, compiled with an optimizer of the same kind.
+        smaller: result of `remove_units`, or a Distiller of it, compiled with an optimizer of the same kind.
 
     Raises:
-        ValueError: the optimizers differ in kind, keep something that is not of a weight's shape, or the original's
-            knows weights by other names, as that of nested models does.
+        ValueError: the optimizers differ in kind; the optimizer has state that doesn't have its weight's shape; or its
+            state has other weight names, as with nested models.
 
     Example:
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8), keras.layers.Dense(1)])
+        >>> model.compile("adam", "mse")
+        >>> history = model.fit(np.ones((32, 4)), np.ones((32, 1)), verbose=0)
+        >>> graph, removed = channel_graph(model), [0, 3]
         >>> smaller = remove_units(graph, removed)
         >>> smaller.compile_from_config(model.get_compile_config())
         >>> carry_optimizer(model.optimizer, graph, removed, smaller)
+        >>> int(smaller.optimizer.iterations)
+        1
     """
     if not optimizer.built:
         return
     gone = removed_mask(graph, removed)
     new = smaller.optimizer
     if type(new) is not type(optimizer):
-        raise ValueError(f"the smaller model has {type(new).__name__}, expected {type(optimizer).__name__}")
+        raise ValueError(
+            f"the smaller model has {type(new).__name__}, expected {type(optimizer).__name__}; compile it alike"
+        )
     new.build(smaller.trainable_variables)
     cuts = {}
     for part in graph.slices:
@@ -124,20 +145,20 @@ def carry_optimizer(
         if value is not None and value.shape == tuple(fresh.shape):
             fresh.assign(value)
         elif key is not None:
-            found = "is not there" if value is None else f"of shape {value.shape} can't be cut to {tuple(fresh.shape)}"
+            found = "was not found" if value is None else f"of shape {value.shape} can't be cut to {tuple(fresh.shape)}"
             raise ValueError(
-                f"the optimizer's {name} {found}; compile the smaller model anew (and open nested models with "
+                f"the optimizer's {name} {found}; compile the smaller model again (and open nested models with "
                 "tfslim.flatten before training)"
             )
 
 
 def _name(variable: keras.Variable) -> str:
-    """An optimizer's variable without the optimizer's own name."""
+    """Return an optimizer variable's path without the optimizer's name."""
     return variable.path.rpartition("/")[2]
 
 
 def _key(weight: keras.Variable) -> str:
-    """How Keras calls a weight in the names of what an optimizer keeps for it."""
+    """Return the prefix that Keras names a weight's slots with."""
     return weight.path.replace("/", "_")
 
 
@@ -146,15 +167,18 @@ READING = ("inputs",)
 
 
 def silence(graph: ChannelGraph, units: np.ndarray, roles: tuple[str, ...] = MAKING + READING) -> None:
-    """Sets to zero, in `graph.model` itself, all weights of some units, so that removing them changes nothing.
+    """Set the weights of some units to zero, in place.
+
+    `graph.model` then computes the same as a model without these units.
 
     Args:
         graph: the model's channel graph.
         units: numbers of the units.
-        roles: which weights: those of `MAKING` make the channels 0, wherever an activation leaves 0 as it is; with
-            those of `READING` it does not matter what the channels are.
+        roles: which weights: zeroing those of `MAKING` makes the channels 0, as long as activations map 0 to 0; zeroing
+            those of `READING` as well makes the channels' values irrelevant.
 
     Example:
+        >>> graph = channel_graph(tfslim.models.SlimNet((64, 64, 3)))
         >>> silence(graph, graph.groups[0].units[:8])
     """
     gone = removed_mask(graph, units)
@@ -165,7 +189,10 @@ def silence(graph: ChannelGraph, units: np.ndarray, roles: tuple[str, ...] = MAK
 
 
 def mask(part: Slice, gone: np.ndarray) -> np.ndarray:
-    """Zeros and ones by which a slice's variable is multiplied, of one length along its axis and 1 along others."""
+    """Return the zeros and ones that mask a slice's variable.
+
+    The result has the slice's length along its axis and 1 along others.
+    """
     shape = [1] * len(part.variable.shape)
     shape[part.axis] = -1
     return (~np.append(gone, False)[part.units]).astype(part.variable.dtype).reshape(shape)

@@ -1,4 +1,4 @@
-"""Taylor scores of a model that is not trained meanwhile."""
+"""Taylor scores of a model without training it."""
 
 from collections.abc import Callable, Iterable
 
@@ -9,6 +9,8 @@ from tfslim.pruning.importance.reduction import Aggregation
 from tfslim.pruning.importance.scores import Scores, checksum
 from tfslim.pruning.pruning_optimizer import Form, PruningOptimizer
 from tfslim.pruning.surgery import remove_units
+
+__all__ = ["taylor_scores"]
 
 
 def taylor_scores(
@@ -21,13 +23,14 @@ def taylor_scores(
     prune_outputs: bool = False,
     keep: Iterable[str] = (),
 ) -> Scores:
-    """Scores a model's filters on some batches, for `tfslim.prune_filters(model, importance=scores)`.
+    """Score a model's filters on batches by Taylor expansion.
 
-    The layers run as in training: dropout drops, and batch normalisation takes the batches' own statistics.
+    Use them as `tfslim.prune_filters(model, importance=scores)`. Layers run as in training: dropout drops, and batch
+    normalization uses the batches' own statistics.
 
     Args:
         model: a functional or a built Sequential model; it is not changed.
-        batches: (inputs, targets) or (inputs, targets, sample weights), one after another and not for ever.
+        batches: a finite iterable of (inputs, targets) or (inputs, targets, sample weights).
         loss: as `compile` takes it.
         form: "activation" or "weight"; see `PruningOptimizer`.
         how: how the scores of layers tied together become one: "sum", "mean" or "max".
@@ -36,13 +39,15 @@ def taylor_scores(
         keep: as for `prune_filters`.
 
     Returns:
-        The scores, for this model with its present weights and the same `prune_outputs` and `keep`.
+        The scores, valid for this model with its present weights and the same `prune_outputs` and `keep`.
 
     Raises:
-        ValueError: there are no batches, or scores are NaN or all zero.
+        ValueError: `batches` is empty, or scores are NaN or all zero.
 
     Example:
-        >>> scores = taylor_scores(model, batches.take(20), keras.losses.BinaryCrossentropy(from_logits=True))
+        >>> model = tfslim.models.SlimNet((64, 64, 3), classes=2)
+        >>> batches = [(np.ones((4, 64, 64, 3)), np.eye(2)[[0, 1, 0, 1]])]
+        >>> scores = taylor_scores(model, batches, keras.losses.BinaryCrossentropy(from_logits=True))
         >>> smaller, report = tfslim.prune_filters(model, 0.3, importance=scores)
     """
     scored = channel_graph(model)

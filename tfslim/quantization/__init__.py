@@ -1,4 +1,4 @@
-"""Weights in few bits: codecs, codebooks, plans and budgets, training with them, and the packed file.
+"""Low-bit weights: codecs, codebooks, plans and budgets, training with them, and the packed file.
 
 Names are resolved on first use, so that `read_packed` and the codecs load numpy alone.
 """

@@ -1,7 +1,11 @@
-"""Bits by budget: more of them for the tensors that the answers depend on."""
+"""Allocation of bits within a byte budget: more for the tensors that the outputs depend on."""
 
+import contextlib
+import ctypes
+import os
 import re
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 import keras
@@ -17,14 +21,19 @@ from tfslim.quantization.plan import Layers, Scope, plan_codecs
 from tfslim.quantization.weights import encode, values_of, within_float16
 from tfslim.report import Report
 
+__all__ = ["allocate_bits", "output_distance"]
+
 UNITS = {"": 1, "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "KiB": 2**10, "MiB": 2**20}
 
 
 def byte_size(text: str | float) -> int:
-    """Bytes in "1.13MB", "300 kB", "2 MiB" or 250000.
+    """Parse a size: "1.13MB", "300 kB", "2 MiB" or 250000.
+
+    Returns:
+        The number of bytes.
 
     Raises:
-        ValueError: the text is none of these, or not above 0.
+        ValueError: the text is not a size, or is less than one byte.
 
     Example:
         >>> byte_size("1.13MB")
@@ -32,7 +41,7 @@ def byte_size(text: str | float) -> int:
     """
     found = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([A-Za-z]*)\s*", str(text))
     if not found or found[2] not in UNITS:
-        raise ValueError(f"{text!r} is no size; write bytes, or a number with {', '.join(filter(None, UNITS))}")
+        raise ValueError(f"{text!r} is not a size; pass bytes, or a number with {', '.join(filter(None, UNITS))}")
     size = round(float(found[1]) * UNITS[found[2]])
     if size < 1:
         raise ValueError(f"{text!r} is less than a byte")
@@ -56,47 +65,52 @@ def allocate_bits(
     rest: Literal["float32", "float16"] = "float32",
     progress: Callable[[int, int], None] = lambda done, count: None,
 ) -> tuple[dict[str, Codec], Report]:
-    """Chooses each tensor's bits so that the answers change least while all weights fit the budget.
+    """Choose each tensor's bits to fit a byte budget.
 
-    Each tensor is quantised alone to each number of bits, and how far that moves the model's outputs is measured. Small
-    changes of different tensors add up in the square, so the best choice under the budget is a knapsack, which is
-    solved to a hundred-thousandth of what it costs.
+    The model's outputs change as little as possible. Each tensor is quantized alone to each number of bits, and the
+    change of the outputs is measured.
+    Small changes of different tensors add up in the square, so the best choice under the budget is a knapsack problem,
+    which is solved to 1e-5 of the optimal cost.
 
     Args:
         model: a functional or a built Sequential model with trained weights; it is not changed.
-        budget: for all weights, codes and codebooks: bytes, or a text such as "1.13MB" or "300 kB". The packed file
-            adds the network's description to them.
-        images: what the model takes, (N, H, W, C): some hundred that it was not trained on. Labels are not needed.
-        distance: in place of images, what a model is judged by: 0 for `model` itself, larger for worse ones.
-        codec: name of one that has bits.
-        bits: the numbers to choose from.
+        budget: limit for all weights, codes and codebooks: bytes, or a text such as "1.13MB" or "300 kB". The packed
+            file adds the architecture to them.
+        images: inputs (N, H, W, C): some hundred that the model was not trained on. Labels are not needed.
+        distance: used in place of images: a function that judges a model, 0 for `model` itself, larger for worse ones.
+        codec: name of a codec that has bits.
+        bits: the numbers of bits to choose from.
         scope: see `tfslim.quantize_weights`, as for `layers`, `skip` and `rest`.
-        layers: only of these layers.
+        layers: the layers to quantize.
         skip: layers to leave out.
         rest: how the other tensors are stored.
-        progress: called with measurements done and measurements in all.
+        progress: called with the number of measurements done and the total.
 
     Returns:
         A plan for `tfslim.quantize_weights`, and a report.
 
     Raises:
         TypeError: the model is subclassed or not built.
-        ValueError: the budget can't be met, an argument is out of range, no tensor is in the scope or one isn't
+        ValueError: the budget can't be met, an argument is out of range, the scope contains no tensor or one that isn't
             float32, or a distance is NaN or infinite.
 
     Example:
-        >>> plan, report = allocate_bits(model, "300 kB", images)
-        >>> smaller, _ = tfslim.quantize_weights(model, plan)
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, name="hidden"), keras.layers.Dense(2)])
+        >>> images = np.random.default_rng(0).normal(size=(32, 4))
+        >>> plan, report = allocate_bits(model, "120 B", images, bits=[2, 4, 8])
+        >>> smaller, report = tfslim.quantize_weights(model, plan)
+        >>> report.figures["weight bytes"] <= 120
+        True
 
     Source: for the proxy, Dong and others, "HAWQ", arXiv 1905.03696, whose sensitivities are measured here instead.
     """
     check_graph_model(model)
     limit = 8 * byte_size(budget)
     if (images is None) == (distance is None):
-        raise ValueError("give either images or distance")
+        raise ValueError("pass either images or distance, not both or neither")
     bits = sorted(set(bits))
     if not bits:
-        raise ValueError("bits: there are none to choose from")
+        raise ValueError("bits is empty; pass the numbers of bits to choose from")
     found = weight_tensors(model)
     plans = [
         within_float16(plan_codecs(model, codec, width, scope=scope, layers=layers, skip=skip, rest=rest), found)
@@ -104,16 +118,16 @@ def allocate_bits(
     ]
     chosen = [path for path in found if getattr(plans[0][path], "bits", None) is not None]
     if not chosen:
-        raise ValueError(f"{model.name} has no tensor to choose bits for: scope={scope!r}, layers and skip leave none")
+        raise ValueError(f"{model.name} has no tensor to choose bits for: scope={scope!r}, layers and skip exclude all")
     sizes = np.empty((len(chosen), len(bits)))
     distances = np.empty_like(sizes)
     trial = clone_model(model, keep_compiled=True)  # `distance` may evaluate it
     if distance is None:
         if not len(keras.tree.flatten(images)[0]):
-            raise ValueError("images: there are none to compare outputs on")
+            raise ValueError("images is empty; pass some inputs to compare outputs on")
         distance = output_distance(model, images)
     parts = weight_tensors(trial)
-    fixed_bits = 0  # of what is not in few bits, the same in all plans
+    fixed_bits = 0  # bits of tensors outside the scope, the same in all plans
     for number, plan in enumerate(plans):
         encoded = encode(found, plan)
         sizes[:, number] = [encoded[path].bits for path in chosen]
@@ -143,22 +157,25 @@ def allocate_bits(
 
 
 def output_distance(model: keras.Model, images: np.ndarray, batch_size: int = 64) -> Distance:
-    """How far another model's outputs are from this one's: the squared distance's share of their variance.
+    """Return a function that measures a model's output error.
+
+    The distance is the squared error relative to the variance of `model`'s outputs.
 
     Args:
-        model: with one or several outputs.
-        images: what the model takes.
-        batch_size: images at once.
+        model: the reference, with one or several outputs.
+        images: its inputs.
+        batch_size: images per batch.
 
     Returns:
-        A function of a model with the same inputs and outputs: 0 where it answers as `model` does, 1 where it is as far
-        off as answering each time with the mean. Where the outputs don't vary, the squared distance itself.
+        A function of a model with the same inputs and outputs: 0 if its outputs equal those of `model`, 1 if it is as
+        far off as always predicting the mean. If the outputs don't vary, the squared error itself.
 
     Raises:
-        ValueError: what `model.predict` makes of images that don't fit.
+        ValueError: from `model.predict`, for images that don't fit.
 
     Example:
-        >>> output_distance(model, images)(model)
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, name="hidden"), keras.layers.Dense(2)])
+        >>> output_distance(model, np.random.default_rng(0).normal(size=(32, 4)))(model)
         0.0
     """
     wanted = _outputs(model, images, batch_size)
@@ -173,15 +190,15 @@ def output_distance(model: keras.Model, images: np.ndarray, batch_size: int = 64
 
 
 def knapsack(costs: np.ndarray, sizes: np.ndarray, limit: float) -> np.ndarray:
-    """One column for each row, so that the costs' sum is least and the sizes' sum at most `limit`.
+    """Choose one column per row, cheapest within a size limit.
 
     Args:
         costs: (rows, columns).
         sizes: (rows, columns).
-        limit: at least the sum of the smallest sizes.
+        limit: upper limit of the sum of the chosen sizes.
 
     Returns:
-        The columns, (rows,).
+        The chosen columns, (rows,).
 
     Raises:
         ValueError: no choice fits.
@@ -189,32 +206,63 @@ def knapsack(costs: np.ndarray, sizes: np.ndarray, limit: float) -> np.ndarray:
     rows, columns = costs.shape
     every = np.arange(rows)
     bound = _good_cost(costs, sizes, limit)
-    # The solver's tolerances are absolute, so what costs more than a choice that is known must not set the scale.
+    # The solver's tolerances are absolute, so costs above that of a known choice must not set the scale.
     scaled = np.minimum(costs, bound) / max(bound, 1e-300)
     allowed = limit
     while allowed >= sizes.min(axis=1).sum():
-        result = milp(
-            scaled.ravel(),
-            integrality=np.ones(costs.size),
-            bounds=Bounds(0, (costs <= bound).ravel()),
-            constraints=[
-                LinearConstraint(np.kron(np.eye(rows), np.ones(columns)), 1, 1),
-                LinearConstraint(sizes.reshape(1, -1) / limit, -np.inf, allowed / limit),
-            ],
-            options={"mip_rel_gap": 1e-7},
-        )
+        with _native_stdout_discarded():
+            result = milp(
+                scaled.ravel(),
+                integrality=np.ones(costs.size),
+                bounds=Bounds(0, (costs <= bound).ravel()),
+                constraints=[
+                    LinearConstraint(np.kron(np.eye(rows), np.ones(columns)), 1, 1),
+                    LinearConstraint(sizes.reshape(1, -1) / limit, -np.inf, allowed / limit),
+                ],
+                options={"mip_rel_gap": 1e-7},
+            )
         if result.x is None:
             break
         picked = result.x.reshape(rows, columns).argmax(axis=1)
         over = sizes[every, picked].sum() - limit
         if over <= 0:
             return picked
-        allowed -= 2 * over  # by its tolerance it took what is just too large
+        allowed -= 2 * over  # the solver's tolerance let a slightly too large choice pass
     raise ValueError(f"no choice fits {limit:,.0f}")
 
 
+@contextlib.contextmanager
+def _native_stdout_discarded() -> Iterator[None]:
+    """Discard native code's output on stdout.
+
+    HiGHS 1.12 (scipy 1.17) prints a line with printf whenever it repairs a solution, whatever its options say
+    (jump-dev/HiGHS.jl issue 312), so only the file descriptor can be silenced.
+    """
+    c_library = ctypes.CDLL("ucrtbase" if os.name == "nt" else None)
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # stdout may be closed or None
+        sys.stdout.flush()
+    try:
+        kept = os.dup(1)
+    except OSError:
+        yield
+        return
+    c_library.fflush(None)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+    try:
+        yield
+    finally:
+        c_library.fflush(None)  # the line waits in C's buffer if stdout is not a terminal
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
 def _good_cost(costs: np.ndarray, sizes: np.ndarray, limit: float) -> float:
-    """The cost of a choice that fits and is nearly the best: the best where size has a price, by Lagrange."""
+    """Return the cost of a feasible, nearly optimal choice.
+
+    It is the best choice at a price per unit of size, found by Lagrangian relaxation.
+    """
     every = np.arange(len(costs))
 
     def choose(price: float) -> float:
@@ -242,8 +290,8 @@ def _outputs(model: keras.Model, images: np.ndarray, batch_size: int) -> list[np
 def _finite(distance: float, path: str, bits: int) -> float:
     if not np.isfinite(distance):
         raise ValueError(
-            f"{path}: at {bits} bits the distance is {distance}; where a network gives nothing finite in so few bits, "
-            "leave them out of `bits`; otherwise look for NaN in the images and in what the model makes of them"
+            f"{path}: the distance at {bits} bits is {distance}, expected a finite number; leave {bits} out of `bits` "
+            "if the network overflows with so few, or look for NaN in the images and in the model's outputs"
         )
     return distance
 
@@ -253,5 +301,5 @@ def _check_budget(model: keras.Model, limit: int, fixed_bits: int, chosen_bits: 
     if limit < least:
         raise ValueError(
             f"{limit // 8:,} bytes are too few for {model.name}: at {bits} bits it takes {-(-int(least) // 8):,}, "
-            f"of which {-(-int(fixed_bits) // 8):,} are not in few bits (rest='float16' would halve those)"
+            f"of which {-(-int(fixed_bits) // 8):,} are outside the scope (rest='float16' would halve those)"
         )

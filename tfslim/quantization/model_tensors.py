@@ -1,4 +1,4 @@
-"""The tensors of a model, and what each of them is."""
+"""The tensors of a model and their roles."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -13,11 +13,11 @@ from tfslim.layers.composite import Composite
 
 
 def model_variables(model: keras.Model) -> dict[str, keras.Variable]:
-    """The variables that a model's layers hold, moving statistics and seeds among them, each once.
+    """Return the variables of a model's layers by name.
 
-    Names are those of the models and layers that hold the variable, and its own: "backbone/conv1/kernel". A layer with
-    several of one name numbers them: "attention/kernel", "attention/kernel_1". `variable.path` won't do: it may differ
-    between a model and its copy.
+    Moving statistics and seeds are included; each variable appears once. Names are those of the models and layers that
+    hold the variable, and its own: "backbone/conv1/kernel". A layer with several variables of one name numbers them:
+    "attention/kernel", "attention/kernel_1". `variable.path` won't do: it may differ between a model and its copy.
 
     Example:
         >>> list(model_variables(keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="answers")])))
@@ -27,7 +27,7 @@ def model_variables(model: keras.Model) -> dict[str, keras.Variable]:
 
 
 def held_variables(model: keras.Model) -> dict[str, tuple[keras.Variable, keras.layers.Layer]]:
-    """The variables of `model_variables`, each with the layer that its name begins with."""
+    """Return variables as `model_variables` does, each with its layer."""
     named, known = {}, set()
     for path, layer in _leaves(model, ""):
         for variable in layer.variables:
@@ -75,14 +75,14 @@ DEPTHWISE = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
 
 @dataclasses.dataclass(frozen=True)
 class WeightTensor:
-    """A variable of a model.
+    """Describe a float variable of a model.
 
     Args:
         variable: the variable.
-        layer: the layer that it belongs to; of a wrapper, an attention or the like the outermost.
+        layer: the layer that it belongs to; the outermost one for a wrapper, an attention layer and the like.
         owner: the innermost layer that it belongs to, such as the one that is wrapped.
-        role: "convolution" for the kernel of one, "matrix" for other kernels and tables of two and more axes, "vector"
-            for all else: biases, gammas, betas, moving statistics, slopes.
+        role: "convolution" for the kernel of one, "matrix" for other kernels and tables of two or more axes, "vector"
+            for everything else: biases, gammas, betas, moving statistics, slopes.
         filter_axes: the axes that number its filters.
     """
 
@@ -94,25 +94,26 @@ class WeightTensor:
 
     @property
     def size(self) -> int:
-        """Its number of values."""
+        """Return the number of values."""
         return prod(self.variable.shape)
 
 
 def weight_tensors(model: keras.Model) -> dict[str, WeightTensor]:
-    """The float variables of a model by their paths, such as "conv1/kernel", each once.
+    """Return a model's float variables by path, such as "conv1/kernel".
 
-    Paths are the names of `model_variables`: nested models and tfslim's layers are opened, and a copy's are the same.
+    Each variable appears once. Paths are the names of `model_variables`: nested models and tfslim's composite layers
+    are opened, and a copy of the model has the same paths.
 
     Raises:
         TypeError: this is not a keras.Model.
-        ValueError: the model has none.
+        ValueError: the model has no float variables.
 
     Example:
         >>> list(weight_tensors(keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="answers")])))
         ['answers/kernel', 'answers/bias']
     """
     check_keras_model(model)
-    # What is held has no more variables than what holds it, and comes after it where it has as many.
+    # A held layer has no more variables than its holder, and comes after it if it has as many.
     inner_last = sorted(model._flatten_layers(), key=lambda layer: -len(layer.variables))
     owners = {id(variable): layer for layer in inner_last for variable in layer.variables}
     found = {
@@ -121,7 +122,7 @@ def weight_tensors(model: keras.Model) -> dict[str, WeightTensor]:
         if keras.backend.is_float_dtype(variable.dtype)
     }
     if not found:
-        raise ValueError(f"{model.name} has no weights yet; build it, or load them, first")
+        raise ValueError(f"{model.name} has no weights; build the model or load its weights first")
     return found
 
 

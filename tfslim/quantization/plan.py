@@ -1,4 +1,4 @@
-"""Which tensor of a model is stored with which codec."""
+"""Plans: which tensor of a model is stored with which codec."""
 
 import dataclasses
 import difflib
@@ -12,6 +12,8 @@ from tfslim.quantization.codecs.floats import Float16, Float32
 from tfslim.quantization.codecs.log_min_max import LEAST_FLOOR, LogMinMax
 from tfslim.quantization.codecs.registry import Codec, codec_of, takes_bits
 from tfslim.quantization.model_tensors import WeightTensor, weight_tensors
+
+__all__ = ["plan_codecs"]
 
 Scope = Literal["kernels", "convolutions", "all"]
 ROLES = {"kernels": ("convolution", "matrix"), "convolutions": ("convolution",), "all": None}
@@ -28,31 +30,30 @@ def plan_codecs(
     skip: Layers = (),
     rest: Literal["float32", "float16"] = "float32",
 ) -> dict[str, Codec]:
-    """The codec of every float tensor of a model, by its path.
+    """Return the codec of every float tensor, by path.
 
-    Log min-max chooses the floor of kernels by the squared error; for biases, batch normalisation and the like it is
-    2**-20 of the largest.
+    Log min-max chooses the floor of kernels by the squared error; for biases, batch normalization and the like the
+    floor is 2**-20 of the largest magnitude.
 
     Args:
         model: the model.
         codec: a codec, or its name.
-        bits: with a name, the bits of every tensor, or each one's by its path; of those in the scope, what has none
-            is stored as the rest.
+        bits: if `codec` is a name: the bits of every tensor, or a mapping from path to bits; tensors of the scope that
+            the mapping lacks are stored as the rest.
         scope: "kernels": of convolutions and dense layers; "convolutions": the paper's "CNN only"; "all": the paper's
-            "whole network", with biases, batch normalisation and its moving statistics.
-        layers: only of these layers: names, types such as `keras.layers.Conv2D`, or compiled regular expressions that
-            match a whole name. A wrapped layer is meant by its own name and type and by its wrapper's. By default of
-            all.
-        skip: layers to leave out, said in the same way.
+            "whole network", with biases, batch normalization and its moving statistics.
+        layers: the layers to quantize: names, types such as `keras.layers.Conv2D`, or compiled regular expressions that
+            match a whole name. A wrapped layer matches by its own name and type and by its wrapper's. By default all.
+        skip: layers to leave out, in the same form.
         rest: how the other tensors are stored.
 
     Raises:
-        ValueError: the codec, the scope, a name in `layers` or `skip`, or a path in `bits` is unknown or left
-            out by these.
+        ValueError: the codec, the scope, a name in `layers` or `skip`, or a path in `bits` is unknown or left out by
+            these.
 
     Example:
-        >>> plan = plan_codecs(model, "log_min_max", 10, skip=["logits"])
-        >>> plan["conv1/kernel"]
+        >>> plan = plan_codecs(tfslim.models.SlimNet(), "log_min_max", 10, skip=["logits"])
+        >>> plan["stem_conv/kernel"]
         LogMinMax(bits=10, rule='exact_zero', floor=None)
     """
     if scope not in ROLES:
@@ -73,16 +74,17 @@ def plan_codecs(
         inside = inside and (chosen is None or chosen(tensor)) and not left_out(tensor)
         if isinstance(bits, Mapping):
             if path in bits and not inside:
-                raise ValueError(f"bits: {path!r} is not among what scope={scope!r}, layers and skip leave")
+                raise ValueError(f"bits: {path!r} is excluded by scope={scope!r}, layers or skip")
             inside = path in bits
         plan[path] = _suited(named(path), tensor) if inside else others
     return plan
 
 
 def _suited(codec: Codec, tensor: WeightTensor) -> Codec:
-    """Small values of a vector count as much as large ones: a variance is divided by.
+    """Adapt a codec to vectors, whose small values matter.
 
-    With the least floor none becomes zero that is at least 2**-20 of the largest.
+    A variance, for example, is divided by. With the least floor no value becomes zero that is at least 2**-20 of the
+    largest.
     """
     if tensor.role == "vector" and isinstance(codec, LogMinMax) and codec.rule == "exact_zero" and codec.floor is None:
         return dataclasses.replace(codec, floor=LEAST_FLOOR)
@@ -90,13 +92,13 @@ def _suited(codec: Codec, tensor: WeightTensor) -> Codec:
 
 
 def _codecs(codec, bits):
-    """path -> codec."""
+    """Return a function from path to codec."""
     if not isinstance(codec, str):
         if bits is not None:
-            raise ValueError(f"bits={bits!r} goes with a codec's name; {codec!r} has its own")
+            raise ValueError(f"bits={bits!r} needs a codec's name; {codec!r} has its own bits")
         return lambda path: codec
     if takes_bits(codec) and bits is None:
-        raise ValueError(f"codec {codec!r} needs bits")
+        raise ValueError(f"codec {codec!r} needs bits; pass bits=...")
     if isinstance(bits, Mapping):
         return lambda path: codec_of(codec, {"bits": bits[path]})
     made = codec_of(codec, {} if bits is None else {"bits": bits})
@@ -128,6 +130,6 @@ def _check_names(wanted: Iterable[str], known: Iterable[str], argument: str, wha
         if name not in known:
             near = difflib.get_close_matches(name, known, n=3)
             raise ValueError(
-                f"{argument}: there is no {what} {name!r}"
+                f"{argument}: the model has no {what} {name!r}"
                 + (f"; did you mean {', '.join(map(repr, near))}?" if near else "")
             )

@@ -18,6 +18,8 @@ from tfslim.quantization.model_tensors import WeightTensor, weight_tensors
 from tfslim.quantization.plan import Layers, Scope, plan_codecs
 from tfslim.report import Report
 
+__all__ = ["quantize_weights"]
+
 
 def quantize_weights(
     model: keras.Model,
@@ -29,29 +31,29 @@ def quantize_weights(
     skip: Layers = (),
     rest: Literal["float32", "float16"] = "float32",
 ) -> tuple[keras.Model, Report]:
-    """Snaps the weights of a model to codebooks, so that `tfslim.save_packed` stores them in few bits.
+    """Quantize a model's weights to codebooks, for `tfslim.save_packed`.
 
-    The result is an ordinary model with the same layers and float32 weights; what it computes is what the packed file
-    will compute.
+    The result is an ordinary model with the same layers and float32 weights; it computes the same as the packed file
+    will.
 
     Args:
         model: a functional or a built Sequential model; it is not changed.
-        codec: "log_min_max", "uniform", "kmeans", "ternary", "binary", "float16"; or a codec with all its arguments; or
-            a plan as `tfslim.quantization.plan_codecs` and `allocate_bits` give it, and then nothing else.
-        bits: of a code, sign and zero included; one number, or each tensor's by its path.
+        codec: "log_min_max", "uniform", "kmeans", "ternary", "binary" or "float16"; or a codec with all its arguments;
+            or a plan as returned by `tfslim.quantization.plan_codecs` and `allocate_bits`, and then no other arguments.
+        bits: of a code, sign and zero included; one number, or a mapping from path to bits.
         scope: "kernels", "convolutions" (the paper's "CNN only") or "all" (its "whole network").
-        layers: only of these layers: names, types, or compiled regular expressions.
-        skip: layers to leave out, said in the same way.
-        rest: how the other tensors are stored; of float16, what is too large for it stays float32.
+        layers: the layers to quantize: names, types, or compiled regular expressions; by default all.
+        skip: layers to leave out, in the same form.
+        rest: how the other tensors are stored; tensors with values too large for float16 stay float32.
 
     Returns:
-        A new model, compiled if `model` is, and a report: each tensor's codec, bits and relative error; bytes of
-        all weights before and after, exact to the bit: codes, signs and codebooks.
+        A new model, compiled if `model` is, and a report: each tensor's codec, bits and relative error; bytes of all
+        weights before and after, exact to the bit: codes, signs and codebooks.
 
     Raises:
         TypeError: the model is subclassed.
-        ValueError: an argument is out of range or names what is not there, a tensor holds NaN or infinities, or it is
-            no float32 variable.
+        ValueError: an argument is out of range or contains an unknown name, or a tensor holds NaN or infinities or is
+            not a float32 variable.
 
     Example:
         >>> smaller, report = tfslim.quantize_weights(tfslim.models.VGG11(module="flame"), "log_min_max", bits=10)
@@ -61,7 +63,7 @@ def quantize_weights(
     check_graph_model(model)
     if isinstance(codec, Mapping):
         if bits is not None or layers is not None or skip or scope != "kernels" or rest != "float32":
-            raise ValueError("a plan says all; give no bits, scope, layers, skip or rest with it")
+            raise ValueError("a plan is complete; pass no bits, scope, layers, skip or rest with it")
         plan = dict(codec)
     else:
         plan = plan_codecs(model, codec, bits, scope=scope, layers=layers, skip=skip, rest=rest)
@@ -81,15 +83,15 @@ def quantize_weights(
 
 
 def encode(found: Mapping[str, WeightTensor], plan: Mapping[str, Codec]) -> dict[str, Encoded]:
-    """The codes of every tensor.
+    """Encode every tensor with its codec of the plan.
 
     Raises:
-        ValueError: the plan names a tensor that isn't there or lacks one, or one can't be encoded or isn't float32.
+        ValueError: plan and model have different tensors, or a tensor can't be encoded or isn't float32.
     """
-    astray = sorted(found.keys() ^ plan.keys())
-    if astray:
-        where = "the model has no such tensor" if astray[0] in plan else "the plan has no codec for it"
-        raise ValueError(f"{astray[0]}: {where}")
+    unmatched = sorted(found.keys() ^ plan.keys())
+    if unmatched:
+        where = "the model has no such tensor" if unmatched[0] in plan else "the plan has no codec for it"
+        raise ValueError(f"{unmatched[0]}: {where}")
     encoded = {}
     for path, tensor in found.items():
         values = as_float32(tensor) if isinstance(plan[path], Float32) else values_of(path, tensor)
@@ -101,7 +103,10 @@ def encode(found: Mapping[str, WeightTensor], plan: Mapping[str, Codec]) -> dict
 
 
 def within_float16(plan: Mapping[str, Codec], found: Mapping[str, WeightTensor]) -> dict[str, Codec]:
-    """The plan with float32 for tensors of float16 that hold more than it can, as moving variances may."""
+    """Return the plan with float32 for values beyond float16's range.
+
+    Moving variances may be so large.
+    """
     fits = dict(plan)
     for path in found.keys() & plan.keys():
         if isinstance(plan[path], Float16) and np.abs(as_float32(found[path])).max(initial=0) > LARGEST:
@@ -110,27 +115,27 @@ def within_float16(plan: Mapping[str, Codec], found: Mapping[str, WeightTensor])
 
 
 def as_float32(tensor: WeightTensor) -> np.ndarray:
-    """A tensor's values as float32, to which bfloat16 and float16 lose nothing."""
+    """Return a tensor's values as float32, lossless from shorter floats."""
     return np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(tensor.variable.value, "float32")))
 
 
 def values_of(path: str, tensor: WeightTensor) -> np.ndarray:
-    """A tensor's values, float32.
+    """Return a tensor's values, float32.
 
     Raises:
-        ValueError: the variable is of another type, which would round a codebook's values once more, or lose some now.
+        ValueError: the variable has another dtype, which would round a codebook's values again, or lose some now.
     """
     dtype = tensor.variable.dtype
     if dtype != "float32":
         raise ValueError(
-            f"{path} is a {dtype} variable; weights in few bits are snapped and trained as float32. Make the layer "
+            f"{path} is a {dtype} variable, expected float32 for weights in few bits; create the layer "
             f"{tensor.layer.name!r} with dtype='float32', or 'mixed_bfloat16' to compute in bfloat16"
         )
     return keras.ops.convert_to_numpy(tensor.variable.value)
 
 
 def _relative_error(before: np.ndarray, after: np.ndarray) -> float:
-    """Root of the squared error's share of the values' squares."""
+    """Return the root of squared error over squared values."""
     scale = np.square(before, dtype=np.float64).sum()
     return float(np.sqrt(np.square(after - before, dtype=np.float64).sum() / scale)) if scale else 0.0
 
@@ -162,12 +167,15 @@ def _report(model, found, plan, encoded, errors) -> Report:
 
 
 def codec_label(codec: Codec) -> str:
-    """A codec in a few words: "log_min_max 10 bits"."""
+    """Return a short label of a codec: "log_min_max 10 bits"."""
     return f"{codec.name} {codec.code_bits} bits" if hasattr(codec, "bits") else codec.name
 
 
 def _after(cost: Cost, plan: Mapping[str, Codec], encoded: Mapping[str, Encoded]) -> Cost:
-    """The cost with the bytes that the codes take; codes of a codec are packed one after another."""
+    """Return the cost with the bytes of the codes.
+
+    The codes of a codec are packed one after another.
+    """
     bits: dict[str, int] = {}
     for path, codec in plan.items():
         label = codec_label(codec)

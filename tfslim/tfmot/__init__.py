@@ -1,6 +1,6 @@
-"""TF-MOT's steps for Keras 3 models: quantisation-aware training, sparsity, clustering, all of them together.
+"""TF-MOT for Keras 3 models: quantization-aware training, sparsity, clustering, and all of them together.
 
-The only room that knows tf_keras and TF-MOT, which are loaded when a step is first used.
+This is the only room that uses tf_keras and TF-MOT, which are loaded when a step is first used.
 """
 
 from tfslim._support.lazy import lazy_names

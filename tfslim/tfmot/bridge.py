@@ -1,4 +1,4 @@
-"""Keras 3 models carried to tf_keras, which TF-MOT needs, and back."""
+"""Translation of models between Keras 3 and tf_keras, which TF-MOT needs."""
 
 from typing import Any
 
@@ -20,15 +20,18 @@ from tfslim.tfmot.layer_translation import (
 from tfslim.tfmot.output_check import check_same_outputs, in_float32
 from tfslim.tfmot.packages import tf_keras
 
+__all__ = ["from_tf_keras", "to_tf_keras"]
+
 # tf_keras' hard_sigmoid is clip(0.2 x + 0.5, 0, 1), that of Keras 3 relu6(x + 3) / 6.
 _LEGACY_HARD_SIGMOID = "hard_sigmoid"
 
 
 def to_tf_keras(model: keras.Model) -> Any:
-    """Makes the same model of legacy tf_keras, with the same weights and names of layers, in float32.
+    """Translate a Keras 3 model to legacy tf_keras, in float32.
 
-    Nested models and tfslim's layers are opened; operations of `keras.ops` and activations that tf_keras has not, or
-    computes in another way, become layers. Outputs of both on random inputs are compared before it returns.
+    Weights and layer names stay. Nested models and tfslim's composite layers are opened; operations of `keras.ops`, and
+    activations that tf_keras lacks or computes differently, become layers. The outputs of both models on random inputs
+    are compared.
 
     Args:
         model: a functional or a built Sequential model; it is not changed.
@@ -37,18 +40,19 @@ def to_tf_keras(model: keras.Model) -> Any:
         A `tf_keras.Model`, not compiled.
 
     Raises:
-        UnsupportedLayer: a layer can't be expressed, named with the reason.
+        UnsupportedLayer: a layer can't be expressed; the message names it and the reason.
         TypeError: the model is subclassed, so it has no graph.
-        ValueError: the two models differ by more than 1e-4 of the largest output, naming the first layer that does; or
-            tf_keras can't have the model's name.
-        ImportError: tf_keras or TF-MOT is not installed, saying what to install.
+        ValueError: the outputs differ by more than 1e-4 of the largest, naming the first layer that differs; or
+            tf_keras doesn't allow the model's name.
+        ImportError: tf_keras or TF-MOT is not installed; the message says what to install.
 
     Warns:
-        UserWarning: they do, but no more than weights that differ by a rounding would make them.
+        UserWarning: the outputs differ, but no more than rounding the weights would change them.
 
     Example:
         >>> legacy = tfslim.tfmot.to_tf_keras(tfslim.models.SlimNet((64, 64, 3)))
-        >>> tfmot.quantization.keras.quantize_annotate_model(legacy)
+        >>> legacy.count_params()
+        583976
     """
     tk, name = tf_keras(), legacy_model_name(model)
     plain = decompose_operations(flatten(model))
@@ -78,7 +82,9 @@ def to_tf_keras(model: keras.Model) -> Any:
 
 
 def from_tf_keras(model: Any) -> keras.Model:
-    """Makes the same Keras 3 model of one of tf_keras, with the same weights and names of layers, in float32.
+    """Translate a tf_keras model to Keras 3, in float32.
+
+    Weights and layer names stay.
 
     Args:
         model: a functional or a built Sequential `tf_keras.Model` of stock layers, TF-MOT's wrappers stripped; nested
@@ -88,22 +94,24 @@ def from_tf_keras(model: Any) -> keras.Model:
         A functional Keras 3 model, not compiled.
 
     Raises:
-        UnsupportedLayer: a layer can't be expressed, named with the reason.
-        TypeError: this is no functional model of tf_keras.
-        ValueError: the two models differ by more than 1e-4 of the largest output, naming the first layer that does.
-        ImportError: tf_keras or TF-MOT is not installed, saying what to install.
+        UnsupportedLayer: a layer can't be expressed; the message names it and the reason.
+        TypeError: `model` is not a functional model of tf_keras.
+        ValueError: the outputs differ by more than 1e-4 of the largest, naming the first layer that differs.
+        ImportError: tf_keras or TF-MOT is not installed; the message says what to install.
 
     Warns:
-        UserWarning: they do, but no more than weights that differ by a rounding would make them.
+        UserWarning: the outputs differ, but no more than rounding the weights would change them.
 
     Example:
-        >>> model = tfslim.tfmot.from_tf_keras(tfmot.sparsity.keras.strip_pruning(pruned))
+        >>> legacy = tfslim.tfmot.to_tf_keras(tfslim.models.SlimNet((64, 64, 3)))
+        >>> tfslim.tfmot.from_tf_keras(legacy).count_params()
+        583976
     """
     tk = tf_keras()
     if not isinstance(model, tk.Model) or not _has_graph(model):
         raise TypeError(
-            f"{getattr(model, 'name', model)!r} is a {type(model).__name__} and no functional or built Sequential "
-            "model of tf_keras, so it has no graph to translate"
+            f"model must be a functional or built Sequential model of tf_keras, got {getattr(model, 'name', model)!r} "
+            f"({type(model).__module__.split('.')[0]} {type(model).__name__}), which has no tf_keras graph to translate"
         )
     inputs = [
         keras.Input(batch_shape=tuple(tensor.shape), dtype=tensor.dtype.name, name=modern_name(tensor.node.layer))
@@ -124,18 +132,24 @@ def from_tf_keras(model: Any) -> keras.Model:
 
 
 class _Names:
-    """Names for the layers of one model, each given once; those of a tf_keras model's own layers stay."""
+    """Assign unique names to the layers of one model.
+
+    The names of a tf_keras model's own layers stay.
+    """
 
     def __init__(self, model: Any):
         self._own = {id(layer): layer.name for layer in model.layers}
         self._taken = set(self._own.values())
 
     def of(self, layer: Any, prefix: str) -> str:
-        """The layer's own name the first time, after that and for layers of nested models a new one."""
+        """Return the layer's own name once.
+
+        Later calls, and layers of nested models, get a new name.
+        """
         return self._own.pop(id(layer), None) or self.new(prefix + modern_name(layer))
 
     def new(self, wanted: str) -> str:
-        """The name, with a number where it is taken."""
+        """Return the name, numbered if it is taken."""
         name, number = wanted, 1
         while name in self._taken:
             number += 1
@@ -145,7 +159,7 @@ class _Names:
 
 
 def _legacy_graph(model: Any, inputs: list, layers: dict, names: _Names, prefix: str) -> list:
-    """What the outputs of a tf_keras model become where its inputs are those given."""
+    """Rebuild a tf_keras graph on new inputs; return its outputs."""
     made = {id(old): new for old, new in zip(model.inputs, inputs, strict=True)}
     for node in _nodes(model):
         args, kwargs = keras.tree.map_structure(
@@ -180,7 +194,10 @@ def _legacy_hard_sigmoid(x: keras.KerasTensor, name: str, names: _Names) -> kera
 
 
 def _nodes(model: Any) -> list:
-    """The calls between a tf_keras model's inputs and outputs, each after those that it needs."""
+    """Return the calls between a tf_keras model's inputs and outputs.
+
+    Each follows those that it depends on.
+    """
     known = {id(tensor) for tensor in model.inputs}
     order, seen = [], set()
     waiting = [(tensor, False) for tensor in reversed(model.outputs)]
@@ -209,7 +226,10 @@ def _copy_weights(source: Any, target: Any) -> None:
 
 
 def _given(kwargs: dict) -> dict:
-    """The keyword arguments that are there: Keras passes None for masks and training."""
+    """Return the keyword arguments that are set.
+
+    Keras passes None for masks and training.
+    """
     return {key: value for key, value in kwargs.items() if any(each is not None for each in keras.tree.flatten(value))}
 
 

@@ -1,4 +1,4 @@
-"""Runs TensorFlow's converter on a quantisation-aware SavedModel, as a process of its own, since it may crash."""
+"""Run TensorFlow's converter on a quantization-aware SavedModel in a separate process, since it may crash."""
 
 import sys
 from pathlib import Path
@@ -7,18 +7,25 @@ ERROR_MARK = "tfslim-conversion-error: "
 
 
 def convert_folder(folder: Path, io: str) -> None:
-    """Converts `folder`/model to `folder`/result.tflite, int8 with the ranges that are in the graph."""
+    """Convert `folder`/model to `folder`/result.tflite, in int8.
+
+    The ranges are those in the graph.
+    """
     import tensorflow as tf
 
     converter = tf.lite.TFLiteConverter.from_saved_model(str(folder / "model"))
-    # No representative dataset: it would put measured ranges beside the trained ones.
+    # No representative dataset: it would add measured ranges beside the trained ones.
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.inference_input_type = converter.inference_output_type = getattr(tf, io)
     (folder / "result.tflite").write_bytes(converter.convert())
 
 
 def main() -> int:
-    """Converts the folder named on the command line; 1 and a marked last line on stderr where that fails."""
+    """Convert the folder named on the command line.
+
+    Returns:
+        0, or 1 after a marked last line on stderr if the conversion fails.
+    """
     try:
         convert_folder(Path(sys.argv[1]), sys.argv[2])
     except Exception as error:

@@ -1,4 +1,4 @@
-"""What sparsity and clustering leave in kernels: zeros and different values, in a model and in a .tflite file."""
+"""Statistics of sparse and clustered kernels, in a model and in a .tflite file: zeros and distinct values."""
 
 import dataclasses
 from collections import Counter
@@ -10,7 +10,9 @@ import numpy as np
 
 from tfslim.litert.flatbuffer.model_file import open_file
 
-# Layer -> its kernels, as attributes of Keras 3.
+__all__ = ["KernelContent", "file_kernels", "model_kernels"]
+
+# Layer class -> attributes of its kernels in Keras 3.
 KERNELS = {
     "Conv1D": ("kernel",),
     "Conv2D": ("kernel",),
@@ -21,19 +23,19 @@ KERNELS = {
 }
 # Operator -> axis of its kernel that numbers the filters.
 _FILTER_AXES = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "TRANSPOSE_CONV": 0, "FULLY_CONNECTED": 0}
-_KERNEL_PLACE = 1  # among the operands
+_KERNEL_PLACE = 1  # index among the operands
 
 
 @dataclasses.dataclass(frozen=True)
 class KernelContent:
-    """The values in one kernel.
+    """Describe the values in one kernel.
 
     Args:
-        name: the layer's; in a file the tensor's where no layer is known.
+        name: the layer's name; for a file the tensor's, if the layer is unknown.
         size: number of weights.
-        zeros: share of them that are 0.
-        values: how many different ones there are.
-        filter_values: the most different ones that one filter has.
+        zeros: share of weights that are 0.
+        values: number of distinct values.
+        filter_values: the most distinct values in one filter.
     """
 
     name: str
@@ -50,17 +52,20 @@ class KernelContent:
 
 
 def model_kernels(model: keras.Model) -> list[KernelContent]:
-    """Counts zeros and values of the kernels of a Keras 3 model that `sparsify` and `cluster` know.
+    """Count zeros and distinct values in a model's kernels.
+
+    Covered are the kernels that `sparsify` and `cluster` know.
 
     Args:
-        model: a model whose layers are not nested; `tfslim.flatten` opens those that are.
+        model: a Keras 3 model without nested ones; `tfslim.flatten` opens those.
 
     Returns:
-        One content a kernel of the layers in KERNELS, by the layer's name, and by that of the kernel where it has two.
+        One entry per kernel of the layers in KERNELS, named after the layer, and the kernel if the layer has two.
 
     Example:
-        >>> model_kernels(model)[0].zeros
-        0.7
+        >>> content = model_kernels(tfslim.models.SlimNet())[0]
+        >>> content.name, content.size, content.zeros
+        ('stem_conv', 14112, 0.0)
     """
     found = []
     for layer in model.layers:
@@ -76,11 +81,13 @@ def model_kernels(model: keras.Model) -> list[KernelContent]:
 
 
 def file_kernels(path: str | Path, layers: Sequence[str] = ()) -> list[KernelContent]:
-    """Counts zeros and values of every kernel in a .tflite file; its values are the integers that are stored.
+    """Count zeros and distinct values in a .tflite file's kernels.
+
+    The values are the stored integers.
 
     Args:
         path: the file.
-        layers: names of the layers that have kernels, by which these are called, in the model's order.
+        layers: names of the layers that have kernels, in the model's order, to name the entries by.
 
     Raises:
         ModelFileError: the file is damaged.
@@ -98,7 +105,7 @@ def file_kernels(path: str | Path, layers: Sequence[str] = ()) -> list[KernelCon
             if operator.name not in _FILTER_AXES or kernel is None or kernel.values() is None:
                 continue
             values = np.moveaxis(kernel.values(), _FILTER_AXES[operator.name], 0)
-            # Equal kernels are stored once, under the name of one of them: the result's name is more to be trusted.
+            # Equal kernels are stored once, under the name of one of them: the result's name is more reliable.
             names = [*(tensor.name for tensor in graph.results(operator)), kernel.name]
             name = _layer_name(names, known) or kernel.name
             found.append(_content(name, values.reshape(len(values), -1)))
@@ -106,7 +113,7 @@ def file_kernels(path: str | Path, layers: Sequence[str] = ()) -> list[KernelCon
 
 
 def _content(name: str, filters: np.ndarray) -> KernelContent:
-    """`filters` is (filters, weights of each)."""
+    """Describe a kernel of shape (filters, weights of each)."""
     return KernelContent(
         name,
         filters.size,
@@ -117,13 +124,18 @@ def _content(name: str, filters: np.ndarray) -> KernelContent:
 
 
 def _scopes(tensors: list[str], layers: Sequence[str]) -> dict[str, str]:
-    """What stands for each layer in the tensors' names: its own, or what that became where Keras opened it again."""
+    """Return each layer's scope in the tensors' names.
+
+    This is the layer's name, or the changed one if Keras opened the scope again.
+    """
     parts = {part for tensor in tensors for part in tensor.replace(";", "/").split("/")}
     return max((_opened(layers, times) for times in (1, 2, 3)), key=lambda scopes: len(scopes.keys() & parts))
 
 
 def _opened(layers: Sequence[str], times: int) -> dict[str, str]:
-    """Each layer's last scope, where each is opened so many times: TensorFlow adds the next number that is free.
+    """Return each layer's last scope after opening scopes several times.
+
+    TensorFlow appends the next free number.
 
     Example:
         >>> _opened(["conv2d", "conv2d_1"], 2)
@@ -145,7 +157,10 @@ def _opened(layers: Sequence[str], times: int) -> dict[str, str]:
 
 
 def _layer_name(tensors: list[str], scopes: dict[str, str]) -> str | None:
-    """The layer whose name is part of a tensor's: "model/stem_relu/Relu;model/stem_conv/Conv2D;..."."""
+    """Return the layer that a tensor's name contains.
+
+    An example of a tensor's name is "model/stem_relu/Relu;model/stem_conv/Conv2D;...".
+    """
     for tensor in tensors:
         for part in tensor.replace(";", "/").split("/"):
             if part in scopes:

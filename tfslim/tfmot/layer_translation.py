@@ -1,4 +1,4 @@
-"""The settings of one layer, between Keras 3 and tf_keras."""
+"""Translation of one layer's settings between Keras 3 and tf_keras."""
 
 import inspect
 import re
@@ -14,17 +14,21 @@ from tfslim.tfmot.packages import tf_keras
 _RENAMED = {"LeakyReLU": {"negative_slope": "alpha"}}
 _LEGACY_WEIGHTS = {("DepthwiseConv2D", "kernel"): "depthwise_kernel"}
 _OF_EVERY_LAYER = {"name", "trainable", "dtype"}
-# What tells an implementation how to compute, and not what.
+# Settings that affect how a layer computes, not its result.
 _WITHOUT_MEANING = {"synchronized", "implementation", "batch_input_shape", "fused", "use_legacy_config"}
 _WRAPPERS = "it wraps another layer, which is not supported; call that layer itself"
 _TO_STRIP = "it is a layer of TF-MOT; take the model out of its training with tfslim.tfmot first"
 
 
-_LEGACY_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.>-]*")  # what TensorFlow takes for a scope
+_LEGACY_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.>-]*")  # names that TensorFlow accepts for a scope
 
 
 def legacy_name(layer: keras.layers.Layer) -> str:
-    """The name of a Keras 3 layer, if tf_keras can have it; raises UnsupportedLayer."""
+    """Return the name of a Keras 3 layer for tf_keras.
+
+    Raises:
+        UnsupportedLayer: tf_keras doesn't allow it.
+    """
     reason = _reason_against(layer.name)
     if reason:
         raise UnsupportedLayer(layer.name, type(layer).__name__, reason)
@@ -32,9 +36,12 @@ def legacy_name(layer: keras.layers.Layer) -> str:
 
 
 def legacy_model_name(model: keras.Model) -> str:
-    """The name of a Keras 3 model, if tf_keras can have it; raises ValueError.
+    """Return the name of a Keras 3 model for tf_keras.
 
-    tf_keras makes a model of any name, and ends in an error of TensorFlow's when that is first run in a graph.
+    tf_keras accepts any name for a model, and fails with an error of TensorFlow when it is first run in a graph.
+
+    Raises:
+        ValueError: TensorFlow doesn't allow it.
     """
     reason = _reason_against(model.name)
     if reason:
@@ -43,23 +50,29 @@ def legacy_model_name(model: keras.Model) -> str:
 
 
 def modern_name(layer: Any) -> str:
-    """The name of a layer of tf_keras, if Keras 3 can have it; raises UnsupportedLayer."""
+    """Return the name of a tf_keras layer for Keras 3.
+
+    Raises:
+        UnsupportedLayer: Keras 3 doesn't allow it.
+    """
     if "/" in layer.name:
-        raise UnsupportedLayer(layer.name, type(layer).__name__, "Keras 3 takes no names with '/'; rename it")
+        raise UnsupportedLayer(layer.name, type(layer).__name__, "Keras 3 does not allow '/' in names; rename it")
     return layer.name
 
 
 def to_legacy_layer(layer: keras.layers.Layer) -> Any:
-    """The layer of tf_keras that does what a stock Keras 3 layer does, not built, in float32.
+    """Return the tf_keras equivalent of a stock Keras 3 layer.
+
+    It is not built, and computes in float32.
 
     Raises:
-        UnsupportedLayer: there is none, saying why.
+        UnsupportedLayer: tf_keras has none; the message says why.
     """
     kind = type(layer).__name__
     legacy_name(layer)
     _refuse_lambda(layer)
     if not is_as_stock(layer):
-        raise UnsupportedLayer(layer.name, kind, "it is no layer of keras.layers, so tf_keras has nothing like it")
+        raise UnsupportedLayer(layer.name, kind, "it is not a layer of keras.layers, so tf_keras has no counterpart")
     stock = next(base for base in type(layer).__mro__ if getattr(keras.layers, base.__name__, None) is base)
     legacy = getattr(tf_keras().layers, stock.__name__, None)
     if legacy is None:
@@ -69,17 +82,19 @@ def to_legacy_layer(layer: keras.layers.Layer) -> Any:
 
 
 def from_legacy_layer(layer: Any) -> keras.layers.Layer:
-    """The Keras 3 layer that does what a stock layer of tf_keras does, not built, in float32.
+    """Return the Keras 3 equivalent of a stock tf_keras layer.
+
+    It is not built, and computes in float32.
 
     Raises:
-        UnsupportedLayer: there is none, saying why.
+        UnsupportedLayer: Keras 3 has none; the message says why.
     """
     kind, module = type(layer).__name__, type(layer).__module__
     modern_name(layer)
     if module.startswith("tensorflow_model_optimization"):
         raise UnsupportedLayer(layer.name, kind, _TO_STRIP)
     if not module.startswith("tf_keras."):
-        raise UnsupportedLayer(layer.name, kind, "it is no layer of tf_keras.layers")
+        raise UnsupportedLayer(layer.name, kind, "it is not a layer of tf_keras.layers")
     _refuse_lambda(layer)
     modern = getattr(keras.layers, kind, None)
     if modern is None:
@@ -89,14 +104,17 @@ def from_legacy_layer(layer: Any) -> keras.layers.Layer:
 
 
 def legacy_weight(kind: str, attribute: str) -> str:
-    """What tf_keras calls the weight that is an attribute of a Keras 3 layer."""
+    """Return tf_keras' name of a Keras 3 layer's weight attribute."""
     return _LEGACY_WEIGHTS.get((kind, attribute), attribute)
 
 
 def check_activity(layer: Any) -> None:
-    """Raises UnsupportedLayer for a layer of tf_keras whose outputs are regularised, which TF-MOT's wrappers forget."""
+    """Raise UnsupportedLayer for a layer with an activity regularizer.
+
+    TF-MOT's wrappers ignore it.
+    """
     if getattr(layer, "activity_regularizer", None) is not None:
-        advice = "TF-MOT drops its activity_regularizer; put keras.layers.ActivityRegularization after it instead"
+        advice = "TF-MOT drops its activity_regularizer; use keras.layers.ActivityRegularization after it instead"
         raise UnsupportedLayer(layer.name, type(layer).__name__, advice)
 
 
@@ -109,7 +127,7 @@ def _refuse_lambda(layer: Any) -> None:
 def _reason_against(name: str) -> str | None:
     if _LEGACY_NAME.fullmatch(name):
         return None
-    return "tf_keras takes names of letters, digits and '_', '.', '-', '>' that begin with a letter or digit; rename it"
+    return "tf_keras needs names of letters, digits, '_', '.', '-' and '>' that begin with a letter or digit; rename it"
 
 
 def _made(kind: type, config: dict, layer: Any, package: str) -> Any:
@@ -140,12 +158,19 @@ def _translated(layer: Any, source: type, target: type, renamed: dict[str, str])
 
 
 def _unwrapped(key: str, value: Any, layer: Any, source: type) -> Any:
-    """A setting without what Keras 3 wraps around regularisers, constraints and functions."""
+    """Return a setting without Keras 3's wrapping.
+
+    Keras 3 wraps regularizers, constraints and functions.
+    """
     if callable(value):
-        raise UnsupportedLayer(layer.name, source.__name__, f"its {key} is a function of somebody's own")
+        raise UnsupportedLayer(
+            layer.name, source.__name__, f"its {key} is a custom function or class; use one of Keras"
+        )
     if isinstance(value, dict) and "class_name" in value:
         if value["class_name"] == "function" or (value.get("registered_name") or "").count(">"):
-            raise UnsupportedLayer(layer.name, source.__name__, f"its {key} is a function of somebody's own")
+            raise UnsupportedLayer(
+                layer.name, source.__name__, f"its {key} is a custom function or class; use one of Keras"
+            )
         return {"class_name": value["class_name"], "config": value["config"]}
     if key == "axis" and isinstance(value, list | tuple) and len(value) == 1:
         return value[0]
@@ -153,7 +178,7 @@ def _unwrapped(key: str, value: Any, layer: Any, source: type) -> Any:
 
 
 def _parameters(kind: type) -> set[str]:
-    """Names that the constructors of a layer take, those of the classes that it extends included."""
+    """Return constructor parameters of a layer, base classes' included."""
     names: set[str] = set()
     for base in kind.__mro__:
         if base.__name__ == "Layer":

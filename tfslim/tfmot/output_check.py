@@ -1,4 +1,4 @@
-"""Whether a Keras 3 model and its tf_keras counterpart give the same."""
+"""Comparison of the outputs of a Keras 3 model and its tf_keras counterpart."""
 
 import warnings
 from typing import Any
@@ -12,19 +12,21 @@ from tfslim.tfmot.packages import tf_keras
 
 TOLERANCE = 1e-4  # of the largest output
 _MOST_TOLERANCE = 1e-2
-_ROUNDING = 1e-6  # a few roundings' worth of a float32
-_OPEN_EXTENT = 96  # pixels where a model leaves a size open: enough for every network of keras.applications
+_ROUNDING = 1e-6  # a few float32 rounding errors
+_OPEN_EXTENT = 96  # pixels for sizes that a model leaves open: enough for every network of keras.applications
 
 
 def check_same_outputs(modern: keras.Model, legacy: Any) -> None:
-    """Compares both models on random inputs, small ones and ones of a pixel's size.
+    """Compare two models on random inputs.
+
+    The inputs are small numbers and numbers of a pixel's size.
 
     Raises:
-        ValueError: they differ by more than TOLERANCE of the largest output, and by more than weights that differ by a
-            rounding make of it; it names the first layer that does.
+        ValueError: the outputs differ by more than TOLERANCE of the largest, and by more than rounding the weights
+            would change them; the message names the first layer that differs.
 
     Warns:
-        UserWarning: they differ by more than TOLERANCE, but by no more than that.
+        UserWarning: they differ by more than TOLERANCE, but not by more than that rounding.
     """
     for largest in (255.0, 1.0):
         inputs = [_random(tensor, largest, modern) for tensor in modern.inputs]
@@ -34,21 +36,22 @@ def check_same_outputs(modern: keras.Model, legacy: Any) -> None:
         if worst > allowed:
             layer = _first_difference(modern, legacy, inputs, allowed)
             raise ValueError(
-                f"{modern.name}: the translated model's outputs differ by {worst:.1e} of the largest, allowed is "
+                f"{modern.name}: the translated model's outputs differ by {worst:.1e} of the largest, expected at most "
                 f"{allowed:.0e}; {layer}"
             )
         if worst > TOLERANCE:
             warnings.warn(
-                f"{modern.name}: the translated model's outputs differ by {worst:.1e} of the largest; weights rounded "
-                f"otherwise would make it {allowed:.0e}",
+                f"{modern.name}: the translated model's outputs differ by {worst:.1e} of the largest; rounding the "
+                f"weights differently would change them by {allowed:.0e}",
                 stacklevel=3,
             )
 
 
 def _tolerance(modern: keras.Model, inputs: list[np.ndarray], outputs: list[np.ndarray]) -> float:
-    """What weights rounded otherwise make of the outputs, where that is more: networks hardly trained make much of it.
+    """Return the allowed difference: rounding the weights may exceed TOLERANCE.
 
-    A batch normalisation whose mean is a thousand deviations from 0 does, for one.
+    Networks that are hardly trained amplify it: for example, a batch normalization whose mean is a thousand deviations
+    from 0.
     """
     rng = np.random.default_rng(0)
     copy = clone_model(modern)
@@ -66,7 +69,7 @@ def _tolerance(modern: keras.Model, inputs: list[np.ndarray], outputs: list[np.n
 
 
 def in_float32(model: keras.Model) -> keras.Model:
-    """The model, or where layers compute in another type a copy that computes in float32."""
+    """Return the model, or a copy that computes in float32."""
     if all(layer.compute_dtype in ("float32", None) for layer in model.layers):
         return model
     return clone_model(model, dtype="float32")
@@ -110,4 +113,4 @@ def _first_difference(modern: keras.Model, legacy: Any, inputs: list[np.ndarray]
         worst = _difference(one, other)
         if worst > allowed:
             return f"the first that differs is {layer.name!r} ({type(layer).__name__}), by {worst:.1e}"
-    return "no layer differs by itself as much"
+    return "no single layer differs as much"

@@ -1,6 +1,6 @@
-"""tf_keras and TF-MOT, loaded so that Keras 3 stays what `keras` and `tf.keras` mean in this process.
+"""Import of tf_keras and TF-MOT such that `keras` and `tf.keras` stay Keras 3 in this process.
 
-Where `tf.keras` means tf_keras already, since TF-MOT came first or TF_USE_LEGACY_KERAS is set, that stays so.
+If `tf.keras` is tf_keras already, because TF-MOT was imported first or TF_USE_LEGACY_KERAS is set, it stays so.
 """
 
 import functools
@@ -14,7 +14,7 @@ _ADVICE = 'pip install "tfslim-edge[tfmot]"'
 
 
 def tf_keras() -> ModuleType:
-    """The package tf_keras.
+    """Return the package tf_keras.
 
     Raises:
         ImportError: it is not installed, or Keras runs on another backend than TensorFlow.
@@ -23,7 +23,7 @@ def tf_keras() -> ModuleType:
 
 
 def tfmot() -> ModuleType:
-    """The package tensorflow_model_optimization.
+    """Return the package tensorflow_model_optimization.
 
     Raises:
         ImportError: it is not installed, or Keras runs on another backend than TensorFlow.
@@ -32,7 +32,10 @@ def tfmot() -> ModuleType:
 
 
 def experimental_clustering() -> ModuleType:
-    """TF-MOT's clustering that can keep zeros; its own documented name for it leads nowhere until it is loaded."""
+    """Return TF-MOT's clustering module that can keep zeros.
+
+    Its documented name is not importable until the module is loaded.
+    """
     tfmot()
     return importlib.import_module("tensorflow_model_optimization.python.core.clustering.keras.experimental.cluster")
 
@@ -48,11 +51,11 @@ def _packages() -> tuple[ModuleType, ModuleType]:
         )
     switch = os.environ.get(_SWITCH)
     try:
-        # Whichever Keras tf.keras is when first asked, it remains; TF-MOT turns the switch to the old one. Both Kerases
+        # tf.keras stays the Keras that it is at first access; TF-MOT switches it to the old one. Both versions of Keras
         # have a Model.
         _ = importlib.import_module("tensorflow").keras.Model
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # TF-MOT asks distutils for versions
+            warnings.simplefilter("ignore", DeprecationWarning)  # TF-MOT uses distutils to compare versions
             return importlib.import_module("tf_keras"), importlib.import_module("tensorflow_model_optimization")
     except ImportError as error:
         missing = error.name or str(error)

@@ -1,4 +1,4 @@
-"""`tfslim.tfmot.quantize_aware`: a model of tf_keras that trains with the roundings of int8."""
+"""`tfslim.tfmot.quantize_aware`: a tf_keras model that trains with int8 roundings."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
@@ -16,53 +16,57 @@ from tfslim.tfmot.layer_translation import check_activity, legacy_weight
 from tfslim.tfmot.packages import tf_keras
 from tfslim.tfmot.weight_quantizers import Int8Config, Int8Wrapper, cluster_members, filters_of
 
+__all__ = ["quantize_aware", "wrap_quantize_aware"]
+
 Kept = Literal["zeros", "clusters"]
-_MOST_CLUSTERS = 255  # values a filter that int8 can tell apart
+_MOST_CLUSTERS = 255  # distinct values that int8 has per filter
 
 
 def wrap_quantize_aware(
     model: keras.Model, representative: Iterable | None = None, keep: Sequence[Kept] = ()
 ) -> tuple[Any, Report]:
-    """Makes a model of tf_keras that computes as its int8 file will, and can be trained so, with TF-MOT's wrappers.
+    """Make a tf_keras model that trains with int8 roundings.
 
-    What TFLite has no single int8 operator for is written in ones that it has: a batch normalisation after an addition,
-    a rescaling, an average, a separable convolution, hard_swish. What can't be helped is left in float, with its reason
-    in the report. Distillation works through targets that carry the teacher's outputs beside the labels.
+    It computes as its int8 file will, by TF-MOT's wrappers. Layers that TFLite has no single int8 operator for are
+    rewritten: a batch normalization after an addition, a rescaling, an average, a separable convolution, hard_swish.
+    The rest stays in float, with its reason in the report. Distillation works through targets that carry the teacher's
+    outputs beside the labels.
 
     Args:
         model: a functional or a built Sequential Keras 3 model, trained; it is not changed.
-        representative: (N, ...) array of inputs, or batches of inputs or (inputs, targets), that the ranges are first
-            measured on, of several inputs lists or dictionaries of arrays; without them the first training batches set
-            the ranges.
-        keep: "zeros" for weights that are 0 to stay 0, "clusters" for weights that are equal to stay equal, in every
-            kernel where there are any.
+        representative: inputs to measure the initial ranges on: (N, ...) array, or batches of inputs or (inputs,
+            targets); for several inputs lists or dictionaries of arrays. By default the first training batches set the
+            ranges.
+        keep: "zeros" keeps weights that are 0 at 0, "clusters" keeps equal weights equal, in every kernel that has any.
 
     Returns:
-        A `tf_keras.Model` to compile and fit, layers named as in `model`, and a report: what is quantised, what keeps
+        A `tf_keras.Model` to compile and fit, layers named as in `model`, and a report: what is quantized, what keeps
         zeros and clusters, what stays in float and why.
 
     Raises:
-        UnsupportedLayer: a layer can't be expressed in tf_keras, or makes the converter refuse the model; it is named
-            with the reason.
+        UnsupportedLayer: a layer can't be expressed in tf_keras, or the converter refuses models with it; the message
+            names it and the reason.
         TypeError: the model is subclassed.
-        ValueError: `keep` has another name, or `representative` holds nothing, NaN or infinity, or other inputs than
-            the model's.
-        ImportError: TF-MOT is not installed, saying what to install.
+        ValueError: `keep` has another name, or `representative` is empty, has NaN or infinity, or inputs that the model
+            doesn't take.
+        ImportError: TF-MOT is not installed; the message says what to install.
 
     Warns:
-        UserWarning: `representative` seems to hold pixels on 0..1 where the model takes 0..255.
+        UserWarning: `representative` seems to hold pixels on 0..1 while the model takes 0..255.
 
     Example:
-        >>> training, report = tfslim.tfmot.quantize_aware(model, images[:200])
-        >>> training.compile("adam", tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-        >>> training.fit(images, labels)
+        >>> model = tfslim.models.SlimNet((64, 64, 3), classes=2)
+        >>> images, labels = np.random.default_rng(0).uniform(0, 255, (8, 64, 64, 3)), np.arange(8) % 2
+        >>> training, report = tfslim.tfmot.quantize_aware(model, images)
+        >>> training.compile("adam", tf_keras().losses.SparseCategoricalCrossentropy(from_logits=True))
+        >>> history = training.fit(images, labels, verbose=0)
         >>> report = tfslim.tfmot.convert(training, "face.tflite")
 
     Source: Jacob and others, "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
         Inference", CVPR 2018.
     """
     if isinstance(keep, str):
-        raise ValueError(f"keep={keep!r} is a string; give a list of names: keep=[{keep!r}]")
+        raise ValueError(f"keep must be a list of names, got the string {keep!r}; pass keep=[{keep!r}]")
     unknown = sorted(set(keep) - {"zeros", "clusters"})
     if unknown:
         raise ValueError(f"keep={tuple(keep)}: {unknown[0]!r} is unknown; expected 'zeros' and 'clusters'")
@@ -89,7 +93,7 @@ def wrap_quantize_aware(
 
 
 def set_range(wrapper: Any, least: float, largest: float) -> None:
-    """Gives an output its range, as if one batch had been seen."""
+    """Set an output's range, as if measured on one batch."""
     for variable in wrapper.variables:
         for ending, value in (("output_least", least), ("output_largest", largest), ("output_batches", 1.0)):
             if variable.name.split(":")[0].endswith(ending):

@@ -1,4 +1,4 @@
-"""`tfslim.tfmot.convert`: the int8 .tflite file of a quantisation-aware trained model."""
+"""`tfslim.tfmot.convert`: the int8 .tflite file of a quantization-aware trained model."""
 
 import gzip
 import tempfile
@@ -16,31 +16,35 @@ from tfslim.tfmot.conversion_worker import ERROR_MARK
 from tfslim.tfmot.kernel_statistics import file_kernels
 from tfslim.tfmot.trained_model import Trained, legacy_trained, native_trained
 
+__all__ = ["convert", "convert_trained"]
+
 
 def convert_trained(model: Any, path: str | Path, io: Literal["int8", "uint8", "float32"] = "int8") -> Report:
-    """Writes the int8 .tflite file, of batch 1, of what `quantize_aware` made and `fit` trained.
+    """Convert a quantization-aware trained model to int8 .tflite, batch 1.
 
-    The converter runs in a process of its own, and the file gets its name when it is complete.
+    The converter runs in a separate process, and the file gets its name once it is complete.
 
     Args:
         model: the trained model, of `tfslim.tfmot.quantize_aware` or `tfslim.quantization.quantize_aware`, all sizes
-            but the batch fixed.
-        path: the file to write; its folder exists.
-        io: what the file takes and gives.
+            except the batch fixed.
+        path: the file to write; its folder must exist.
+        io: type of the file's inputs and outputs.
 
     Returns:
-        A report: bytes and gzipped bytes; for each kernel in the file its share of zeros and the most different values
-        that a filter has, by the tensor's name where no layer is known; in `skipped` every operator that stayed in
-        float.
+        A report: bytes and gzipped bytes; for each kernel in the file its share of zeros and the most distinct values
+        in a filter, by the tensor's name if the layer is unknown; in `skipped` every operator that stayed in float.
 
     Raises:
         ValueError: the ranges were never measured, a size is open, `io` is unknown, or Keras runs on another backend
             than TensorFlow.
-        TypeError: the model has no quantisation wrappers.
+        TypeError: the model has no quantization wrappers.
         FileNotFoundError: the folder does not exist.
         ConversionError: the converter refuses the model or crashes.
 
     Example:
+        >>> model = tfslim.models.SlimNet((64, 64, 3))
+        >>> images = np.random.default_rng(0).uniform(0, 255, (8, 64, 64, 3))
+        >>> training, _ = tfslim.tfmot.quantize_aware(model, images)
         >>> report = tfslim.tfmot.convert(training, "face.tflite")
         >>> report.skipped
         {}
@@ -49,12 +53,11 @@ def convert_trained(model: Any, path: str | Path, io: Literal["int8", "uint8", "
     if io not in ("int8", "uint8", "float32"):
         raise ValueError(f"io={io!r}; expected 'int8', 'uint8' or 'float32'")
     if not path.absolute().parent.is_dir():
-        raise FileNotFoundError(f"{path}: its folder does not exist; make it first")
+        raise FileNotFoundError(f"{path}: its folder does not exist; create it first")
     if keras.backend.backend() != "tensorflow":
         raise ValueError(
-            f"convert needs Keras on the TensorFlow backend, this process runs {keras.backend.backend()!r}: save the "
-            "model to .keras and convert it in a process with KERAS_BACKEND=tensorflow that has imported "
-            "tfslim.quantization"
+            f"convert needs Keras on the TensorFlow backend, found {keras.backend.backend()!r}; save the model to "
+            ".keras and convert it in a process with KERAS_BACKEND=tensorflow that has imported tfslim.quantization"
         )
     trained = native_trained(model) if isinstance(model, keras.Model) else legacy_trained(model)
     _check(model, trained)
@@ -80,17 +83,18 @@ def convert_trained(model: Any, path: str | Path, io: Literal["int8", "uint8", "
 
 
 def _check(model: Any, trained: Trained) -> None:
-    if not trained.quantised:
-        raise TypeError(f"{model.name}: no layer of it is quantised; give the model that quantize_aware made")
+    if not trained.quantized:
+        raise TypeError(f"{model.name} has no quantized layer; pass the model that quantize_aware returned")
     for name in trained.unmeasured:
         raise ValueError(
-            f"layer {name!r}: its output's range was never measured; train the model, or give quantize_aware "
+            f"layer {name!r}: its output's range was never measured; train the model, or pass quantize_aware "
             "representative inputs"
         )
     for name, shape in trained.inputs.items():
         if None in shape[1:]:
             raise ValueError(
-                f"input {name!r} of {model.name} has the open shape {shape}; an int8 file needs all sizes but the batch"
+                f"input {name!r} of {model.name} has the open shape {shape}; build the model with "
+                "all sizes but the batch fixed, as an int8 file needs them"
             )
 
 
@@ -98,9 +102,11 @@ def _converted(folder: Path, io: str, name: str) -> bytes:
     outcome = run_child(Path(__file__).with_name("conversion_worker.py"), folder, io)
     if outcome.returncode:
         name_of_signal = crash_signal(outcome)
-        how = f"crashed with {name_of_signal}" if name_of_signal else "refuses"
+        failure = f"crashed with {name_of_signal}" if name_of_signal else "refuses"
         last = (outcome.stderr.strip().splitlines() or ["no message"])[-1].removeprefix(ERROR_MARK)
-        raise ConversionError(f"TensorFlow's converter {how} on the quantised {name!r}; no file was written: {last}")
+        raise ConversionError(
+            f"TensorFlow's converter {failure} on the quantized {name!r}; no file was written: {last}"
+        )
     return (folder / "result.tflite").read_bytes()
 
 

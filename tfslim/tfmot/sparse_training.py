@@ -1,4 +1,4 @@
-"""`tfslim.tfmot.sparsify`: a model of tf_keras whose small weights become zeros while it trains."""
+"""`tfslim.tfmot.sparsify`: training of a tf_keras model whose small weights become zeros."""
 
 import difflib
 from collections.abc import Callable, Iterable
@@ -14,6 +14,8 @@ from tfslim.tfmot.kernel_statistics import KERNELS
 from tfslim.tfmot.layer_translation import check_activity, legacy_weight
 from tfslim.tfmot.packages import tf_keras, tfmot
 
+__all__ = ["pruning_callbacks", "sparsify"]
+
 
 def sparsify(
     model: keras.Model,
@@ -27,35 +29,40 @@ def sparsify(
     depthwise: bool = False,
     skip: Iterable[str] = (),
 ) -> tuple[Any, Report]:
-    """Makes a model of tf_keras that trains its smallest weights to zero, with TF-MOT's wrappers.
+    """Make a trainable tf_keras model whose smallest weights become zero.
 
-    Fit it with `pruning_callbacks()`; `strip` then gives the Keras 3 model.
+    It uses TF-MOT's wrappers. Fit it with `pruning_callbacks()`; `strip` then returns the Keras 3 model.
 
     Args:
         model: a functional or a built Sequential Keras 3 model, trained; it is not changed.
-        sparsity: share of each kernel's weights that are 0 in the end, above 0 and below 1; "2:4" makes it a half.
-        schedule: all at once at `begin_step`, or from nothing at `begin_step` to all at `end_step`, ever more slowly.
+        sparsity: final share of each kernel's weights that are 0, above 0 and below 1; "2:4" makes it a half.
+        schedule: "constant": all at once at `begin_step`; "polynomial": from none at `begin_step` to all at `end_step`,
+            ever more slowly.
         begin_step: training steps before the first zeros.
-        end_step: the last step that makes new zeros, after so many steps of training.
-        every: steps between two rounds; there is one at the end of a polynomial schedule and at the beginning of a
-            constant one whatever this is.
-        pattern: "unstructured"; "2:4", two zeros in each four neighbouring input channels; or (height, width) of blocks
-            that go together, in dense layers.
+        end_step: number of training steps after which no new zeros are made.
+        every: steps between two rounds; a polynomial schedule always has a round at its end and a constant one at its
+            beginning.
+        pattern: "unstructured"; "2:4", two zeros in every four neighboring input channels; or (height, width) of blocks
+            that are zeroed together, in dense layers.
         depthwise: whether depthwise kernels lose weights as well.
         skip: names of layers that keep all weights.
 
     Returns:
-        A `tf_keras.Model` to compile and fit, and a report: which kernels, and which not and why.
+        A `tf_keras.Model` to compile and fit, and a report: the wrapped kernels, and the others with the reason.
 
     Raises:
-        ValueError: an argument is out of range, or `skip` names no layer with a kernel.
+        ValueError: an argument is out of range, or `skip` names a layer that is not in the model or has no kernel.
         UnsupportedLayer: a layer can't be expressed in tf_keras.
 
     Example:
-        >>> training, _ = tfslim.tfmot.sparsify(model, 0.7, end_step=2000)
-        >>> training.compile("adam", tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-        >>> training.fit(images, labels, callbacks=tfslim.tfmot.pruning_callbacks())
+        >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(64, "relu"), keras.layers.Dense(2)])
+        >>> x, y = np.random.default_rng(0).normal(size=(64, 8)), np.ones((64, 2))
+        >>> training, _ = tfslim.tfmot.sparsify(model, 0.75, end_step=2, every=1)
+        >>> training.compile("adam", "mse")
+        >>> history = training.fit(x, y, verbose=0, callbacks=tfslim.tfmot.pruning_callbacks())
         >>> sparse, report = tfslim.tfmot.strip(training)
+        >>> report.figures["zeros"]
+        0.75
 
     Source: Zhu and Gupta, "To prune, or not to prune", arXiv 1710.01878.
     """
@@ -73,17 +80,17 @@ def sparsify(
     def reason_to_skip(layer: Any) -> str | None:
         kernels = [getattr(layer, attribute) for attribute in chosen_kernels(layer, depthwise)]
         if not kernels:
-            return "depthwise kernels were not asked for"
+            return "depthwise=False leaves depthwise kernels as they are"
         if isinstance(pattern, tuple) and any(len(kernel.shape) != 2 for kernel in kernels):
-            return "blocks are for dense layers"
+            return "blocks are supported in dense layers only"
         if pattern == "2:4" and any(len(kernel.shape) not in (2, 4) for kernel in kernels):
-            return "2:4 is for kernels of two or four axes"
+            return "2:4 is supported for kernels of two or four axes only"
         return None
 
     def wrapped(layer: Any) -> Any:
         attributes = chosen_kernels(layer, depthwise)
         wrapper = pruning.prune_low_magnitude(layer, pruning_schedule=plan, **structure)
-        # TF-MOT asks the layer, and itself answers nothing for depthwise kernels.
+        # TF-MOT asks the layer; by itself it finds none for depthwise kernels.
         layer.get_prunable_weights = lambda: [getattr(layer, attribute) for attribute in attributes]
         return wrapper
 
@@ -91,16 +98,19 @@ def sparsify(
 
 
 def pruning_callbacks(log_dir: str | None = None) -> list:
-    """Makes the callbacks that `fit` of a model from `sparsify` needs: what counts its steps and makes the zeros.
+    """Return the callbacks that fitting a model of `sparsify` needs.
+
+    They count its steps and make the zeros.
 
     Args:
         log_dir: folder of TensorBoard's log of the sparsity, or None for no log.
 
     Raises:
-        ImportError: TF-MOT is not installed, saying what to install.
+        ImportError: TF-MOT is not installed; the message says what to install.
 
     Example:
-        >>> training.fit(images, labels, callbacks=tfslim.tfmot.pruning_callbacks("runs/sparse/log"))
+        >>> [type(callback).__name__ for callback in tfslim.tfmot.pruning_callbacks()]
+        ['UpdatePruningStep']
     """
     pruning = tfmot().sparsity.keras
     return [pruning.UpdatePruningStep(), *([pruning.PruningSummaries(log_dir)] if log_dir else [])]
@@ -113,17 +123,17 @@ def wrap_kernels(
     reason_to_skip: Callable[[Any], str | None],
     skip: Iterable[str],
 ) -> tuple[Any, Report]:
-    """Carries a model to tf_keras and wraps its layers that have kernels.
+    """Translate a model to tf_keras and wrap its kernels.
 
     Args:
         model: the Keras 3 model.
-        step: what the report is called.
-        wrapped: gives the wrapper of a layer.
-        reason_to_skip: says why a layer is not wrapped, or None.
-        skip: names of layers that are not.
+        step: name of the report.
+        wrapped: returns the wrapper of a layer.
+        reason_to_skip: returns why a layer is not wrapped, or None.
+        skip: names of layers that are not wrapped.
     """
     if isinstance(skip, str):
-        raise ValueError(f"skip={skip!r} is a string; give a list of names: skip=[{skip!r}]")
+        raise ValueError(f"skip must be a list of names, got the string {skip!r}; pass skip=[{skip!r}]")
     legacy = to_tf_keras(model)
     with_kernels = [layer for layer in legacy.layers if type(layer).__name__ in KERNELS]
     skip = set(skip)
@@ -133,14 +143,14 @@ def wrap_kernels(
         raise ValueError(f"skip: {model.name} has no layer {name!r} with a kernel{hint}")
     skipped, done = {layer.name: _unknown(layer) for layer in legacy.layers if _has_unknown_kernel(layer)}, []
     for layer in with_kernels:
-        reason = "was asked to be left" if layer.name in skip else reason_to_skip(layer)
+        reason = "is listed in skip" if layer.name in skip else reason_to_skip(layer)
         if reason:
             skipped[layer.name] = reason
         else:
             check_activity(layer)
             done.append(layer.name)
     if not done:
-        raise ValueError(f"{step}: no kernel of {model.name} is left: {skipped}")
+        raise ValueError(f"{step}: {model.name} has no kernel to wrap; all are skipped: {skipped}")
     training = tf_keras().models.clone_model(
         legacy, clone_function=lambda layer: wrapped(layer) if layer.name in done else layer
     )
@@ -148,7 +158,7 @@ def wrap_kernels(
 
 
 def chosen_kernels(layer: Any, depthwise: bool) -> tuple[str, ...]:
-    """Attributes of a tf_keras layer's kernels, depthwise ones if they are asked for."""
+    """Return kernel attributes of a tf_keras layer, depthwise if requested."""
     kind = type(layer).__name__
     names = tuple(legacy_weight(kind, attribute) for attribute in KERNELS[kind])
     return names if depthwise else tuple(name for name in names if name != "depthwise_kernel")
@@ -159,12 +169,12 @@ def _has_unknown_kernel(layer: Any) -> bool:
 
 
 def _unknown(layer: Any) -> str:
-    return f"of kernels of {type(layer).__name__} layers nothing is known; expected {', '.join(KERNELS)}"
+    return f"kernels of {type(layer).__name__} layers are not supported; expected {', '.join(KERNELS)}"
 
 
 def _check(sparsity, schedule, begin_step, end_step, every, pattern) -> None:
     if not 0 < sparsity < 1:
-        raise ValueError(f"sparsity={sparsity} must lie above 0 and below 1")
+        raise ValueError(f"sparsity={sparsity} must be above 0 and below 1")
     if schedule not in ("constant", "polynomial"):
         raise ValueError(f"schedule={schedule!r}; expected 'constant' or 'polynomial'")
     if not 0 <= begin_step < end_step or every < 1:
@@ -178,63 +188,70 @@ def _check(sparsity, schedule, begin_step, end_step, every, pattern) -> None:
 
 
 class DecayToTheEnd(tfmot().sparsity.keras.PolynomialDecay):
-    """TF-MOT's schedule, which else has a round at its end, and reaches its target, if `frequency` divides the steps.
+    """Extend TF-MOT's polynomial schedule by a final round.
+
+    TF-MOT's own reaches its target only if `frequency` divides the steps.
 
     Example:
         >>> made, share = DecayToTheEnd(0.0, 0.7, 0, 50, frequency=100)(50)
-        >>> bool(made), float(share)
+        >>> bool(made), round(float(share), 3)
         (True, 0.7)
     """
 
     def __call__(self, step):
-        """Whether there is a round at this step, and the share of zeros that it makes."""
+        """Return whether a round is due, and its sparsity."""
         made, share = super().__call__(step)
         return tf.logical_or(made, tf.equal(step, self.end_step)), share
 
 
 class ConstantFromTheStart(tfmot().sparsity.keras.ConstantSparsity):
-    """TF-MOT's schedule, which else has its first round where `frequency` divides the step, counted from 1.
+    """Extend TF-MOT's constant schedule by an initial round.
+
+    TF-MOT's own has its first round only when `frequency` divides the step, counted from 1.
 
     Example:
         >>> made, share = ConstantFromTheStart(0.7, 0, 50, frequency=100)(1)
-        >>> bool(made), float(share)
+        >>> bool(made), round(float(share), 3)
         (True, 0.7)
     """
 
     def __call__(self, step):
-        """Whether there is a round at this step, and the share of zeros that it makes."""
+        """Return whether a round is due, and its sparsity."""
         made, share = super().__call__(step)
         return tf.logical_or(made, tf.equal(step, max(1, self.begin_step))), share
 
 
 def missing_zeros(wrapper: Any) -> str | None:
-    """Says that kernels of one of TF-MOT's pruning wrappers have fewer zeros than were asked for; None if none has.
+    """Report a pruning wrapper whose kernels lack zeros.
+
+    Returns:
+        A message, or None if its kernels have as many zeros as requested.
 
     Example:
         >>> missing_zeros(training.get_layer("prune_low_magnitude_logits"))
-        'has 0.0% zeros, 70.0% were asked for: its training must have 1000 steps, with pruning_callbacks()'
+        'has 0.0% zeros instead of 70.0%; train 1000 steps with pruning_callbacks()'
     """
     schedule = wrapper.pruning_schedule
-    asked = getattr(schedule, "final_sparsity", None) or getattr(schedule, "target_sparsity", None)
-    if asked is None:  # somebody's own schedule
+    requested = getattr(schedule, "final_sparsity", None) or getattr(schedule, "target_sparsity", None)
+    if requested is None:  # a custom schedule
         return None
     steps = schedule.end_step if hasattr(schedule, "final_sparsity") else max(1, schedule.begin_step)
     for weight, _, _ in wrapper.pruning_vars:
         kernel = weight.numpy()
-        # Zeros come in blocks, of a single weight or more, of which one may be rounded away; those at the edge are
-        # smaller where blocks don't divide the kernel.
+        # Zeros come in blocks of one or more weights, of which one may be lost to rounding; those at the edge are
+        # smaller if blocks don't divide the kernel.
         sides = np.array([1] * (kernel.ndim - 2) + list(wrapper.block_size))
         before_last = np.array(kernel.shape) - 1
         blocks, smallest = np.prod(before_last // sides + 1), np.prod(before_last % sides + 1)
-        expected = (asked * blocks - 1) * smallest
+        expected = (requested * blocks - 1) * smallest
         if wrapper.sparsity_m_by_n:
             zeros, group = wrapper.sparsity_m_by_n
             rest = kernel.shape[-2] % group
             share = (kernel.shape[-2] // group * zeros + max(0, rest - (group - zeros))) / kernel.shape[-2]
-            asked, expected = share, share * kernel.size
+            requested, expected = share, share * kernel.size
         if (kernel == 0).sum() < expected:
             return (
-                f"has {(kernel == 0).mean():.1%} zeros, {asked:.1%} were asked for: its training must have {steps} "
-                "steps, with pruning_callbacks()"
+                f"has {(kernel == 0).mean():.1%} zeros instead of {requested:.1%}; train {steps} steps with "
+                "pruning_callbacks()"
             )
     return None

@@ -1,4 +1,4 @@
-"""A model of `quantize_aware` made of JSON that nobody vouches for."""
+"""Models of `quantize_aware` built from untrusted JSON."""
 
 import json
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from typing import Any
 
 from tfslim.tfmot.packages import tf_keras, tfmot
 
-# Packages of tf_keras' layers that only compute; others hold layers that run code, or read files, of their own choice.
+# Packages of tf_keras' layers that only compute; layers of others may run code or read files.
 _PACKAGES = ("activation", "attention", "convolutional", "merging", "normalization", "pooling", "regularization")
 _PACKAGES += ("reshaping",)
 _NAMES = ("InputLayer", "Activation", "Dense", "EinsumDense", "Embedding", "Identity", "Masking")
@@ -15,13 +15,13 @@ _OURS = {"Int8Wrapper": "tfslim.tfmot.weight_quantizers", "Int8Config": None, "F
 
 
 def stored_model(architecture: str) -> Any:
-    """The `tf_keras.Model` of an architecture, its weights not yet set.
+    """Build the `tf_keras.Model` of an architecture, without its weights.
 
     Args:
-        architecture: what `to_json` of a model of `quantize_aware` gave.
+        architecture: `to_json()` of a model of `quantize_aware`.
 
     Raises:
-        ValueError: it is damaged, or holds other classes than `quantize_aware` makes.
+        ValueError: it is damaged, or contains classes that `quantize_aware` doesn't use.
 
     Example:
         >>> stored_model(training.to_json()).name
@@ -35,27 +35,30 @@ def stored_model(architecture: str) -> Any:
     except (ValueError, RecursionError) as error:
         raise ValueError(f"its architecture is damaged ({error})") from error
     if not isinstance(config, dict) or config.get("class_name") != "Functional":
-        raise ValueError("its architecture is damaged (it is no functional model)")
+        raise ValueError("its architecture is damaged (it is not a functional model)")
     for part in classes:
         if not _is_trusted(part):
             shown = part["class_name"] if part.get("module") is None else f"{part['module']}.{part['class_name']}"
-            raise ValueError(f"holds a {shown!r}, which quantize_aware never makes; it is not loaded")
+            raise ValueError(f"holds a {shown!r}, which quantize_aware never creates; it is not loaded")
     try:
         with tfmot().quantization.keras.quantize_scope({"Int8Config": Int8Config, "Int8Wrapper": Int8Wrapper}):
             return tf_keras().models.model_from_json(architecture)
-    except Exception as error:  # a wrong configuration ends in whatever exception the first layer to read it meets
+    except Exception as error:  # a wrong configuration raises whatever the first layer to read it raises
         last = (str(error).strip().splitlines() or ["no reason given"])[-1][:300]
         raise ValueError(f"its architecture is damaged ({type(error).__name__}: {last})") from error
 
 
 def difference(architecture: str, model: Any) -> str | None:
-    """Says where a model first differs from an architecture, if it does.
+    """Describe where a model first differs from an architecture.
 
-    Names may differ, as those that layers get by themselves do; and when zeros are made, and how weights begin.
+    Names may differ, as automatic names do; so may the pruning schedule and the initializers.
 
     Args:
-        architecture: what `to_json` of the model that was saved gave.
+        architecture: `to_json()` of the model that was saved.
         model: a functional `tf_keras.Model`.
+
+    Returns:
+        A description, or None if they are the same.
 
     Raises:
         ValueError: the architecture is damaged.
@@ -64,14 +67,14 @@ def difference(architecture: str, model: Any) -> str | None:
         >>> difference(training.to_json(), training) is None
         True
     """
-    here = _compared(json.loads(model.to_json())["config"])
+    own_layers = _compared(json.loads(model.to_json())["config"])
     try:
-        there = _compared(json.loads(architecture)["config"])
+        saved_layers = _compared(json.loads(architecture)["config"])
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"its architecture is damaged ({type(error).__name__}: {error})") from error
-    if len(there) != len(here):
-        return f"of {len(there) - 1} layers, this one has {len(here) - 1}"
-    for (name, kind, saved), (_, own_kind, own) in zip(there, here, strict=True):
+    if len(saved_layers) != len(own_layers):
+        return f"of {len(saved_layers) - 1} layers, this one has {len(own_layers) - 1}"
+    for (name, kind, saved), (_, own_kind, own) in zip(saved_layers, own_layers, strict=True):
         if kind != own_kind:
             return f"{name} is a {kind} there, here a {own_kind}"
         if saved != own:
@@ -80,7 +83,10 @@ def difference(architecture: str, model: Any) -> str | None:
 
 
 def _compared(config: dict) -> list[tuple[str, str, Any]]:
-    """Name, class and settings of each layer, in which other layers are called by their numbers; then the ends."""
+    """Return each layer's name, class and settings, then the ends.
+
+    In the settings other layers are referred to by number.
+    """
     numbers = {layer["config"]["name"]: number for number, layer in enumerate(config["layers"])}
 
     def numbered(value: Any) -> Any:
@@ -99,7 +105,10 @@ def _compared(config: dict) -> list[tuple[str, str, Any]]:
 
 
 def _lasting(settings: Any) -> Any:
-    """A layer's settings without names, and without what may be another when a training goes on."""
+    """Return a layer's settings without names.
+
+    Settings that may change when a training is resumed are left out as well.
+    """
     if isinstance(settings, list):
         return [_lasting(each) for each in settings]
     if not isinstance(settings, dict):
@@ -113,7 +122,7 @@ def _lasting(settings: Any) -> Any:
 
 
 def _classes(config: Any) -> Iterator[dict]:
-    """All parts of a configuration from which tf_keras would make an object."""
+    """Yield all parts of a configuration that describe an object."""
     if isinstance(config, dict):
         if "class_name" in config:
             yield config
@@ -125,7 +134,10 @@ def _classes(config: Any) -> Iterator[dict]:
 
 
 def _is_trusted(part: dict) -> bool:
-    """tf_keras takes the class from any module that is named, and looks in the registered ones first."""
+    """Check that a class only computes.
+
+    tf_keras takes classes from any module that is named, and looks among registered ones first.
+    """
     name, module, registered = part["class_name"], part.get("module"), part.get("registered_name")
     if not isinstance(name, str) or registered not in (None, name):
         return False

@@ -1,4 +1,4 @@
-"""`tfslim.tfmot.strip`: the plain Keras 3 model in what `sparsify` or `cluster` made."""
+"""`tfslim.tfmot.strip`: the plain Keras 3 model inside a result of `sparsify` or `cluster`."""
 
 from typing import Any
 
@@ -10,36 +10,42 @@ from tfslim.tfmot.bridge import from_tf_keras
 from tfslim.tfmot.kernel_statistics import model_kernels
 from tfslim.tfmot.packages import tfmot
 
+__all__ = ["strip"]
+
 
 def strip(training: Any) -> tuple[keras.Model, Report]:
-    """Takes the model out of its sparse or clustered training.
+    """Remove the wrappers of sparse or clustered training.
 
     Args:
-        training: what `sparsify` or `cluster` made and `fit` trained.
+        training: result of `sparsify` or `cluster`, fitted.
 
     Returns:
         A functional Keras 3 model, not compiled, and a report: each kernel's share of zeros and number of values; in
-        `skipped` each layer with fewer zeros than `sparsify` was asked for.
+        `skipped` each layer with fewer zeros than `sparsify` was to make.
 
     Raises:
-        TypeError: the model is quantised, or has none of the wrappers.
+        TypeError: the model is quantized, or has none of the wrappers.
 
     Example:
-        >>> sparse, report = tfslim.tfmot.strip(training)
-        >>> report.figures["zeros"]
-        0.7
+        >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(64, "relu"), keras.layers.Dense(2)])
+        >>> training, _ = tfslim.tfmot.sparsify(model, 0.5)
+        >>> plain, report = tfslim.tfmot.strip(training)
+        >>> sorted(report.figures)
+        ['most values a kernel', 'zeros']
     """
     kinds = {type(layer).__name__ for layer in training.layers}
     if "Int8Wrapper" in kinds:
-        raise TypeError(f"{training.name} is quantised; tfslim.tfmot.convert makes its .tflite file")
+        raise TypeError(
+            f"{training.name} is quantized, expected a model of sparsify or cluster; write it with tfslim.tfmot.convert"
+        )
     if not kinds & {"PruneLowMagnitude", "ClusterWeights"}:
-        raise TypeError(f"{training.name}: nothing to strip; give the model that sparsify or cluster made")
+        raise TypeError(f"{training.name} has nothing to strip; pass the model that sparsify or cluster returned")
     from tfslim.tfmot.sparse_training import missing_zeros
 
     short: dict[str, str] = {}
     for layer in training.layers:
         if type(layer).__name__ == "PruneLowMagnitude":
-            # The last step moved zeros as well, where the callback did not run after it.
+            # The last step moved zeros as well if the callback did not run after it.
             for weight, mask, _ in layer.pruning_vars:
                 weight.assign(weight * mask)
             if missing := missing_zeros(layer):

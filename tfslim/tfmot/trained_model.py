@@ -1,4 +1,4 @@
-"""What `convert` needs to know of a quantisation-aware trained model, of tf_keras or of Keras 3."""
+"""A common view of quantization-aware trained models of tf_keras and Keras 3, for `convert`."""
 
 import dataclasses
 from collections.abc import Callable
@@ -14,18 +14,18 @@ from tfslim.tfmot.packages import tf_keras
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """A model trained with the roundings of int8.
+    """Describe a model trained with int8 roundings.
 
     Args:
-        quantised: whether anything of it is.
-        unmeasured: names of layers whose outputs' ranges no batch has set.
-        inputs: name of each input -> its shape with the batch.
+        quantized: whether any layer is quantized.
+        unmeasured: names of layers whose output ranges no batch has set.
+        inputs: input name -> its shape, batch included.
         kernels: names of the layers whose kernels are the model's own.
         rescalings: names of the layers that are rescalings written as convolutions.
         export: writes a SavedModel of batch 1 into a folder.
     """
 
-    quantised: bool
+    quantized: bool
     unmeasured: list[str]
     inputs: dict[str, tuple]
     kernels: list[str]
@@ -34,14 +34,14 @@ class Trained:
 
 
 def legacy_trained(model: Any) -> Trained:
-    """That of a model that `tfslim.tfmot.quantize_aware` made."""
+    """Describe a model of `tfslim.tfmot.quantize_aware`."""
     tf_keras()
     from tfslim.tfmot.weight_quantizers import Int8Wrapper
 
     wrappers = [layer for layer in model.layers if isinstance(layer, Int8Wrapper)]
     rescalings = [wrapper.name for wrapper in wrappers if wrapper.quantize_config.rescaling]
     return Trained(
-        quantised=bool(wrappers),
+        quantized=bool(wrappers),
         unmeasured=[
             wrapper.name
             for wrapper in wrappers
@@ -56,11 +56,11 @@ def legacy_trained(model: Any) -> Trained:
 
 
 def native_trained(model: keras.Model) -> Trained:
-    """That of a model that `tfslim.quantization.quantize_aware` made."""
+    """Describe a model of `tfslim.quantization.quantize_aware`."""
     ranges = [layer for layer in model.layers if isinstance(layer, FakeQuantize)]
     kernels = [layer for layer in model.layers if isinstance(layer, QuantizedKernel)]
     return Trained(
-        quantised=bool(ranges or kernels),
+        quantized=bool(ranges or kernels),
         unmeasured=[layer.name.removesuffix(RANGE_SUFFIX) for layer in ranges if not float(layer.batches)],
         inputs={tensor._keras_history.operation.name: tensor.shape for tensor in model.inputs},
         kernels=[layer.name for layer in kernels if not layer.rescaling],
@@ -75,7 +75,7 @@ def _export_legacy(model: Any, folder: Path) -> None:
     specs = [
         tf.TensorSpec((1, *tensor.shape[1:]), tensor.dtype, name=tensor.node.layer.name) for tensor in model.inputs
     ]
-    flat = tf_keras().Model(model.inputs, model.outputs)  # its inputs are a list, whatever structure the model's have
+    flat = tf_keras().Model(model.inputs, model.outputs)  # its inputs are a list, whatever the model's structure
     module = tf.Module()
     module.variables_of_model = flat.variables
     module.serve = tf.function(lambda *inputs: flat(list(inputs), training=False), input_signature=specs)

@@ -1,4 +1,4 @@
-"""A training with TF-MOT's wrappers saved between epochs, and gone on with."""
+"""Saving and resuming of trainings with TF-MOT's wrappers."""
 
 import os
 from pathlib import Path
@@ -9,21 +9,26 @@ import numpy as np
 from tfslim._support.files import replacing
 from tfslim.tfmot.stored_architecture import difference, stored_model
 
+__all__ = ["load_quantize_aware", "restore_training", "save_training"]
+
 
 def save_training(model: Any, path: str | os.PathLike) -> None:
-    """Saves a model of `quantize_aware`, `sparsify` or `cluster` with all that its training has gathered.
+    """Save a model of `quantize_aware`, `sparsify` or `cluster` in training.
 
-    Weights, ranges, masks, centroids, the steps counted so far, and where it is compiled the optimizer's variables.
+    The file holds weights, ranges, masks, centroids, step counts and, if the model is compiled, the optimizer's
+    variables.
 
     Args:
         model: the `tf_keras.Model`.
-        path: an .npz file; it is written beside and then renamed.
+        path: an .npz file; it is written under another name first, and then renamed.
 
     Raises:
         FileNotFoundError: the folder does not exist.
 
     Example:
-        >>> tfslim.tfmot.save_training(training, "runs/qat/state.npz")
+        >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(64, "relu"), keras.layers.Dense(2)])
+        >>> training, _ = tfslim.tfmot.quantize_aware(model)
+        >>> tfslim.tfmot.save_training(training, "state.npz")
     """
     values = {f"v{number}": variable.numpy() for number, variable in enumerate(_unique(model.variables))}
     values |= {f"o{number}": variable.numpy() for number, variable in enumerate(_optimizer_variables(model))}
@@ -32,20 +37,22 @@ def save_training(model: Any, path: str | os.PathLike) -> None:
 
 
 def restore_training(model: Any, path: str | os.PathLike) -> None:
-    """Brings a model back to where `save_training` found it; its training then goes on with the same weights.
+    """Restore the state that `save_training` saved, to resume training.
 
     Args:
-        model: made by the same call from the same Keras 3 model; compiled, if the optimizer is to go on as well.
+        model: made by the same call from the same Keras 3 model; compiled, to restore the optimizer as well.
         path: the file.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is damaged, of another model or of another optimizer; the model is then as it was.
+        FileNotFoundError: the file does not exist.
+        ValueError: it is damaged, of another model or of another optimizer; the model is then unchanged.
 
     Example:
+        >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(64, "relu"), keras.layers.Dense(2)])
         >>> training, _ = tfslim.tfmot.sparsify(model, 0.7)
-        >>> training.compile("adam", loss)
-        >>> tfslim.tfmot.restore_training(training, "runs/sparse/state.npz")
+        >>> training.compile("adam", "mse")
+        >>> tfslim.tfmot.save_training(training, "state.npz")
+        >>> tfslim.tfmot.restore_training(training, "state.npz")
     """
     architecture, values, optimizer_values = _read(path)
     variables, optimizer_variables = _unique(model.variables), []
@@ -59,20 +66,26 @@ def restore_training(model: Any, path: str | os.PathLike) -> None:
 
 
 def load_quantize_aware(path: str | os.PathLike) -> Any:
-    """Loads a model of `quantize_aware` that `save_training` saved, without the Keras 3 model that it came from.
+    """Load a model of `quantize_aware` that `save_training` saved.
+
+    The original Keras 3 model is not needed.
 
     Args:
         path: the file.
 
     Returns:
-        The `tf_keras.Model`, not compiled; after compiling, `restore_training` brings the optimizer back too.
+        The `tf_keras.Model`, not compiled; after compiling, `restore_training` restores the optimizer too.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is damaged, or holds other layers than `quantize_aware` makes.
+        FileNotFoundError: the file does not exist.
+        ValueError: it is damaged, or contains layers that `quantize_aware` doesn't create.
 
     Example:
-        >>> report = tfslim.tfmot.convert(tfslim.tfmot.load_quantize_aware("runs/qat/state.npz"), "face.tflite")
+        >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(64, "relu"), keras.layers.Dense(2)])
+        >>> training, _ = tfslim.tfmot.quantize_aware(model)
+        >>> tfslim.tfmot.save_training(training, "state.npz")
+        >>> tfslim.tfmot.load_quantize_aware("state.npz").name == model.name
+        True
     """
     architecture, values, _ = _read(path)
     try:
@@ -88,7 +101,7 @@ def load_quantize_aware(path: str | os.PathLike) -> Any:
 def _read(path: str | os.PathLike) -> tuple[str, list[np.ndarray], list[np.ndarray]]:
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: not there, so there is nothing to go on from")
+        raise FileNotFoundError(f"{path}: does not exist, so no training can be resumed from it")
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as state:
             counts = [sum(name.startswith(letter) for name in state.files) for letter in "vo"]
@@ -97,8 +110,8 @@ def _read(path: str | os.PathLike) -> tuple[str, list[np.ndarray], list[np.ndarr
                 for letter, count in zip("vo", counts, strict=True)
             ]
             return str(state["architecture"]), *groups
-    except Exception as error:  # a damaged file ends in whatever exception the first to read it meets
-        raise ValueError(f"{path}: damaged ({type(error).__name__}: {error}); start again") from error
+    except Exception as error:  # a damaged file raises whatever its first reader raises
+        raise ValueError(f"{path}: damaged ({type(error).__name__}: {error}); start the training again") from error
 
 
 def _check_fit(variables: list, values: list[np.ndarray], path: str | os.PathLike, what: str) -> None:
@@ -108,7 +121,8 @@ def _check_fit(variables: list, values: list[np.ndarray], path: str | os.PathLik
         odd = [f"{one} of {two}" for (one, two), each in zip(found, expected, strict=False) if (one, two) != each]
         raise ValueError(
             f"{path}: is the state of another {what} ({len(found)} variables, this one has {len(expected)}"
-            f"{f', and the first that differs is {odd[0]}' if odd else ''}); make it by the call that it began with"
+            f"{f', and the first that differs is {odd[0]}' if odd else ''}); create it by the same call as "
+            "the saved one"
         )
 
 
@@ -118,7 +132,9 @@ def _check_architecture(model: Any, architecture: str, path: str | os.PathLike) 
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     if found:
-        raise ValueError(f"{path}: is the state of another model ({found}); make it by the call that it began with")
+        raise ValueError(
+            f"{path}: is the state of another model ({found}); create it by the same call as the saved one"
+        )
 
 
 def _assign(variables: list, values: list[np.ndarray]) -> None:

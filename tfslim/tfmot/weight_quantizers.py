@@ -1,8 +1,8 @@
-"""How TF-MOT quantises the layers that `int8_plan` names: kernels with a scale a filter, outputs by moving average.
+"""TF-MOT quantizers for the layers that `int8_scheme` names: kernels per filter, outputs by moving average.
 
-TF-MOT's own configurations scale a depthwise kernel as a whole, forget the kernel of a convolution that a ReLU layer
-follows, and its layout step for Concatenate puts default ones in the place of those that keep zeros and clusters. So
-each layer here gets one of these, and no layout step follows.
+TF-MOT's own configurations scale a depthwise kernel as a whole, lose the kernel of a convolution that a ReLU layer
+follows, and its layout step for Concatenate replaces those that keep zeros and clusters by default ones. So each layer
+here has its own configuration, and no layout step follows.
 """
 
 from typing import Any
@@ -18,19 +18,21 @@ _quantization = tfmot().quantization.keras
 
 
 class KernelQuantizer(_quantization.quantizers.Quantizer):
-    """Rounds a kernel to 8 bits, symmetric around 0, at the largest value that it has now.
+    """Round a kernel to 8 bits, symmetric around 0.
+
+    The scale follows the largest magnitude that the kernel has now.
 
     Args:
         scaling: which values share a scale.
-        zeros: whether what is 0 at the start stays 0.
-        clusters: how many values there are at the start, if those that are equal stay equal; 0 if not.
+        zeros: whether weights that are 0 at the start stay 0.
+        clusters: number of distinct values at the start, if equal ones stay equal; 0 if not.
     """
 
     def __init__(self, scaling: Scaling, zeros: bool, clusters: int):
         self.scaling, self.zeros, self.clusters = scaling, zeros, clusters
 
     def build(self, tensor_shape, name: str, layer: Any) -> dict:
-        """Adds what is kept beside the kernel: where zeros and clusters are."""
+        """Add variables that record where zeros and clusters are."""
         start = getattr(layer.layer, name).numpy()
         variables = {}
         if self.zeros:
@@ -41,7 +43,7 @@ class KernelQuantizer(_quantization.quantizers.Quantizer):
         return variables
 
     def __call__(self, inputs, training: bool, weights: dict, **kwargs):
-        """The kernel as int8 can hold it."""
+        """Return the kernel with values that int8 can represent."""
         if training:
             inputs = self.kept(inputs, weights)
         largest = _largest(tf.stop_gradient(inputs), self.scaling)
@@ -54,7 +56,10 @@ class KernelQuantizer(_quantization.quantizers.Quantizer):
         return tf.reshape(rounded, inputs.shape)
 
     def kept(self, kernel, weights: dict):
-        """The kernel with equal values where they were equal at the start, and zeros where they were zeros."""
+        """Return the kernel with its initial zeros and clusters restored.
+
+        Values that were equal at the start are averaged.
+        """
         if self.clusters:
             members = tf.reshape(weights["members"], [-1])
             means = tf.math.unsorted_segment_mean(tf.reshape(kernel, [-1]), members, self.clusters)
@@ -62,15 +67,18 @@ class KernelQuantizer(_quantization.quantizers.Quantizer):
         return kernel * weights["mask"] if self.zeros else kernel
 
     def get_config(self) -> dict:
-        """The arguments."""
+        """Return the constructor's arguments."""
         return {"scaling": self.scaling, "zeros": self.zeros, "clusters": self.clusters}
 
 
 class RangeQuantizer(_quantization.quantizers.Quantizer):
-    """Rounds a tensor to 8 bits between the averages of the batches' least and largest values."""
+    """Round a tensor to 8 bits within a moving range.
+
+    The range is the average of the batches' minima and maxima.
+    """
 
     def build(self, tensor_shape, name: str, layer: Any) -> dict:
-        """Adds the range and the number of batches that it comes from."""
+        """Add the range and the number of batches behind it."""
         return {
             "least": _variable(layer, f"{name}_least", np.float32(0)),
             "largest": _variable(layer, f"{name}_largest", np.float32(0)),
@@ -78,32 +86,32 @@ class RangeQuantizer(_quantization.quantizers.Quantizer):
         }
 
     def __call__(self, inputs, training: bool, weights: dict, **kwargs):
-        """The tensor as int8 can hold it."""
+        """Return the tensor with values that int8 can represent."""
         least, largest = weights["least"], weights["largest"]
         if training:
             batches = weights["batches"].assign_add(1.0)
             share = 1.0 / tf.minimum(batches, float(EARLY_STEPS))
             now = tf.stop_gradient(inputs)
-            # Zero is always among the values that int8 has, and padding needs it.
+            # Zero is always in the range: int8 represents it exactly, and padding needs it.
             least = least.assign(least + share * (tf.minimum(tf.reduce_min(now), 0.0) - least))
             largest = largest.assign(largest + share * (tf.maximum(tf.reduce_max(now), 0.0) - largest))
         largest = tf.maximum(largest, least + SMALLEST_RANGE)
         return tf.quantization.fake_quant_with_min_max_vars(inputs, least, largest)
 
     def get_config(self) -> dict:
-        """The arguments, of which there are none."""
+        """Return an empty config, as the constructor takes no arguments."""
         return {}
 
 
 class Int8Config(_quantization.QuantizeConfig):
-    """What of one layer is quantised, for TF-MOT's wrapper.
+    """Describe the quantized parts of one layer for TF-MOT's wrapper.
 
     Args:
         weight: attribute of the kernel, or None.
         scaling: which of its values share a scale.
-        output: whether the output is quantised.
+        output: whether the output is quantized.
         zeros: whether the kernel's zeros stay.
-        clusters: how many values the kernel has, if equal ones stay equal; 0 if not.
+        clusters: number of distinct values in the kernel, if equal ones stay equal; 0 if not.
         rescaling: whether the layer is a rescaling written as a convolution.
     """
 
@@ -120,31 +128,34 @@ class Int8Config(_quantization.QuantizeConfig):
         self.rescaling = rescaling
 
     def get_weights_and_quantizers(self, layer: Any) -> list:
-        """The kernel and its quantizer."""
+        """Return the kernel and its quantizer."""
         if self.weight is None:
             return []
         return [(getattr(layer, self.weight), KernelQuantizer(self.scaling, self.zeros, self.clusters))]
 
     def get_activations_and_quantizers(self, layer: Any) -> list:
-        """None: the output, which comes after a fused activation, is quantised in its place."""
+        """Return an empty list.
+
+        The output, which comes after a fused activation, is quantized instead.
+        """
         return []
 
     def set_quantize_weights(self, layer: Any, quantize_weights: list) -> None:
-        """Lets the layer compute with the rounded kernel."""
+        """Let the layer compute with the rounded kernel."""
         for weight in quantize_weights:
             setattr(layer, self.weight, weight)
 
     def set_quantize_activations(self, layer: Any, quantize_activations: list) -> None:
-        """Takes none, as `get_activations_and_quantizers` names none."""
+        """Check that no activations are passed."""
         if quantize_activations:
             raise ValueError(f"{layer.name}: found {len(quantize_activations)} activations, expected none")
 
     def get_output_quantizers(self, layer: Any) -> list:
-        """The output's quantizer."""
+        """Return the output's quantizer."""
         return [RangeQuantizer()] if self.output else []
 
     def get_config(self) -> dict:
-        """The arguments."""
+        """Return the constructor's arguments."""
         return {
             "weight": self.weight,
             "scaling": self.scaling,
@@ -156,24 +167,28 @@ class Int8Config(_quantization.QuantizeConfig):
 
 
 class Int8Wrapper(_quantization.QuantizeWrapperV2):
-    """TF-MOT's wrapper, which else trains the kernels of frozen layers as well."""
+    """Wrap a layer as TF-MOT does, but respect frozen layers.
+
+    TF-MOT's own wrapper trains the kernels of frozen layers as well.
+    """
 
     @property
     def trainable_weights(self) -> list:
-        """Those of the layer, if it is not frozen."""
+        """Return the layer's weights, or none if it is frozen."""
         return super().trainable_weights if self.layer.trainable else []
 
     @property
     def non_trainable_weights(self) -> list:
-        """The others: ranges, masks, what a frozen layer holds."""
+        """Return ranges, masks and weights of a frozen layer."""
         others = super().non_trainable_weights
         return others if self.layer.trainable else self._dedup_weights(super().trainable_weights + others)
 
 
 def cluster_members(kernel: np.ndarray, scaling: Scaling) -> np.ndarray:
-    """Number of the cluster that each value of a kernel belongs to, from 0: equal values belong together.
+    """Return the cluster number of each value of a kernel.
 
-    Where a kernel has more than 256 values, as one that was clustered filter by filter, only those of a filter do.
+    Numbers start at 0, and equal values share one. If a kernel has more than 256 distinct values, as one that was
+    clustered filter by filter, only equal values of the same filter do.
     """
     values, members = np.unique(kernel, return_inverse=True)
     if len(values) > 256 and scaling != "tensor":
@@ -187,7 +202,7 @@ def cluster_members(kernel: np.ndarray, scaling: Scaling) -> np.ndarray:
 
 
 def filters_of(shape: tuple[int, ...], scaling: Scaling) -> list[tuple]:
-    """Indices of each filter's values: those that share a scale."""
+    """Return indices of each filter's values, which share a scale."""
     if scaling == "tensor":
         return [(...,)]
     if scaling == "depthwise":
@@ -203,7 +218,10 @@ def _filters_last(kernel, scaling: Scaling):
 
 
 def _largest(kernel, scaling: Scaling):
-    """The largest magnitude of each filter; a filter of zeros gets the tensor's, so that its bias still fits."""
+    """Return the largest magnitude of each filter.
+
+    A filter of zeros takes that of the tensor, so that its bias fits.
+    """
     whole = tf.maximum(tf.reduce_max(tf.abs(kernel)), SMALLEST_RANGE)
     if scaling == "tensor":
         return whole

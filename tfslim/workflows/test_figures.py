@@ -48,7 +48,7 @@ def _identity(file: Path, celeba: CelebA, everyone: CelebA | None) -> dict[str, 
 def _opened(file: Path) -> tuple["Identifier", "Embedder | None"]:
     """A model that is loaded once, to name people and to embed faces; a .tflite file can't be cut at its embedding."""
     from tfslim.data.celeba.people import read_people
-    from tfslim.inference.embedder import Embedder, cut
+    from tfslim.inference.embedder import Embedder, cut_at_embedding
     from tfslim.inference.identifier import Identifier, load_identifier
     from tfslim.inference.model_files import keras_outputs, load_keras_file
 
@@ -56,7 +56,7 @@ def _opened(file: Path) -> tuple["Identifier", "Embedder | None"]:
         return load_identifier(file), None
     model = load_keras_file(file)
     people, size = read_people(file, model.outputs[0].shape[-1]), tuple(model.inputs[0].shape[1:3])
-    features = cut(model)
+    features = cut_at_embedding(model)
     length = features.outputs[0].shape[-1]
     identifier = Identifier(file, size, people, keras_outputs(model, BATCH))
     return identifier, Embedder(file, size, people.crop, length, keras_outputs(features, BATCH))
@@ -64,7 +64,7 @@ def _opened(file: Path) -> tuple["Identifier", "Embedder | None"]:
 
 def _told_apart(embedder: "Embedder", everyone: CelebA, held_out: tuple[int, ...]) -> dict[str, float | None]:
     from tfslim.inference.embedder import embed_files
-    from tfslim.inference.pair_scores import pair_scores
+    from tfslim.inference.pair_scoring import pair_scores
     from tfslim.metrics.verification import verification_table
     from tfslim.workflows.evaluation.verification import held_out_records
 

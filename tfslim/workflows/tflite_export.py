@@ -8,8 +8,8 @@ import numpy as np
 
 from tfslim.data.celeba.attributes import Labels, attribute_columns, read_labels, write_labels
 from tfslim.data.celeba.people import People, read_people, write_people
-from tfslim.inference.embedder import cut
-from tfslim.inference.model_files import check_image_input, load_keras_file, shown_shape
+from tfslim.inference.embedder import cut_at_embedding
+from tfslim.inference.model_files import check_image_input, format_shape, load_keras_file
 
 if TYPE_CHECKING:
     import keras
@@ -85,6 +85,9 @@ class ExportedModel:
             labels=labels,
             licence=licence,
             training_data=training_data,
+            task=self.task,
+            thresholds=self.labels.thresholds if self.labels else (),
+            crop=self.people.crop if self.people else None,
         )
 
     def check_folder(self, folder: Path) -> None:
@@ -121,11 +124,11 @@ def read_exported(file: Path, outputs: str) -> ExportedModel:
         ValueError: the file is damaged, takes no (height, width, 3) image or has no row of outputs; its labels.json or
             people.json is damaged or does not fit it; or where its embedding is can't be told.
     """
-    network = load_keras_file(file, cut) if outputs == "embedding" else load_keras_file(file)
+    network = load_keras_file(file, cut_at_embedding) if outputs == "embedding" else load_keras_file(file)
     check_image_input(file, network.inputs[0].shape[1:])
     shape = network.outputs[0].shape[1:]
     if len(shape) != 1:
-        raise ValueError(f"{file}: gives outputs of shape {shown_shape(shape)}; expected one row of numbers an image")
+        raise ValueError(f"{file}: gives outputs of shape {format_shape(shape)}; expected one row of numbers an image")
     people = read_people(file, outputs=shape[0] if outputs == "answers" else None)
     if outputs == "embedding":
         return ExportedModel(file, network, "embeddings", None, people)

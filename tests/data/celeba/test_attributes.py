@@ -35,7 +35,7 @@ DAMAGED = {
     "a list": ("[]", 'expected {"attributes"'),
     "no names": ('{"attributes": []}', "must be a list of names"),
     "numbers": ('{"attributes": [1]}', "must be a list of names"),
-    "twice": ('{"attributes": ["a", "a"]}', "named twice"),
+    "twice": ('{"attributes": ["a", "a"]}', "duplicate attribute names"),
     "short": ('{"attributes": ["a", "b"], "thresholds": [0]}', "must be 2 finite numbers"),
     "nan": ('{"attributes": ["a"], "thresholds": [NaN]}', "must be 1 finite numbers"),
     "words": ('{"attributes": ["a"], "thresholds": ["0"]}', "must be 1 finite numbers"),

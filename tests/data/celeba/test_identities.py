@@ -23,7 +23,7 @@ def test_against_a_plain_count(identities, least):
     counts = collections.Counter(identities)
     kept = [row for row, identity in enumerate(identities) if counts[identity] >= least]
     if not kept:
-        with pytest.raises(ValueError, match=f"no identity has {least} images or more; the most one has is"):
+        with pytest.raises(ValueError, match=f"no identity has {least} images or more; the maximum is"):
             restrict(np.array(identities), least)
         return
     rows, numbers, renumbering = restrict(np.array(identities), least)

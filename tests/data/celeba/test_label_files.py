@@ -139,7 +139,7 @@ def test_a_wrong_count_line_is_told(tmp_path, count):
     path.write_text(f"{count}\n{HEADER}\n000001.jpg {PLUS}\n000002.jpg {PLUS}\n")
     table = read_attributes(path)
     assert len(table.files) == 2
-    with pytest.raises(LabelError, match=rf":1: the count says {count} rows, but 2 follow"):
+    with pytest.raises(LabelError, match=rf":1: the first line promises {count} rows, found 2"):
         table.stop_at_problems()
 
 
@@ -160,7 +160,7 @@ WRONG_FILES = {
     "no rows": (f"0\n{HEADER}\n".encode(), "no rows"),
     "all rows 0 or 1": (
         f"1\n{HEADER}\n000001.jpg {' '.join(['0'] * 40)}\n".encode(),
-        "no row of this file can be used",
+        "this file has no valid row",
     ),
 }
 
@@ -202,5 +202,5 @@ def test_a_wrong_part_is_told_with_its_line(tmp_path, value):
 def test_another_sets_partition_stops_at_once(tmp_path):
     path = tmp_path / "list_eval_partition.txt"
     path.write_text("Aaron_Eckhart\t1\nAaron_Guiel\t1\n")
-    with pytest.raises(LabelError, match=r":1: expected an image's file name .*no row of this file can be used"):
+    with pytest.raises(LabelError, match=r":1: expected an image's file name .*this file has no valid row"):
         read_partition(path)

@@ -31,8 +31,8 @@ def test_a_damaged_file_is_named(tmp_path, text):
         ({"identities": "123"}, "identities must be whole numbers, found '123'"),
         ({"identities": ["1", "2"]}, "identities must be whole numbers"),
         ({"held_out": [1.5]}, "held_out must be whole numbers"),
-        ({"identities": [4, 5, 4]}, "person 4 is there twice"),
-        ({"held_out": [9, 2]}, "person 2 is there twice in identities and held_out"),
+        ({"identities": [4, 5, 4]}, "duplicate person 4"),
+        ({"held_out": [9, 2]}, "duplicate person 2 in identities and held_out"),
         ({"crop": [120, -1]}, "crop must be a height and a width"),
         ({"crop": [120]}, "crop must be a height and a width"),
         ({"crop": 120}, "crop must be whole numbers, found 120"),
@@ -50,5 +50,5 @@ def test_values_that_people_cannot_have_are_said(tmp_path, wrong, message):
 
 def test_another_number_of_outputs_is_refused(tmp_path):
     write_people(tmp_path, People((1, 2)))
-    with pytest.raises(ValueError, match="has 2 identities for a model of 3 outputs"):
+    with pytest.raises(ValueError, match="has 2 identities, but the model has 3 outputs"):
         read_people(tmp_path, outputs=3)

@@ -190,7 +190,7 @@ def test_a_complete_folder_is_left_as_it_is(tmp_path):
         draw_faces(folder, 5, 2, size=(32, 32))
     os.remove(folder / "img_align_celeba" / "000002.jpg")
     os.remove(folder / "identity_CelebA.txt")
-    with pytest.raises(FileExistsError, match="3 of 4 pictures, no identity_CelebA.txt"):
+    with pytest.raises(FileExistsError, match="3 of 4 images, no identity_CelebA.txt"):
         draw_faces(folder, 4, 2, size=(32, 32))
 
 

@@ -6,10 +6,10 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize("module", ["tfds_builder", "tfds_reader"])
+@pytest.mark.parametrize("module", ["builder", "reader"])
 def test_the_extra_is_named(monkeypatch, module):
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
-    for name in ("tfds_extra", module):
-        monkeypatch.delitem(sys.modules, f"tfslim.data.{name}", raising=False)
+    for name in ("reader", module):
+        monkeypatch.delitem(sys.modules, f"tfslim.data.tfds.{name}", raising=False)
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'tfslim-edge\[tfds\]'"):
-        importlib.import_module(f"tfslim.data.{module}")
+        importlib.import_module(f"tfslim.data.tfds.{module}")

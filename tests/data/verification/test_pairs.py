@@ -54,7 +54,7 @@ def test_all_single_images_are_those_of_plain_loops(identities, seed):
     }
     counts = [sum(genuine for _, genuine in every), sum(not genuine for _, genuine in every)]
     if 0 in counts:
-        with pytest.raises(ValueError, match="there are 0 (genuine|impostor) pairs of images to draw"):
+        with pytest.raises(ValueError, match="there are 0 (genuine|impostor) pairs of images"):
             pairs(records, seed=seed)
         return
     drawn = pairs(records, seed=seed)
@@ -154,7 +154,7 @@ def test_where_no_number_is_given_the_draw_is_capped_and_says_so(monkeypatch, ca
     drawn = pairs(records_of([0, 0, 1, 1, 2, 2]))
     assert (int(drawn.genuine.sum()), len(drawn)) == (3, 10)
     assert drawn.existing == (3, 12)
-    assert "of 12 impostor pairs, 7 are drawn" in caplog.text
+    assert "drawing 7 of 12 impostor pairs" in caplog.text
 
 
 def test_files_and_pairs_without_some():
@@ -170,9 +170,9 @@ def test_files_and_pairs_without_some():
     [
         (Records(np.array(["a.jpg"]), None, None, np.zeros(1, np.uint8)), {}, "have no identities"),
         (records_of([]), {}, "have no rows"),
-        (records_of([5, 5, 5]), {}, "there are 0 impostor pairs of images to draw, all were asked for; two people"),
-        (records_of([5, 6, 7]), {}, "there are 0 genuine pairs of images to draw, all were asked for; a person needs"),
-        (records_of([5, 5, 6]), {"genuine": 2}, "there are 1 genuine pairs of images to draw, 2 were asked for"),
+        (records_of([5, 5, 5]), {}, "there are 0 impostor pairs of images, all were requested; two people"),
+        (records_of([5, 6, 7]), {}, "there are 0 genuine pairs of images, all were requested; a person needs"),
+        (records_of([5, 5, 6]), {"genuine": 2}, "there are 1 genuine pairs of images, 2 were requested"),
         (records_of([5, 5, 6]), {"template": 2}, "there are 0 genuine pairs of templates of 2 images"),
         (records_of([5, 5, 6]), {"template": 0}, "template must be 1 or more, found 0"),
         (records_of([5, 5, 6]), {"impostor": -1}, "impostor must be 0 or more, found -1"),

@@ -59,5 +59,5 @@ def test_a_folder_without_people_is_said(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere is not a folder"):
         people_folder(tmp_path / "nowhere")
     (tmp_path / "Ann").mkdir()
-    with pytest.raises(ValueError, match="no sub-folder of it holds an image"):
+    with pytest.raises(ValueError, match="no sub-folder holds an image"):
         people_folder(tmp_path)

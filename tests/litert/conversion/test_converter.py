@@ -72,7 +72,7 @@ def test_slimnet_for_the_edge_tpu_ends_in_a_convolution_and_has_uint8_ends(tmp_p
     path = tmp_path / "slimnet.tflite"
     report = tfslim.litert.convert(model, path, "int8", representative=iter(images), target="edgetpu", io="uint8")
     assert weights_of(path, "FULLY_CONNECTED") == [] and report.done[1:] == [
-        "logits (Dense): after a global pooling as a 1x1 convolution"
+        "logits (Dense): after a global pooling, as a 1x1 convolution"
     ]
     assert tfslim.litert.lint(path).ok
     runner = tfslim.litert.Runner(path)

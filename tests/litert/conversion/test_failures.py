@@ -134,11 +134,11 @@ def test_representative_values_of_two_inputs_go_by_name(path, pictures):
     model = keras.Model(inputs, keras.layers.Add()(inputs), name="pair")
     values = np.random.default_rng(0).normal(size=(24, 4))
     for given, message in {
-        "images": (pictures, r"'pair' has 2 inputs \(left, right\); give representative values as a dictionary"),
+        "images": (pictures, r"'pair' has 2 inputs \(left, right\); pass representative values as a dictionary"),
         "rows": ([values], "each representative value must be a dictionary"),
         "names": ({"left": values, "wrong": values}, "representative values are named left, wrong"),
         "shape": ({"left": values, "right": values[:, :3]}, r"right: representative values have shape \(24, 3\)"),
-        "number": ({"left": values, "right": values[:22]}, "found 22 and 24 representative values"),
+        "number": ({"left": values, "right": values[:22]}, "got 22 and 24 representative values"),
         "few": ({"left": values[:5], "right": values[:5]}, "5 of them different"),
         "nan": ({"left": values, "right": values * np.nan}, "right: representative values hold NaN"),
     }.values():

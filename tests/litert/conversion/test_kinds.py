@@ -121,7 +121,7 @@ def test_16_bits_lose_less_than_8(files, branching, pictures, tmp_path):
 def test_pixels_of_0_to_1_are_warned_of(branching, pictures, tmp_path, monkeypatch):
     monkeypatch.setattr("tfslim.litert.conversion.converter.run_converter", lambda *_: pytest.fail("work began"))
     with (
-        pytest.warns(UserWarning, match="run from 0 to 1, and layer 'rescaling.*give pixels as they are"),
+        pytest.warns(UserWarning, match="range from 0 to 1, but layer 'rescaling.*pass unscaled pixels"),
         pytest.raises(pytest.fail.Exception),
     ):
         tfslim.litert.convert(branching, tmp_path / "x.tflite", "int8", representative=pictures / 255)

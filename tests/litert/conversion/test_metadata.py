@@ -1,6 +1,8 @@
 """The metadata of a file, read field by field by the offsets of the schema, by hand."""
 
+import dataclasses
 import io
+import json
 import struct
 import zipfile
 
@@ -8,7 +10,8 @@ import numpy as np
 import pytest
 
 import tfslim.litert
-from tfslim.litert.conversion.metadata import LABELS, Metadata, with_metadata
+from tests import foreign_metadata
+from tfslim.litert.conversion.metadata import FACTS, LABELS, Metadata, read_metadata, with_metadata
 
 NAMES = ["Bald", "Eyeglasses", "Lächelnd", "Male", "Young"]
 WHOLE = Metadata(
@@ -148,3 +151,135 @@ def test_what_does_not_fit_is_refused(files):
     ):
         with pytest.raises(ValueError, match=message):
             Metadata("x", **settings)
+
+
+FULL = dataclasses.replace(WHOLE, task="attributes", thresholds=(0.5, 0.0, -1.25, 0.0, 2.0), crop=(12, 14))
+
+
+@pytest.fixture(scope="module")
+def full(files, tmp_path_factory):
+    path = tmp_path_factory.mktemp("full") / "full.tflite"
+    path.write_bytes(with_metadata(files["int8"][0].read_bytes(), FULL))
+    return path
+
+
+def assert_same_metadata(found, expected):
+    for field in dataclasses.fields(Metadata):
+        one, other = getattr(found, field.name), getattr(expected, field.name)
+        assert (tuple(one) if isinstance(one, list | tuple) else one) == (
+            tuple(other) if isinstance(other, list | tuple) else other
+        ), field.name
+
+
+def test_task_thresholds_and_crop_lie_in_a_json_that_the_metadata_names(full, tmp_path):
+    with zipfile.ZipFile(full) as archive:
+        assert archive.namelist() == [LABELS, FACTS]
+        assert json.loads(archive.read(FACTS)) == {
+            "version": 1,
+            "task": "attributes",
+            "input_size": [16, 16],
+            "pixel_range": [0.0, 255.0],
+            "crop": [12, 14],
+            "thresholds": [0.5, 0.0, -1.25, 0.0, 2.0],
+        }
+        assert {entry.compress_type for entry in archive.infolist()} == {zipfile.ZIP_STORED}
+    data = metadata_buffer(full.read_bytes(), tmp_path)
+    root = Fields(data, struct.unpack_from("<I", data, 0)[0])
+    (facts,) = root.tables(6)  # Android's tools refuse a file that is named and missing, and warn of the reverse
+    assert (facts.text(0), facts.number(2)) == (FACTS, 1)  # DESCRIPTIONS
+    (labels,) = root.tables(3)[0].tables(3)[0].tables(6)
+    assert labels.text(0) == LABELS
+
+
+def test_what_is_written_is_read_back_also_from_a_slim_file(full, described, files, tmp_path):
+    assert_same_metadata(read_metadata(full), FULL)
+    tfslim.litert.slim_file(full, tmp_path / "slim.tflite")
+    assert_same_metadata(tfslim.litert.read_metadata(tmp_path / "slim.tflite"), FULL)
+    for path in (full, tmp_path / "slim.tflite"):
+        sizes = tfslim.litert.read(path).associated_files
+        assert list(sizes) == [LABELS, FACTS] and f"{FACTS} ({sizes[FACTS]:,} bytes)" in str(tfslim.litert.read(path))
+    other = dataclasses.replace(read_metadata(full), licence="MIT")
+    (tmp_path / "again.tflite").write_bytes(with_metadata(full.read_bytes(), other))
+    assert_same_metadata(read_metadata(tmp_path / "again.tflite"), dataclasses.replace(FULL, licence="MIT"))
+    (tmp_path / "plain.tflite").write_bytes(described)
+    assert_same_metadata(read_metadata(tmp_path / "plain.tflite"), WHOLE)
+    assert read_metadata(files["int8"][0]) is None
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        Metadata("x", training_data="drawn faces"),
+        Metadata("x", description="Two\nlines."),
+        Metadata("x", mean=(127.5,), std=(127.5,), task="embeddings"),
+        Metadata("x", mean=(1.0, 2.0, 3.0), std=(4.0, 5.0, 6.0), task="embeddings", crop=(85, 85)),
+        Metadata(""),
+    ],
+)
+def test_every_field_survives_alone(metadata, files, tmp_path):
+    path = tmp_path / "x.tflite"
+    path.write_bytes(with_metadata(files["none"][0].read_bytes(), metadata))
+    assert_same_metadata(read_metadata(path), metadata)
+
+
+def test_pixel_range_is_that_of_the_normalized_pixels():
+    assert Metadata("x").pixel_range == (0, 255) and not Metadata("x").normalizes
+    one = Metadata("x", mean=(127.5,), std=(127.5,))
+    assert one.pixel_range == (-1, 1) and one.normalizes
+    three = Metadata("x", mean=(0.0, 100.0, 50.0), std=(255.0, 50.0, 1.0))
+    assert three.pixel_range == (-50, 205)  # worked out by hand: 0..1, -2..3.1, -50..205
+
+
+def test_metadata_of_another_tool_is_read(files, tmp_path):
+    content = files["none"][0].read_bytes()
+    buffer = foreign_metadata.metadata_buffer(["names.txt", "namen.txt"], mean=[127.5], std=[127.5, 128.0, 64.0])
+    path = tmp_path / "theirs.tflite"
+    texts = {"namen.txt": "a\n", "names.txt": "\ufeffBald\r\nEyeglasses\r\nLächelnd\r\nMale\r\nYoung"}
+    path.write_bytes(foreign_metadata.with_buffer(content, buffer, texts))
+    found = read_metadata(path)
+    assert found.labels == tuple(NAMES) and found.name == "theirs"
+    assert (found.mean, found.std) == ((127.5, 127.5, 127.5), (127.5, 128.0, 64.0))
+    assert (found.task, found.thresholds, found.crop) == ("", (), None)
+
+
+@pytest.mark.parametrize(
+    ("buffer", "texts", "message"),
+    [
+        (b"\x04\0\0\0M002" + bytes(8), {}, "bytes 4 to 8 are b'M002', expected b'M001'"),
+        (b"", {}, "bytes 4 to 8 are b''"),
+        (b"\xff\0\0\0M001" + bytes(8), {}, "lies outside the 16 bytes"),
+        (foreign_metadata.metadata_buffer(["l.txt"]), {}, "it names l.txt, which is not among .* files .none"),
+        (foreign_metadata.metadata_buffer(["l.txt"]), {"m.txt": "a"}, "not among its associated files .m.txt"),
+        (foreign_metadata.metadata_buffer(["l.txt"]), {"l.txt": "a\n\nb"}, "labels must be of one line each"),
+        (foreign_metadata.metadata_buffer(["l.txt"]), {"l.txt": "a" * 2**24 + "b"}, "unpacks to 16,777,217 bytes"),
+        (foreign_metadata.metadata_buffer(mean=[0.0], std=[0.0]), {}, "std: expected values above 0"),
+        (foreign_metadata.metadata_buffer(mean=[0.0, 1.0], std=[1.0] * 3), {}, "mean of 2 and std of 3 values"),
+        (foreign_metadata.metadata_buffer(), {FACTS: "{"}, "tfslim.json: JSONDecodeError"),
+        (foreign_metadata.metadata_buffer(), {FACTS: "[]"}, "tfslim.json: TypeError"),
+        (foreign_metadata.metadata_buffer(), {FACTS: '{"version": 2}'}, "version 2, expected 1: update tfslim"),
+        (foreign_metadata.metadata_buffer(), {FACTS: '{"version": 1, "task": "x"}'}, "task must be one of"),
+        (foreign_metadata.metadata_buffer(), {FACTS: '{"version": 1, "task": "embeddings", "crop": [9]}'}, "crop must"),
+    ],
+)
+def test_damaged_metadata_is_named(files, tmp_path, buffer, texts, message):
+    path = tmp_path / "odd.tflite"
+    path.write_bytes(foreign_metadata.with_buffer(files["none"][0].read_bytes(), buffer, texts))
+    with pytest.raises(tfslim.litert.ModelFileError, match=rf"odd\.tflite: its metadata can't be read: .*{message}"):
+        read_metadata(path)
+    tfslim.litert.read(path)  # the rest of the file is sound
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"task": "faces"}, "task must be one of 'attributes', 'identities', 'embeddings' or empty, got 'faces'"),
+        ({"crop": (8, 8)}, "stored with the task"),
+        ({"task": "attributes", "thresholds": (1.0,)}, "1 thresholds for 0 labels"),
+        ({"task": "attributes", "thresholds": (float("nan"),), "labels": ["a"]}, "thresholds must be finite"),
+        ({"task": "embeddings", "crop": (8, 0)}, "crop must be a height and a width in pixels, got"),
+        ({"mean": (float("inf"),)}, "mean .inf"),
+    ],
+)
+def test_metadata_that_does_not_fit_is_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        Metadata("x", **settings)

@@ -53,7 +53,7 @@ def test_too_few_are_refused(images, count):
 
 def test_constant_images_are_refused():
     grey = np.arange(40, dtype="uint8")[:, None, None, None] * np.ones((1, *SHAPE), "uint8")
-    with pytest.raises(ValueError, match="40 representative images, of which 40 are of one colour and 0"):
+    with pytest.raises(ValueError, match="40 representative images, of which 40 are of one color and 0"):
         gather(grey, SHAPE)
 
 
@@ -65,7 +65,7 @@ def test_of_single_numbers_each_is_a_constant():
 
 
 def test_one_image_many_times_is_one_image(images):
-    with pytest.raises(ValueError, match="50 representative images, of which 0 are of one colour and 1 of the others"):
+    with pytest.raises(ValueError, match="50 representative images, of which 0 are of one color and 1 of the others"):
         gather(np.repeat(images[:1], 50, axis=0), SHAPE)
 
 
@@ -75,7 +75,7 @@ def test_twenty_good_images_among_blank_ones_will_do(images):
 
 
 def test_other_shapes_and_values_are_refused(images):
-    with pytest.raises(ValueError, match=r"shape \(30, 4, 4, 3\), the model takes \(N, 8, 8, 3\)"):
+    with pytest.raises(ValueError, match=r"shape \(30, 4, 4, 3\), but the model takes \(N, 8, 8, 3\)"):
         gather(images, (8, 8, 3))
     with pytest.raises(ValueError, match="needs representative images"):
         gather(None, SHAPE)

@@ -156,7 +156,7 @@ def test_compiler_that_fails(edge_files, tmp_path, fake_compiler, monkeypatch):
     assert compilation.compiled is None and not compilation.log.succeeded and len(compilation.log.failures) == 3
     fake_compiler("it says nothing", code=139, makes_file=False)
     log = run_compiler(edge_files / "grouped.tflite", tmp_path).log
-    assert log.failures == ["it ended with exit status 139 and made no file"]
+    assert log.failures == ["edgetpu_compiler ended with exit status 139 and wrote no file"]
     with pytest.raises(CompilerFailed, match="cannot be run"):
         run_compiler(edge_files / "grouped.tflite", tmp_path, tmp_path / "none")
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -123,7 +123,7 @@ def test_what_cannot_be_rewritten_is_listed_with_the_reason():
         return L.Softmax(name="soft")(x)
 
     _, report = tfslim.litert.prepare_for_edgetpu(one_layer(layers))
-    assert report.done == ["grouped (Conv2D): 4 groups as 4 convolutions put together again"]
+    assert report.done == ["grouped (Conv2D): 4 groups as 4 convolutions, concatenated"]
     assert report.skipped == {
         "grouped_activation": "E4 gelu becomes GELU, operator code 150",
         "norm": "E12 LayerNormalization becomes means and squares, some in float",

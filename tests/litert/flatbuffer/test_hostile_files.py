@@ -214,7 +214,7 @@ def test_what_is_no_file(tmp_path):
         lint(tmp_path / "gone.tflite")
     pipe = tmp_path / "pipe.tflite"
     os.mkfifo(pipe)
-    with pytest.raises(ModelFileError, match="no regular file"):
+    with pytest.raises(ModelFileError, match="not a regular file"):
         read(pipe)
     huge = tmp_path / "huge.tflite"
     with open(huge, "wb") as file, contextlib.suppress(OSError):

@@ -14,6 +14,10 @@ from tfslim.litert.flatbuffer.writer import write_tables
 _SCALARS = {"Bool": "|b1", "Int8": "|i1", "Uint8": "|u1", "Int32": "<i4", "Uint32": "<u4", "Int64": "<i8"}
 _SCALARS |= {"Uint64": "<u8", "Float32": "<f4"}
 
+# Tables of another schema, that of the metadata; tests/litert/conversion/test_metadata.py reads them by hand.
+METADATA_KINDS = {"ModelMetadata", "SubGraphMetadata", "TensorMetadata", "AssociatedFile", "Content", "ValueRange"}
+METADATA_KINDS |= {"ImageProperties", "ImageSize", "ProcessUnit", "NormalizationOptions", "Stats"}
+
 
 class Recorder:
     """Takes the place of a flatbuffers.Builder and notes how it is called."""
@@ -38,7 +42,7 @@ def generated_fields(kind: str) -> dict[int, tuple[str, str, object]]:
 
 
 def test_layout_is_that_of_the_generated_code():
-    kinds = [kind for kind in FIELDS if not kind.startswith("Conversion")]
+    kinds = [kind for kind in FIELDS if not kind.startswith("Conversion") and kind not in METADATA_KINDS]
     assert len(kinds) > 90
     for kind in kinds:
         generated = generated_fields(kind)
@@ -141,7 +145,7 @@ def test_equal_parts_are_stored_once():
     [
         (b"", "0 bytes"),
         (b"\xff\xff\xff\xff" + bytes(60), "lies outside the 64 bytes"),
-        (b"\x08\0\0\0" + bytes(60), "says 0 and 0 bytes"),
+        (b"\x08\0\0\0" + bytes(60), "declares sizes 0 and 0"),
         (b"\x10\0\0\0" + bytes(4) + b"\x06\0\x08\0\x60\0\0\0" + b"\x08\0\0\0" + bytes(40), "lies outside its table"),
     ],
 )

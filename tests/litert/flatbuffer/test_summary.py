@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-import tfslim.litert
 from tests.litert import flat_edit
 from tfslim.litert import ModelFileError, read
 from tfslim.litert.flatbuffer.byte_counts import KINDS
+from tfslim.litert.flatbuffer.model_file import open_file
 
 
 def assert_adds_up(summary) -> None:
@@ -82,7 +82,7 @@ def test_options_activations_signatures_and_origin(edge_files):
     assert re.fullmatch(r"\d+\.\d+\.\d+", summary.min_runtime_version)
     assert all(uses for _, _, uses in summary.operator_codes)
     text = str(summary)
-    assert "DEPTHWISE_CONV_2D v3" in text and "RELU6" in text and "stride 2x2" in text and "in all" in text
+    assert "DEPTHWISE_CONV_2D v3" in text and "RELU6" in text and "stride 2x2" in text and "total" in text
     assert set(read(edge_files / "two_signatures.tflite").signatures) == {"twice", "more"}
     dilated = [operator.options["dilation_h_factor"] for operator in summary.graphs[0].operators[10:11]]
     assert dilated == [2]
@@ -139,18 +139,27 @@ def test_buffer_outside_the_flatbuffer_counts_as_weights(edge_files, tmp_path):
 @pytest.mark.parametrize(
     "change, message",
     [
-        (lambda model: flat_edit.operator(model, "ADD").update(inputs=np.array([0, 999], "i4")), "tensor 999 of"),
-        (lambda model: flat_edit.operator(model, "ADD").update(outputs=np.array([-7], "i4")), "tensor -7 of"),
-        (lambda model: flat_edit.operator(model, "ADD").update(opcode_index=99), "operator code 99 of"),
-        (lambda model: flat_edit.tensor(model, "ADD", 0).update(buffer=1000), "buffer 1000 of"),
-        (lambda model: model["metadata"][0].update(buffer=1000), "metadata .* buffer 1000 of"),
-        (lambda model: model["subgraphs"][0].update(inputs=np.array([-1], "i4")), "left out"),
-        (lambda model: model.update(subgraphs=[]), "no graph or no buffers"),
-        (lambda model: model.update(buffers=None), "no graph or no buffers"),
+        (
+            lambda model: flat_edit.operator(model, "ADD").update(inputs=np.array([0, 999], "i4")),
+            "operator .*ADD.* tensor 999; the graph has",
+        ),
+        (
+            lambda model: flat_edit.operator(model, "ADD").update(outputs=np.array([-7], "i4")),
+            "operator .*ADD.* tensor -7; the graph has",
+        ),
+        (lambda model: flat_edit.operator(model, "ADD").update(opcode_index=99), "operator code 99; the file has"),
+        (lambda model: flat_edit.tensor(model, "ADD", 0).update(buffer=1000), "tensor .* buffer 1000; the file has"),
+        (lambda model: model["metadata"][0].update(buffer=1000), "metadata .* buffer 1000; the file has"),
+        (
+            lambda model: model["subgraphs"][0].update(inputs=np.array([-1], "i4")),
+            "graph 0 is -1; expected the number of a tensor",
+        ),
+        (lambda model: model.update(subgraphs=[]), "no graphs or no buffers"),
+        (lambda model: model.update(buffers=None), "no graphs or no buffers"),
     ],
 )
 def test_references_that_lead_nowhere(edge_files, tmp_path, change, message):
-    model = tfslim.litert.flatfile.open_file(edge_files / "clean.tflite").model
+    model = open_file(edge_files / "clean.tflite").model
     model["buffers"] = model["buffers"] or []
     path = tmp_path / "damaged.tflite"
     try:
@@ -164,8 +173,8 @@ def test_references_that_lead_nowhere(edge_files, tmp_path, change, message):
 
 def test_signatures_that_lead_nowhere(edge_files, tmp_path):
     for change, message in (
-        (lambda item: item.update(subgraph_index=7), "graph 7 of 2"),
-        (lambda item: item["inputs"][0].update(tensor_index=70), "tensor 70 of"),
+        (lambda item: item.update(subgraph_index=7), "graph 7; the file has 2 graphs"),
+        (lambda item: item["inputs"][0].update(tensor_index=70), "tensor 70; its graph has"),
     ):
         path = flat_edit.edited(
             edge_files / "two_signatures.tflite",

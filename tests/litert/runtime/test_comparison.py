@@ -109,10 +109,10 @@ def test_float32_file_flips_nothing(files, branching, pictures):
     ("arguments", "message"),
     [
         ({"labels": np.zeros((48, 4))}, r"labels of shape \(48, 4\); expected \(48, 5\) for attributes"),
-        ({"labels": np.full((48, 5), -1)}, "labels run from -1 to -1; expected 0 to 1"),
-        ({"labels": np.full(48, 5)}, "labels run from 5 to 5; expected 0 to 4 for identities"),
+        ({"labels": np.full((48, 5), -1)}, "labels range from -1 to -1; expected 0 to 1"),
+        ({"labels": np.full(48, 5)}, "labels range from 5 to 5; expected 0 to 4 for identities"),
         ({"thresholds": [0.0]}, r"thresholds of shape \(1,\)"),
-        ({"names": ["Bald"]}, "1 names for 5 outputs"),
+        ({"names": ["Bald"]}, "got 1 names for 5 outputs; expected one for each"),
         ({"task": "faces"}, "task='faces'; expected one of 'attributes', 'identities', 'embeddings'"),
         ({"task": "embeddings", "labels": np.zeros(48)}, "labels are for attributes or identities; the task is emb"),
         (
@@ -130,7 +130,7 @@ def test_what_does_not_fit_is_refused(files, branching, pictures, arguments, mes
 def test_model_with_lost_weights_is_no_silent_success(files, branching, pictures):
     damaged = keras.models.clone_model(branching)
     damaged.set_weights([np.full_like(weights, np.nan) for weights in branching.get_weights()])
-    with pytest.raises(ValueError, match="'branching' gives NaN or infinity in 240 of 240 outputs"):
+    with pytest.raises(ValueError, match="'branching' returns NaN or infinity in 240 of 240 outputs"):
         tfslim.litert.verify(damaged, files["none"][0], pictures)
 
 
@@ -138,8 +138,18 @@ def test_empty_set_and_probabilities_are_refused(files, branching, pictures):
     with pytest.raises(ValueError, match="no images to compare"):
         tfslim.litert.verify(branching, files["none"][0], pictures[:0])
     likely = keras.Model(branching.inputs, keras.layers.Activation("sigmoid")(branching.outputs[0]), name="likely")
-    with pytest.raises(ValueError, match="'likely' gives probabilities \\(sigmoid in"):
+    with pytest.raises(ValueError, match="'likely' returns probabilities \\(sigmoid in"):
         tfslim.litert.verify(likely, files["none"][0], pictures)
+
+
+def test_swapped_arguments_and_other_models_are_named(files, branching, pictures):
+    path = files["none"][0]
+    with pytest.raises(
+        TypeError, match=r"verify takes the model first, then the path; got a path as model: .*none\.tflite"
+    ):
+        tfslim.litert.verify(path, branching, pictures)
+    with pytest.raises(TypeError, match="the keras.Model that the file was made from as model, got builtins.dict"):
+        tfslim.litert.verify({}, path, pictures)
 
 
 def test_each_class_has_its_own_figures(files, branching, pictures):

@@ -125,8 +125,8 @@ def test_crash_silence_and_delay_are_named(files, tmp_path, monkeypatch):
     monkeypatch.setattr(timing_module.Path, "with_name", lambda self, name: worker)
     for code, message in (
         ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "crashes on this file with SIGSEGV"),
-        ("import sys; print('odd'); sys.exit('last words')", "ended without an answer: last words"),
-        ("import time; time.sleep(60)", "did not end within 0.5 s; it was stopped"),
+        ("import sys; print('odd'); sys.exit('last words')", "ended without a result: last words"),
+        ("import time; time.sleep(60)", "did not end within 0.5 s; it was stopped; pass a longer timeout"),
     ):
         worker.write_text(code)
         with pytest.raises(ModelFileError, match=message):

@@ -106,15 +106,15 @@ def test_mixed_precision_and_compiled_models():
 def test_a_layer_to_keep_keeps_all_that_is_tied_to_it():
     graph = channel_graph(branching_model(), keep=("depthwise", "right"))
     assert [str(group) for group in graph.groups] == ["4 channels of left", "5 channels of hidden"]
-    assert graph.frozen == {name: "was asked to be kept" for name in ("stem", "twice", "depthwise", "right")}
+    assert graph.frozen == {name: "is listed in keep" for name in ("stem", "twice", "depthwise", "right")}
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("lefd", r"keep: 'lefd' is no layer of the model; did you mean left"),
+        ("lefd", r"keep: 'lefd' is not a layer of the model; did you mean left"),
         ("stem_bn", r"keep: 'stem_bn' has no filters; did you mean stem"),
-        ("zzz", r"keep: 'zzz' is no layer of the model$"),
+        ("zzz", r"keep: 'zzz' is not a layer of the model$"),
     ],
 )
 def test_a_wrong_name_to_keep_is_said_with_near_ones(name, message):

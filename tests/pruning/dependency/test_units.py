@@ -32,13 +32,13 @@ def test_units_are_the_connected_sets(pairs, frozen):
             assert int(units.reason(one).split()[-1]) in sets[one]
 
 
-def test_the_first_reason_is_told_unless_another_is_to_be():
+def test_the_first_reason_stays_unless_overridden():
     units = Units()
     numbers = units.new(2)
     units.freeze(numbers, "first")
     units.freeze(numbers, "second")
     assert units.reason(0) == "first"
-    units.freeze(numbers[:1], "third", told=True)
+    units.freeze(numbers[:1], "third", override=True)
     assert (units.reason(0), units.reason(1)) == ("third", "first")
 
 

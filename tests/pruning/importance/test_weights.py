@@ -69,7 +69,7 @@ def test_bn_scale_is_the_absolute_gamma():
 
 def test_bn_scale_names_what_has_no_batch_normalisation():
     graph = channel_graph(branching_model())
-    with pytest.raises(ValueError, match=r"follows 4 channels of left and 2 more groups; take 'l2'"):
+    with pytest.raises(ValueError, match=r"follows 4 channels of left and 2 more groups; use 'l2'"):
         weight_importance(graph, "bn_scale")
 
 
@@ -94,8 +94,8 @@ def test_permuted_filters_have_permuted_scores():
 @pytest.mark.parametrize(
     ("scores", "message"),
     [
-        ([1.0, 2.0], r"3 scores expected, one a unit; found shape \(2,\)"),
-        ([1.0, np.nan, 2.0], "1 of 3 scores are NaN or infinite, the first that of a filter of hidden"),
+        ([1.0, 2.0], r"expected 3 scores, one per unit; found shape \(2,\)"),
+        ([1.0, np.nan, 2.0], "1 of 3 scores are NaN or infinite, the first for a filter of hidden"),
         ([0.0, 0.0, 0.0], "all scores are 0"),
     ],
 )

@@ -121,10 +121,10 @@ def test_floats_are_the_bits_of_the_values():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: LogMinMax(0), "bits=0; expected 1 to 16"),
-        (lambda: Uniform(17), "bits=17; expected 1 to 16"),
-        (lambda: KMeans(2.5), "bits=2.5; expected 1 to 16"),
-        (lambda: KMeans(True), "bits=True; expected 1 to 16"),
+        (lambda: LogMinMax(0), "bits=0; expected a whole number from 1 to 16"),
+        (lambda: Uniform(17), "bits=17; expected a whole number from 1 to 16"),
+        (lambda: KMeans(2.5), "bits=2.5; expected a whole number from 1 to 16"),
+        (lambda: KMeans(True), "bits=True; expected a whole number from 1 to 16"),
         (lambda: LogMinMax(8, "round"), "rule='round'; expected 'exact_zero', 'nearest' or 'floor'"),
         (lambda: LogMinMax(8, floor=1.0), "floor=1.0; expected above 0 and below 1"),
         (lambda: LogMinMax(8, "nearest", floor=0.5), "floor=0.5; expected above 0 and below 1, and rule 'exact_zero'"),

@@ -57,7 +57,7 @@ def test_pixels_on_another_scale_than_the_models_are_warned_of(room):
     x = keras.layers.Rescaling(1 / 255, name="rescaling")(inputs)
     net = keras.Model(inputs, keras.layers.Conv2D(2, 1)(x))
     images = np.random.default_rng(0).uniform(0, 1, (40, 4, 4, 3)).astype("float32")
-    with pytest.warns(UserWarning, match="from 0.* to 0.99.*, and layer 'rescaling' of the model divides pixels"):
+    with pytest.warns(UserWarning, match="from 0.* to 0.99.*, but layer 'rescaling' of the model scales pixels"):
         room.quantize_aware(net, images)
     room.quantize_aware(net, images * 255)
     with pytest.raises(ValueError, match="batch 0 holds NaN or infinity for the input 'image'"):
@@ -73,7 +73,7 @@ def test_pixels_on_another_scale_than_the_models_are_warned_of(room):
         (dict, {"p": P, "r": Q}, "a batch holds a dictionary of 'p', 'r'"),
         (dict, (P, Q), "a batch holds 2 arrays"),
         (list, (P, Q[:8]), r"arrays of different lengths: \[8, 40\]"),
-        (list, [], "holds no batches"),
+        (list, [], "representative has no batches"),
     ],
 )
 def test_what_is_not_the_models_inputs_is_refused(structure, given, message):

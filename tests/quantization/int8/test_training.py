@@ -96,7 +96,7 @@ def test_a_range_that_was_never_measured_is_named(tmp_path):
     training, _ = quantize_aware(int8_net())
     with pytest.raises(ValueError, match="'image_quantized': its output's range was never measured"):
         tfslim.tfmot.convert(training, tmp_path / "x.tflite")
-    with pytest.raises(ValueError, match="holds no batches"):
+    with pytest.raises(ValueError, match="representative has no batches"):
         quantize_aware(int8_net(), [])
 
 
@@ -111,7 +111,6 @@ def test_shared_layers_share_their_rounded_kernel():
 ON_JAX = """
 import keras, numpy as np
 from tests.quantization.int8_net import int8_net
-from tfslim.quantization.int8.layout import int8_layout
 from tfslim.quantization.int8.training import quantize_aware
 keras.utils.set_random_seed(0)
 images = np.random.default_rng(0).uniform(0, 255, (32, 8, 8, 3)).astype("float32")

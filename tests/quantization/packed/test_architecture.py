@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 
+import tfslim
 from tests.pruning.branching_model import branching_model
 from tests.quantization.packed_models import (
     as_array,
@@ -45,7 +46,7 @@ def options(config, name):
     return layer(config, name)["config"]
 
 
-ONLY_OURS = "of keras.layers and tfslim.layers only"
+ONLY_OURS = "only layers of keras.layers and tfslim.layers"
 HOSTILE = {
     "a lambda": ({"module": "keras.layers", "class_name": "Lambda"}, "Lambda.*runs code"),
     "a saved model": ({"module": "keras.layers", "class_name": "TFSMLayer"}, "runs code or reads files"),
@@ -66,10 +67,10 @@ HOSTILE = {
         {"class_name": "SoftTargets", "module": "tfslim.distillation", "registered_name": "tfslim>SoftTargets"},
         ONLY_OURS,
     ),
-    "no module": ({"module": None}, "without the module"),
-    "the old form": ({"class_name": "Conv2D", "module": 3}, "without the module"),
+    "no module": ({"module": None}, "no module name"),
+    "the old form": ({"class_name": "Conv2D", "module": 3}, "no module name"),
     "an unknown layer": ({"class_name": "Conv9D"}, ONLY_OURS),
-    "a class that is none": ({"class_name": ["Conv2D"]}, "without the module"),
+    "a class that is none": ({"class_name": ["Conv2D"]}, "no module name"),
     "how it was compiled": ({"compile_config": {"optimizer": "adam"}}, "how the model was compiled"),
 }
 
@@ -108,13 +109,15 @@ def test_calls_on_constants_are_refused(where, config, expected):
 )
 def test_functions_are_refused_wherever_they_stand(activation, config, expected):
     layer(config, "left")["config"]["activation"] = activation
-    with pytest.raises(ValueError, match=f"{ONLY_OURS}|without the module"):
+    with pytest.raises(ValueError, match=f"{ONLY_OURS}|no module name"):
         build_model(config, expected)
 
 
 def test_a_model_that_a_file_could_not_hold_is_not_saved(tmp_path):
     inputs = keras.Input((4,))
-    with pytest.raises(ValueError, match="Lambda.*'double'.*runs code"):
+    with pytest.raises(
+        ValueError, match="Lambda.*'double'.*runs code.*; replace it with Keras' own, or save the model as .keras"
+    ):
         save_packed(keras.Model(inputs, keras.layers.Lambda(lambda x: 2 * x, name="double")(inputs)), tmp_path / "a")
     head = keras.layers.Dense(2, kernel_regularizer=lambda kernel: keras.ops.sum(kernel), name="head")
     with pytest.raises(ValueError, match=r"layer 'head' \(Dense\): its kernel_regularizer is a function"):
@@ -123,17 +126,23 @@ def test_a_model_that_a_file_could_not_hold_is_not_saved(tmp_path):
     class Mine(keras.layers.Dense):
         pass
 
-    with pytest.raises(ValueError, match=f"Mine.*'mine'.*{ONLY_OURS}; use tfslim.flatten, or .keras"):
+    with pytest.raises(
+        ValueError, match=f"Mine.*'mine'.*{ONLY_OURS}.*; replace it with Keras' own, or save the model as .keras"
+    ):
         save_packed(keras.Model(inputs, Mine(3, name="mine")(inputs)), tmp_path / "a")
-    with pytest.raises(ValueError, match=r"\(Dense\): its activation is a function of somebody's own"):
-        save_packed(keras.Model(inputs, keras.layers.Dense(3, activation=_swishy)(inputs)), tmp_path / "a")
+    with pytest.raises(
+        ValueError, match=r"layer 'own' \(Dense\): its activation is a custom function, .*; replace it with Keras' own"
+    ):
+        save_packed(keras.Model(inputs, keras.layers.Dense(3, activation=_swishy, name="own")(inputs)), tmp_path / "a")
 
     shared = keras.layers.Dense(4, name="shared")
     inner = keras.Sequential([inputs, shared], name="inner")
     with pytest.raises(ValueError, match=r"shared is shared by outer and inner, .* use tfslim.flatten\(model\)"):
         save_packed(keras.Model(inputs, shared(inner(inputs)), name="outer"), tmp_path / "a")
     function = keras.Function(inputs, keras.layers.Dense(3)(inputs))
-    with pytest.raises(ValueError, match=r"outer: Object Function .* opened by tfslim.flatten\(model\)"):
+    with pytest.raises(
+        ValueError, match=r"outer: Object Function .*; open the keras.Function '\w+' with tfslim.flatten\(model\)"
+    ):
         save_packed(keras.Model(inputs, function(inputs), name="outer"), tmp_path / "a")
 
     class Subclassed(keras.Model):
@@ -143,6 +152,23 @@ def test_a_model_that_a_file_could_not_hold_is_not_saved(tmp_path):
     with pytest.raises(TypeError, match="is a subclassed keras.Model"):
         save_packed(Subclassed(), tmp_path / "a")
     assert not list(tmp_path.iterdir())
+
+
+def test_flatten_is_advised_for_what_it_opens_only(tmp_path):
+    class Block(tfslim.layers.Composite):
+        def layout(self, x, prefix):
+            return keras.layers.Dense(3, name=f"{prefix}dense")(x)
+
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, Block(name="block")(inputs))
+    with pytest.raises(ValueError, match=rf"Block \('block'\): .*{ONLY_OURS}.*; open it with tfslim.flatten\(model\)$"):
+        save_packed(model, tmp_path / "a")
+    assert_packs(tfslim.flatten(model), tmp_path / "a")
+
+    outer = keras.Input((4,))
+    mixed = keras.Model(outer, keras.layers.Lambda(lambda x: 2 * x, name="double")(model(outer)))
+    with pytest.raises(ValueError, match=r"Lambda \('double'\): .*; replace it with Keras' own"):
+        save_packed(mixed, tmp_path / "a")
 
 
 def _swishy(x):
@@ -172,11 +198,14 @@ DENSE = {"class_name": "Dense", "module": "keras.layers", "registered_name": Non
             "hidden/bias: the architecture has no",
         ),
         (lambda config: options(config, "depthwise").update(use_bias=True), "depthwise/bias: the file has no"),
-        (lambda config: options(config, "hidden").update(units="many"), "Keras can't make the model"),
+        (lambda config: options(config, "hidden").update(units="many"), "Keras can't build the model"),
         (lambda config: options(config, "hidden").update(name="other"), "hidden/bias: the architecture has no"),
-        (lambda config: config["config"].pop("layers"), "Keras can't make the model"),
-        (lambda config: config.clear(), "it is a dict and no functional"),
-        (lambda config: (config.update(DENSE), config.pop("build_config")), "it is a Dense and no functional"),
+        (lambda config: config["config"].pop("layers"), "Keras can't build the model"),
+        (lambda config: config.clear(), "expected a functional or Sequential model, got dict"),
+        (
+            lambda config: (config.update(DENSE), config.pop("build_config")),
+            "expected a functional or Sequential model, got Dense",
+        ),
     ],
     ids=["huge", "fewer weights", "more weights", "no number", "another name", "no layers", "empty", "no model"],
 )

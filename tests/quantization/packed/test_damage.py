@@ -50,20 +50,23 @@ def test_every_cut_is_seen(whole):
 
 def test_the_part_that_is_damaged_is_named(whole):
     start = HEADER_BYTES
-    assert "header: no .tfslim file; it begins with b'PK" in check_refused(b"PK\x03\x04" + bytes(100))
+    assert "header: not a .tfslim file; expected it to begin with b'\\x89tfslim\\n', found b'PK" in check_refused(
+        b"PK\x03\x04" + bytes(100)
+    )
     assert "header: damaged" in check_refused(whole[:20] + b"\x77" + whole[21:])
     for name, stored in zip(SECTIONS, struct.unpack("<9I", whole[12:48])[::3], strict=True):
         damaged = bytearray(whole)
         damaged[start + stored // 2] ^= 1
         assert check_refused(bytes(damaged)) == f"face.tfslim: {name}: damaged; its checksum does not fit"
         start += stored
-    assert "should have" in check_refused(whole[:-1]) and "cut short" in check_refused(whole[:-1])
-    assert "followed by something else" in check_refused(whole + b"more")
+    expected = f"the file has {len(whole) - 1:,} bytes, expected {len(whole):,}; it is cut short"
+    assert expected in check_refused(whole[:-1])
+    assert "followed by other data" in check_refused(whole + b"more")
 
 
 def test_another_version_is_said(whole):
     message = check_refused(with_header(whole, 8, b"\x02\x00"))
-    assert message.endswith("schema version 2; this tfslim reads version 1; get a newer tfslim")
+    assert message.endswith("schema version 2; this tfslim reads version 1; install a newer tfslim")
     assert "bytes 10 and 11 hold 7" in check_refused(with_header(whole, 10, b"\x07\x00"))
 
 
@@ -219,10 +222,10 @@ def test_a_missing_file_is_no_damaged_one(tmp_path):
     with pytest.raises(FileNotFoundError):
         read_packed(tmp_path / "none.tfslim")
     (tmp_path / "empty.tfslim").write_bytes(b"")
-    with pytest.raises(ValueError, match="empty.tfslim: header: no .tfslim file"):
+    with pytest.raises(ValueError, match="empty.tfslim: header: not a .tfslim file"):
         read_packed(tmp_path / "empty.tfslim")
     (tmp_path / "some.json").write_text(json.dumps({"a": 1}))
-    with pytest.raises(ValueError, match="some.json: header: no .tfslim file"):
+    with pytest.raises(ValueError, match="some.json: header: not a .tfslim file"):
         read_packed(tmp_path / "some.json")
 
 

@@ -173,7 +173,7 @@ def test_saving_is_all_or_nothing(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match="make it first"):
         save_packed(branching_model(), tmp_path / "missing" / "model.tfslim")
     monkeypatch.setattr("tfslim.quantization.packed.writer.join_sections", lambda *sections: b"cut")
-    with pytest.raises(ValueError, match="model.tfslim: header: no .tfslim file"):
+    with pytest.raises(ValueError, match="model.tfslim: header: not a .tfslim file"):
         save_packed(branching_model(), path)
     assert path.read_bytes() == b"before"
     assert [each.name for each in tmp_path.iterdir()] == ["model.tfslim"]

@@ -1,1 +1,1 @@
-"""CelebA's files: labels, identities, partitions, images."""
+"""CelebA in a local folder: labels, identities, partitions, images."""

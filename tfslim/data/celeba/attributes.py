@@ -1,4 +1,4 @@
-"""The names of a model's outputs: CelebA's 40 attributes, and the ``labels.json`` that lies beside a model file.
+"""CelebA's 40 attributes, and the ``labels.json`` beside a model.
 
 Source: Liu, Luo, Wang, Tang, "Deep Learning Face Attributes in the Wild", ICCV 2015; the order is that of
 ``list_attr_celeba.txt``.
@@ -13,6 +13,8 @@ import pathlib
 from collections.abc import Sequence
 
 from tfslim._support.files import replacing
+
+__all__ = ["ATTRIBUTES", "read_labels", "write_labels"]
 
 ATTRIBUTES: tuple[str, ...] = (
     "5_o_Clock_Shadow",
@@ -60,36 +62,36 @@ ATTRIBUTES: tuple[str, ...] = (
 
 @dataclasses.dataclass(frozen=True)
 class Labels:
-    """What a model's outputs mean: one attribute name and one threshold (on the logit) an output."""
+    """Attribute name and logit threshold of each model output."""
 
     attributes: tuple[str, ...]
     thresholds: tuple[float, ...]
 
 
 def attribute_columns(wanted: Sequence[str], known: Sequence[str] = ATTRIBUTES) -> list[int]:
-    """Gives the column of each wanted attribute among the known ones.
+    """Return the column index of each wanted attribute.
 
     Args:
         wanted: attribute names, without repeats.
-        known: the names there are, in column order.
+        known: names of all columns, in order.
 
     Raises:
-        ValueError: a name that is not known (near matches are suggested), a repeated name, or no name at all.
+        ValueError: if a name is unknown (near matches are suggested) or repeated, or `wanted` is empty.
 
     Example:
         >>> attribute_columns(["Smiling", "Male"])
         [31, 20]
     """
     if isinstance(wanted, str):
-        raise ValueError(f"attributes must be a list of names, found the single string {wanted!r}: write [{wanted!r}]")
+        raise ValueError(f"attributes must be a list of names, found the single string {wanted!r}; use [{wanted!r}]")
     if not wanted:
-        raise ValueError("attributes is an empty list: name at least one, or give None for all of them")
+        raise ValueError("attributes is an empty list; name at least one, or use None for all")
     column = {name: index for index, name in enumerate(known)}
     for position, name in enumerate(wanted):
         if name not in column:
             raise ValueError(f"unknown attribute {name!r}{_suggestion(str(name), known)}")
         if name in wanted[:position]:
-            raise ValueError(f"attribute {name!r} is asked for twice")
+            raise ValueError(f"duplicate attribute {name!r}; list each attribute once")
     return [column[name] for name in wanted]
 
 
@@ -104,43 +106,45 @@ def _suggestion(name: str, known: Sequence[str]) -> str:
 def write_labels(
     path: str | os.PathLike, attributes: Sequence[str], thresholds: Sequence[float] | None = None
 ) -> pathlib.Path:
-    """Writes ``labels.json`` beside a model file, or into a run folder.
+    """Write ``labels.json`` beside a model file or into its folder.
 
     Args:
-        path: a model file, or the folder it lies in.
-        attributes: the name of each output.
-        thresholds: the logit above which each output means yes; 0.0 for all when None.
+        path: a model file, or its folder.
+        attributes: name of each output.
+        thresholds: logit above which each output is positive; None means 0.0 for all.
 
     Returns:
-        The path of the ``labels.json`` written.
+        The path of the written ``labels.json``.
 
     Raises:
-        ValueError: not one finite threshold an attribute.
+        ValueError: if `thresholds` does not hold one finite number per attribute, or a name is repeated.
     """
     thresholds = [0.0] * len(attributes) if thresholds is None else [float(t) for t in thresholds]
     target = _labels_path(path)
     labels = _checked(target, list(attributes), thresholds, outputs=None)
-    with replacing(target) as beside:
-        pathlib.Path(beside).write_text(json.dumps(dataclasses.asdict(labels), indent=1) + "\n", encoding="utf-8")
+    with replacing(target) as temporary:
+        pathlib.Path(temporary).write_text(json.dumps(dataclasses.asdict(labels), indent=1) + "\n", encoding="utf-8")
     return target
 
 
 def read_labels(path: str | os.PathLike, outputs: int | None = None) -> Labels:
-    """Reads the ``labels.json`` beside a model file; without one, 40 outputs are CelebA's 40 attributes.
+    """Read the ``labels.json`` beside a model file.
+
+    If the file does not exist, 40 outputs are taken as CelebA's 40 attributes.
 
     Args:
-        path: a model file (``.keras``, ``.tflite``), or the folder it lies in.
-        outputs: the number of outputs of the model, checked against the file; None leaves it unchecked.
+        path: a model file (``.keras``, ``.tflite``), or its folder.
+        outputs: number of outputs of the model, to be compared with the file; None skips the check.
 
     Raises:
-        ValueError: the file is damaged, or does not fit the number of outputs; or there is no file and the number
-            of outputs is not 40.
+        ValueError: if the file is damaged or does not match the number of outputs, or if it does not exist and the
+            number of outputs is not 40.
     """
     target = _labels_path(path)
     if not target.is_file():
         if outputs not in (None, len(ATTRIBUTES)):
             raise ValueError(
-                f"{target} does not exist and the model has {outputs} outputs, not CelebA's {len(ATTRIBUTES)}: "
+                f"{target} does not exist and the model has {outputs} outputs, not CelebA's {len(ATTRIBUTES)}; "
                 f'put a labels.json beside the model: {{"attributes": [...], "thresholds": [...]}}'
             )
         return Labels(ATTRIBUTES, (0.0,) * len(ATTRIBUTES))
@@ -163,12 +167,12 @@ def _checked(target: pathlib.Path, attributes: object, thresholds: object, outpu
     if not attributes or not all(isinstance(name, str) and name for name in attributes):
         raise ValueError(f"{target}: attributes must be a list of names, found {attributes!r}")
     if len(set(attributes)) != len(attributes):
-        raise ValueError(f"{target}: an attribute is named twice")
+        raise ValueError(f"{target}: duplicate attribute names; name each attribute once")
     numbers = isinstance(thresholds, list) and all(
         isinstance(t, int | float) and not isinstance(t, bool) and math.isfinite(t) for t in thresholds
     )
     if not numbers or len(thresholds) != len(attributes):
-        raise ValueError(f"{target}: thresholds must be {len(attributes)} finite numbers, one an attribute")
+        raise ValueError(f"{target}: thresholds must be {len(attributes)} finite numbers, one per attribute")
     if outputs is not None and outputs != len(attributes):
         raise ValueError(f"{target} names {len(attributes)} attributes, but the model has {outputs} outputs")
     return Labels(tuple(attributes), tuple(float(t) for t in thresholds))

@@ -1,4 +1,4 @@
-"""CelebA in a local folder: label files and images to records and arrays, without TensorFlow and without a download."""
+"""CelebA in a local folder, without TensorFlow or downloads."""
 
 import collections
 import contextlib
@@ -21,6 +21,8 @@ from tfslim.data.celeba.records import Records
 from tfslim.data.images import ImageError, each_image, fit_image
 from tfslim.data.sources import find_source
 
+__all__ = ["CelebA"]
+
 log = logging.getLogger(__name__)
 
 HELD_OUT = "held out"
@@ -29,7 +31,13 @@ ALL_PARTS = (*PARTS, HELD_OUT)
 
 @dataclasses.dataclass(frozen=True)
 class ImageCheck:
-    """What `CelebA.check_images` found: images read, bad ones with why, and how many have each (height, width)."""
+    """Result of `CelebA.check_images`.
+
+    Attributes:
+        count: number of images read.
+        bad: name of each undecodable image -> the reason.
+        sizes: (height, width) -> number of images.
+    """
 
     count: int
     bad: dict[str, str]
@@ -37,44 +45,49 @@ class ImageCheck:
 
 
 class CelebA:
-    """CelebA, or any set in its layout, read from a local folder.
+    """CelebA, or another data set in its layout.
 
     The folder holds ``list_attr_celeba`` and ``list_eval_partition`` (``.txt``, or Kaggle's ``.csv``),
-    ``identity_CelebA.txt``, and the images in ``img_align_celeba/`` (also once more in itself, as Kaggle packs it) or
-    in ``img_align_celeba.zip``, which is read unopened. Attributes or identities may be lacking, not both. All label
-    files are checked against one another and against the files on disk here, before any work begins; memory holds
-    the label tables alone.
+    ``identity_CelebA.txt``, and the images in ``img_align_celeba/`` (possibly nested in itself, as Kaggle packs it) or
+    in ``img_align_celeba.zip``, which is not extracted. Attributes or identities may be missing, not both. All label
+    files are checked against each other and against the image files on construction, before any work begins; only the
+    label tables stay in memory.
 
     Args:
-        folder: the data set's folder.
+        folder: folder of the data set.
         split: "official" (the partition file), "7:2:1" (by file order; 141,819 / 40,520 / 20,260 of all 202,599) or
-            "random" (7:2:1 in an order drawn from the seed). The last two deal out all listed images before any
-            restriction, so that an image's part depends neither on `min_images` nor on what is missing on disk.
-        seed: of the split "random", and of who is held out; from 0.
-        attributes: names of the attributes wanted, in the order wanted; None for all 40.
-        min_images: keep only identities with at least so many images, and number them anew from 0; None keeps all,
-            with CelebA's own numbers.
-        on_error: "raise" stops at a wrong label row, an image missing on disk, and, when it is first read, an image
-            that can't be decoded; "skip" leaves these out and notes them in `skipped`.
-        crop: (height, width) in pixels of the middle part to take of every image, before it is resized; None takes all.
-        hold_out: so many people, drawn by the seed from those with `min_images`, are in no part but "held out", with
-            all their images: people never trained on, to verify with. Their numbers follow those of the others.
+            "random" (7:2:1 in an order drawn from the seed). The last two split all listed images before any
+            restriction, so an image's part depends neither on `min_images` nor on missing files.
+        seed: seed of the split "random" and of the held-out people, 0 or more.
+        attributes: names of the attributes to load, in this order; None for all 40.
+        min_images: keep only identities with at least this many images, renumbered from 0; None keeps all, with
+            CelebA's own numbers.
+        on_error: "raise" stops at a wrong label row, a missing image file, and an undecodable image when it is first
+            read; "skip" leaves these out and lists them in `skipped`.
+        crop: (height, width) in pixels of the center part that is cropped from every image before resizing; None keeps
+            whole images.
+        hold_out: number of people, drawn by the seed from those with `min_images`, whose images all go to the part
+            "held out" and to no other: people for verification that no model is trained on. They are numbered after
+            all others.
 
     Attributes:
-        attribute_names: tuple of str, one a column of attributes; () without an attribute file.
-        identity_map: CelebA's identity number -> the new one; None unless `min_images` or `hold_out` is given.
-        held_out: CelebA's identity numbers of the people held out; ().
-        skipped: what was left out -> why; the key is an image's name, or ``file:line`` for a row that names none.
-        source: where bytes come from; `source.path` is the image folder or the zip file.
+        attribute_names: tuple of str, one per column of attributes; () without an attribute file.
+        identity_map: CelebA's identity number -> the new number; None unless `min_images` or `hold_out` is set.
+        held_out: CelebA's identity numbers of the held-out people, or ().
+        skipped: image name, or ``file:line`` for a row without one -> the reason why it was skipped.
+        source: source of the image bytes; `source.path` is the image folder or the zip file.
 
     Raises:
-        FileNotFoundError: a folder or file that is needed is not there.
-        LabelError: a label file is wrong, two do not fit, or a listed image is missing (with file and line).
-        ValueError: an argument is wrong; an unknown attribute's near matches are suggested.
+        FileNotFoundError: if a required folder or file does not exist.
+        LabelError: if a label file is wrong, two of them contradict each other, or a listed image is missing; names
+            file and line.
+        ValueError: if an argument is wrong; near matches of an unknown attribute are suggested.
 
     Example:
-        celeba = CelebA("celeba", attributes=["Smiling", "Male"])
-        images, attributes, identities = celeba.arrays("validation", size=(109, 89))
+        >>> celeba = CelebA(tfslim.data.draw_faces("drawn", count=100), attributes=["Smiling", "Male"])
+        >>> images, attributes, identities = celeba.arrays("validation", size=(109, 89))
+        >>> images.shape[1:]
+        (109, 89, 3)
 
     Source: Liu, Luo, Wang, Tang, "Deep Learning Face Attributes in the Wild", ICCV 2015.
     """
@@ -103,13 +116,17 @@ class CelebA:
         self.crop = None if crop is None else tuple(crop)
         self.folder, self.split, self.seed, self.on_error = pathlib.Path(folder), split, seed, on_error
         if not self.folder.is_dir():
-            raise FileNotFoundError(f"{self.folder} is not a folder: give the folder that holds CelebA's label files")
+            raise FileNotFoundError(f"{self.folder} is not a folder; pass the folder with CelebA's label files")
 
         listing = read_listing(self.folder, partition=split == "official", on_error=on_error)
         if listing.attributes is None and columns is not None:
-            raise FileNotFoundError(f"{self.folder} has no list_attr_celeba.txt or .csv to choose attributes from")
+            raise FileNotFoundError(
+                f"{self.folder} has no list_attr_celeba.txt or .csv, which attributes needs; add the file or use None"
+            )
         if listing.identities is None and min_images is not None:
-            raise FileNotFoundError(f"{self.folder} has no identity_CelebA.txt, which min_images and hold_out need")
+            raise FileNotFoundError(
+                f"{self.folder} has no identity_CelebA.txt, which min_images and hold_out need; add it"
+            )
         self.source = find_source(self.folder)
         missing = missing_images(listing, self.source.names(), self.source.path, on_error)
         self.skipped: dict[str, str] = listing.skipped | missing
@@ -142,20 +159,25 @@ class CelebA:
         old = list(self.identity_map)
         self.held_out = tuple(old[number] for number in held)
         self.identity_map = {identity: int(number) for identity, number in zip(old, numbers, strict=True)}
-        apart = np.isin(records.identities, held)
-        parts = np.where(apart, ALL_PARTS.index(HELD_OUT), records.parts).astype(np.uint8)
+        is_held_out = np.isin(records.identities, held)
+        parts = np.where(is_held_out, ALL_PARTS.index(HELD_OUT), records.parts).astype(np.uint8)
         return dataclasses.replace(records, identities=numbers[records.identities], parts=parts)
 
     @property
     def people(self) -> int:
-        """How many identities there are to train on: their numbers go from 0 to one less (with `min_images`)."""
+        """Number of identities to train on; 0 without `min_images`."""
         return 0 if self.identity_map is None else len(self.identity_map) - len(self.held_out)
 
     def part(self, part: str) -> Records:
-        """Gives the records of "train", "validation", "test" or "held out", without images found undecodable so far.
+        """Return the records of a part.
+
+        Images that were found to be undecodable are left out.
+
+        Args:
+            part: "train", "validation", "test" or "held out".
 
         Raises:
-            ValueError: no such part, or it has no image.
+            ValueError: if the part does not exist or has no image.
         """
         if part not in ALL_PARTS:
             raise ValueError(f"part must be one of {', '.join(map(repr, ALL_PARTS))}, found {part!r}")
@@ -165,39 +187,41 @@ class CelebA:
             counts = ", ".join(f"{name} {int((all_parts == code).sum())}" for code, name in enumerate(ALL_PARTS))
             raise ValueError(
                 f"the {part} part of {self.folder} has no image with split={self.split!r} ({counts}; "
-                f"{len(self.skipped)} skipped): take another split or complete the data"
+                f"{len(self.skipped)} skipped); use another split or complete the data"
             )
         return records
 
     def read(self, file: str) -> bytes:
-        """Gives the bytes of one image file, from the folder or the unopened zip; safe in many threads at once."""
+        """Return the bytes of one image file; thread-safe."""
         return self.source.read(file)
 
     def fit(self, image: Image.Image, size: tuple[int, int]) -> np.ndarray:
-        """Gives an image's pixels, (height, width, 3) uint8: cropped as this data was asked to be, then resized."""
+        """Crop an image to `crop` and resize it to `size`."""
         return fit_image(image, size, self.crop)
 
     def skip(self, file: str, reason: str) -> None:
-        """Notes an image as undecodable: it is in `skipped`, and in no part any more."""
+        """Mark an image as undecodable, dropping it from its part."""
         self._undecodable[file] = self.skipped[file] = reason
 
     def arrays(
         self, part: str, size: tuple[int, int], threads: int | None = None
     ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
-        """Decodes a whole part into memory, for small sets and for machines without TensorFlow.
+        """Decode a whole part into memory.
+
+        For small sets, and for machines without TensorFlow.
 
         Args:
-            part: "train", "validation", "test", or "held out" where people were held out.
-            size: (height, width) in pixels; other images are resized to it, bilinear with antialiasing, and a warning
-                is logged where the part's images are not all of one size to begin with.
-            threads: how many decode; None for one a processor.
+            part: "train", "validation", "test" or "held out".
+            size: (height, width) in pixels; other images are resized to it, bilinear with antialiasing. A warning is
+                logged if the image files of the part differ in size.
+            threads: number of decoding threads; None for one per processor.
 
         Returns:
             Images (N, height, width, 3) uint8, attributes (N, A) uint8 or None, identities (N,) int32 or None.
 
         Raises:
-            ImageError: an image can't be decoded and on_error is "raise".
-            ValueError: no such part, or no image in it.
+            ImageError: if an image can't be decoded and `on_error` is "raise", or none can.
+            ValueError: if the part does not exist or has no image.
         """
         records = self.part(part)
         height, width = size
@@ -221,20 +245,23 @@ class CelebA:
             images, records, sizes = images[~bad], records[~bad], sizes[~bad]
             if not len(records):
                 raise ImageError(f"no image of the {part} part of {self.folder} can be decoded, see .skipped")
-        self._say_odd_sizes(records.files, sizes)
+        self._warn_mixed_sizes(records.files, sizes)
         return images, records.attributes, records.identities
 
     def check_images(self, part: str | None = None, threads: int | None = None, progress: bool = True) -> ImageCheck:
-        """Reads and decodes every image beforehand, keeping none, and tells of all that are bad at once.
+        """Decode every image once and report all bad ones together.
 
         Args:
-            part: "train", "validation", "test", "held out" where people were, or None for all of them.
-            threads: how many decode; None for one a processor.
-            progress: whether to draw a progress bar on stderr.
+            part: "train", "validation", "test" or "held out"; None for all parts.
+            threads: number of decoding threads; None for one per processor.
+            progress: whether to show a progress bar on stderr.
+
+        Returns:
+            An `ImageCheck`; no pixels are kept.
 
         Raises:
-            ImageError: at least one can't be decoded and on_error is "raise"; lists them. With "skip" they are in
-                `skipped` and in no part any more.
+            ImageError: if at least one can't be decoded and `on_error` is "raise"; lists them. With "skip" they go to
+                `skipped` and leave their part.
         """
         records = _without(self._records, self._undecodable) if part is None else self.part(part)
         files = records.files.tolist()
@@ -248,17 +275,20 @@ class CelebA:
                 else:
                     sizes[row] = result
         good = np.array([file not in bad for file in files], bool)
-        self._say_odd_sizes(records.files[good], sizes[good])
+        self._warn_mixed_sizes(records.files[good], sizes[good])
         if bad and self.on_error == "raise":
             listed = "\n  ".join(list(bad.values())[:20])
             more = f"\n  and {len(bad) - 20} more" if len(bad) > 20 else ""
-            raise ImageError(f"{len(bad)} of {len(files)} images of {self.source.path} are bad:\n  {listed}{more}")
+            raise ImageError(
+                f"{len(bad)} of {len(files)} images of {self.source.path} can't be decoded; replace them, or use "
+                f"on_error='skip':\n  {listed}{more}"
+            )
         for file, reason in bad.items():
             self.skip(file, reason)
         counted = collections.Counter(map(tuple, sizes[good].tolist()))
         return ImageCheck(len(files), bad, dict(counted.most_common()))
 
-    def _say_odd_sizes(self, files: np.ndarray, sizes: np.ndarray) -> None:
+    def _warn_mixed_sizes(self, files: np.ndarray, sizes: np.ndarray) -> None:
         counted = collections.Counter(map(tuple, sizes.tolist()))
         if len(counted) > 1:
             (height, width), _ = counted.most_common(1)[0]
@@ -266,7 +296,7 @@ class CelebA:
             named = ", ".join(f"{files[row]} {sizes[row][0]}x{sizes[row][1]}" for row in odd[:3])
             more = " and others" if len(odd) > 3 else ""
             log.warning(
-                "%s: %d images are not of height x width %dx%d as most are, and are resized like them: %s%s",
+                "%s: %d images differ from the most common height x width %dx%d; all are resized alike: %s%s",
                 self.source.path, len(odd), height, width, named, more,
             )  # fmt: skip
 

@@ -1,9 +1,9 @@
-"""CelebA's three label files, read into plain numpy tables: attributes, identities and the partition.
+"""CelebA's label files (attributes, identities, partition) as numpy tables.
 
-Both forms people have are read: the original ``.txt`` (values parted by spaces) and Kaggle's ``.csv`` (a header and
-commas), with Unix or Windows line ends, with or without a byte order mark. A row that is wrong does not stop the
-reading: it is noted as a `Problem` with its line, and the caller decides whether to stop (`Table.stop_at_problems`).
-A file that is not what it should be (another data set's, UTF-16, no rows) stops at once.
+Both common forms are read: the original ``.txt`` (values separated by spaces) and Kaggle's ``.csv`` (a header and
+commas), with Unix or Windows line ends, with or without a byte order mark. A wrong row does not stop the reading: it
+is recorded as a `Problem` with its line, and the caller decides whether to stop (`Table.stop_at_problems`). A wrong
+file (of another data set, in UTF-16, without rows) raises at once.
 """
 
 import dataclasses
@@ -16,6 +16,8 @@ import numpy as np
 
 from tfslim.data.celeba.attributes import ATTRIBUTES
 
+__all__ = ["LabelError"]
+
 PARTS = ("train", "validation", "test")  # the partition file's 0, 1 and 2
 
 _ATTRIBUTE_VALUES = {b"-1": 0, b"1": 1}
@@ -26,11 +28,17 @@ _IDENTITY_LIMIT = 2**31
 
 
 class LabelError(ValueError):
-    """A label file is wrong; the message begins with ``file:line:``."""
+    """Error in a label file; the message begins with ``file:line:``."""
 
 
 class Problem(typing.NamedTuple):
-    """What is wrong in one row: its line (from 1), the image it names ("" if none can be read) and why."""
+    """Error in one row of a label file.
+
+    Attributes:
+        line: line number, from 1.
+        file: the image that the row names; "" if none can be read.
+        reason: the error.
+    """
 
     line: int
     file: str
@@ -39,14 +47,15 @@ class Problem(typing.NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """The good rows of one label file.
+    """Valid rows of one label file.
 
     Attributes:
         path: the label file.
-        files: (N,) str, image names as listed, without repeats, in the file's order.
+        files: (N,) str, image names without repeats, in the file's order.
         values: (N, 40) uint8 in {0, 1} for attributes, (N,) int32 identities, or (N,) uint8 parts in {0, 1, 2}.
-        lines: (N,) int32, the line each row stands on, from 1.
-        problems: the rows left out, in the file's order; a repeated row's names no image, since its first row is kept.
+        lines: (N,) int32, line number of each row, from 1.
+        problems: the rows left out, in the file's order. The problem of a repeated row names no image, since the first
+            row of that image is kept.
     """
 
     path: pathlib.Path
@@ -56,7 +65,7 @@ class Table:
     problems: tuple[Problem, ...] = ()
 
     def stop_at_problems(self) -> None:
-        """Raises a LabelError for the first problem, saying how many more there are; does nothing without any."""
+        """Raise a LabelError for the first problem, if any."""
         if self.problems:
             first, others = self.problems[0], len(self.problems) - 1
             more = f" ({others} more like it or other problems in this file)" if others else ""
@@ -64,21 +73,24 @@ class Table:
 
 
 def read_attributes(path: str | os.PathLike) -> Table:
-    """Reads ``list_attr_celeba.txt`` or ``.csv``: a name and 40 values of -1 or 1 a row.
+    """Read ``list_attr_celeba.txt`` or ``.csv``.
+
+    Each row holds a file name and 40 values of -1 or 1.
 
     Args:
-        path: the label file. The columns may come in any order; the table has them in CelebA's.
+        path: the label file. Its columns may have any order; the table has CelebA's order.
 
     Returns:
-        A table with (N, 40) uint8 values, 1 where the file says 1 and 0 where it says -1.
+        A table with (N, 40) uint8 values, 1 for 1 and 0 for -1.
 
     Raises:
-        LabelError: the file is not CelebA's attribute file.
-        FileNotFoundError: there is no such file.
+        LabelError: if the file is not CelebA's attribute file.
+        FileNotFoundError: if the file does not exist.
 
     Example:
-        table = read_attributes("celeba/list_attr_celeba.txt")
-        table.values[:, ATTRIBUTES.index("Smiling")].mean()
+        >>> folder = tfslim.data.draw_faces("drawn", count=100)
+        >>> read_attributes(folder / "list_attr_celeba.txt").values.shape
+        (100, 40)
     """
     path = pathlib.Path(path)
     names, values, numbers, problems = [], [], [], []
@@ -104,34 +116,38 @@ def read_attributes(path: str | os.PathLike) -> Table:
                 problems.append(Problem(number, names.pop(), f"expected values of -1 or 1, found {wrong!r}"))
     listed = len(names) + len(problems)
     if count is not None and count != listed:
-        reason = f"the count says {count} rows, but {listed} follow: is the file cut short, or of another set?"
+        reason = f"the first line promises {count} rows, found {listed}; is the file truncated or of another data set?"
         problems.append(Problem(1, "", reason))
     table = np.frombuffer(b"".join(values), np.uint8).reshape(len(names), width - 1)[:, columns]
     return _table(path, names, table, numbers, problems)
 
 
 def read_identities(path: str | os.PathLike) -> Table:
-    """Reads ``identity_CelebA.txt`` (or a ``.csv`` of it): a file name and the number of a person a row.
+    """Read ``identity_CelebA.txt`` or ``.csv``.
+
+    Each row holds a file name and the number of a person.
 
     Returns:
         A table with (N,) int32 values.
 
     Raises:
-        LabelError: the file is not an identity file.
-        FileNotFoundError: there is no such file.
+        LabelError: if the file is not an identity file.
+        FileNotFoundError: if the file does not exist.
     """
     return _read_pairs(pathlib.Path(path), _identity, "the number of a person (0 or more)", np.int32)
 
 
 def read_partition(path: str | os.PathLike) -> Table:
-    """Reads ``list_eval_partition.txt`` or ``.csv``: a file name and 0 (train), 1 (validation) or 2 (test) a row.
+    """Read ``list_eval_partition.txt`` or ``.csv``.
+
+    Each row holds a file name and 0 (train), 1 (validation) or 2 (test).
 
     Returns:
-        A table with (N,) uint8 values, the positions of the parts in ``PARTS``.
+        A table with (N,) uint8 values, indices into ``PARTS``.
 
     Raises:
-        LabelError: the file is not a partition file.
-        FileNotFoundError: there is no such file.
+        LabelError: if the file is not a partition file.
+        FileNotFoundError: if the file does not exist.
     """
     wanted = "0 (train), 1 (validation) or 2 (test)"
     return _read_pairs(pathlib.Path(path), _PARTITION_VALUES.__getitem__, wanted, np.uint8)
@@ -170,16 +186,19 @@ def _read_pairs(path: pathlib.Path, convert: typing.Callable[[bytes], int], want
 
 
 def _rows(path: pathlib.Path, file: typing.BinaryIO) -> Iterator[tuple[int, list[bytes]]]:
-    """Yields line numbers and the fields of each line that is not blank; commas, if the first line has any."""
+    """Yield number and fields of each non-blank line.
+
+    Fields are separated by commas if the first line has any.
+    """
     commas = False
     for number, line in enumerate(file, 1):
         if number == 1:
             if line.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in line:
-                raise LabelError(f"{path}:1: the file is UTF-16 or binary, expected text in UTF-8: save it as UTF-8")
+                raise LabelError(f"{path}:1: the file is UTF-16 or binary, expected UTF-8 text; save it as UTF-8")
             line = line.removeprefix(_BYTE_ORDER_MARK)
             commas = b"," in line
         if commas:
-            # An empty field stays a field, so that "a.jpg,,1" is told as a wrong value and not as a shorter row.
+            # Keep empty fields, so that "a.jpg,,1" is reported as a wrong value and not as a shorter row.
             row = line.strip().split(b",") if line.strip() else []
             if b" " in line or b'"' in line:
                 row = [field.strip(b' "') for field in row]
@@ -190,7 +209,10 @@ def _rows(path: pathlib.Path, file: typing.BinaryIO) -> Iterator[tuple[int, list
 
 
 def _attribute_header(path: pathlib.Path, rows: Iterator[tuple[int, list[bytes]]]) -> tuple[int | None, list[int]]:
-    """Gives the count line's number (None in a csv) and for each of CelebA's attributes its column in the file."""
+    """Read the row count and column indices from the header.
+
+    The count is None in a csv. The indices are the columns of CelebA's attributes, in CelebA's order.
+    """
     number, row = next(rows, (1, []))
     if not row:
         raise LabelError(f"{path}:1: the file is empty, expected CelebA's attribute file")
@@ -204,17 +226,17 @@ def _attribute_header(path: pathlib.Path, rows: Iterator[tuple[int, list[bytes]]
         found = _readable(b" ".join(row))
         raise LabelError(
             f"{path}:{number}: expected the number of images, or a csv header beginning with image_id, found "
-            f"{found!r}: is this CelebA's attribute file?"
+            f"{found!r}; is this CelebA's attribute file?"
         )
     names = [_readable(field, 80) for field in row]
     if sorted(names) != sorted(ATTRIBUTES):
-        lacking = [name for name in ATTRIBUTES if name not in names]
-        strange = [name for name in names if name not in ATTRIBUTES]
+        missing = [name for name in ATTRIBUTES if name not in names]
+        unknown = [name for name in names if name not in ATTRIBUTES]
         raise LabelError(
             f"{path}:{number}: expected the names of CelebA's 40 attributes, found {len(names)} names"
-            + (f", without {_few(lacking)}" if lacking else "")
-            + (f", with {_few(strange)}" if strange else "")
-            + ": is this another data set's file?"
+            + (f", without {_few(missing)}" if missing else "")
+            + (f", with {_few(unknown)}" if unknown else "")
+            + "; is this the file of another data set?"
         )
     return count, [names.index(name) for name in ATTRIBUTES]
 
@@ -227,7 +249,7 @@ def _name(field: bytes) -> str:
     try:
         name = field.decode()
     except UnicodeDecodeError:
-        raise ValueError(f"the file name {_readable(field)!r} is not UTF-8: save the file as UTF-8") from None
+        raise ValueError(f"the file name {_readable(field)!r} is not UTF-8; save the label file as UTF-8") from None
     if not field.lower().endswith(_IMAGE_ENDINGS):
         raise ValueError(f"expected an image's file name such as 000001.jpg, found {_readable(field)!r}")
     return name
@@ -242,8 +264,8 @@ def _table(path: pathlib.Path, names: list[str], values: np.ndarray, lines: list
     if not names:
         if problems:
             line, _, reason = problems[0]
-            raise LabelError(f"{path}:{line}: {reason}; no row of this file can be used")
-        raise LabelError(f"{path}: no rows")
+            raise LabelError(f"{path}:{line}: {reason}; this file has no valid row")
+        raise LabelError(f"{path}: no rows; expected one per image")
     lines = np.array(lines, np.int32)
     if len(set(names)) != len(names):
         first_line, keep = {}, np.ones(len(names), bool)
@@ -251,7 +273,7 @@ def _table(path: pathlib.Path, names: list[str], values: np.ndarray, lines: list
             if name in first_line:
                 keep[row] = False
                 reason = f"{name} is listed a second time, first on line {first_line[name]}"
-                problems.append(Problem(int(lines[row]), "", reason))  # no name: its first row stays good
+                problems.append(Problem(int(lines[row]), "", reason))  # no name, since its first row stays valid
             else:
                 first_line[name] = int(lines[row])
         names, values, lines = [n for n, k in zip(names, keep, strict=True) if k], values[keep], lines[keep]

@@ -1,4 +1,4 @@
-"""Whom a model knows: the ``people.json`` that lies beside an identity model's file."""
+"""The ``people.json`` beside an identity model's file."""
 
 import dataclasses
 import json
@@ -11,20 +11,22 @@ from tfslim._support.files import replacing
 from tfslim.data.celeba.records import Records
 from tfslim.data.celeba.splits import SPLITS
 
+__all__ = ["People", "read_people", "write_people"]
+
 
 @dataclasses.dataclass(frozen=True)
 class People:
-    """What an identity model's outputs mean, and what it was shown.
+    """People of an identity model's outputs, and its training data.
 
     Attributes:
-        identities: CelebA's number of each output's person.
-        held_out: CelebA's numbers of people kept out of training, to verify with.
-        crop: (height, width) in pixels of the middle part of each image that the model was shown; None for all of it.
-        split: how the images were parted: "official", "7:2:1" or "random".
-        split_seed: of the random split.
+        identities: CelebA's number of the person of each output.
+        held_out: CelebA's numbers of people held out of training, for verification.
+        crop: (height, width) in pixels of the center part that the model was trained on; None for whole images.
+        split: split of the images: "official", "7:2:1" or "random".
+        split_seed: seed of the random split.
 
     Raises:
-        ValueError: a person is there twice, or another value is none of that kind.
+        ValueError: if a person is listed twice, or a value is of the wrong type or range.
     """
 
     identities: tuple[int, ...]
@@ -39,67 +41,72 @@ class People:
                 raise ValueError(f"{name} must be whole numbers, found {numbers!r}")
         everyone = self.identities + self.held_out
         if len(set(everyone)) < len(everyone):
-            twice = next(person for person in everyone if everyone.count(person) > 1)
-            raise ValueError(f"person {twice} is there twice in identities and held_out")
+            duplicate = next(person for person in everyone if everyone.count(person) > 1)
+            raise ValueError(f"duplicate person {duplicate} in identities and held_out; list each person once")
         if self.crop is not None and (len(self.crop) != 2 or min(self.crop) < 1):
             raise ValueError(f"crop must be a height and a width in pixels, found {self.crop}")
         if self.split not in SPLITS:
             raise ValueError(f"split must be {', '.join(SPLITS)}, found {self.split!r}")
 
     def known(self, records: Records, part: str, model: str | os.PathLike) -> Records:
-        """The images of people that the outputs mean; those of others, as of people held out, can't be named.
+        """Select the images of people that the outputs stand for.
 
         Args:
             records: images with CelebA's own identity numbers.
-            part: what to call these records in an error.
-            model: what to call the model in an error.
+            part: name of these records, for error messages.
+            model: name of the model, for error messages.
 
         Raises:
-            ValueError: there is none.
+            ValueError: if none is left.
         """
         known = records[np.isin(records.identities, self.identities)]
         if not len(known):
             raise ValueError(
-                f"{model}: none of its {len(self.identities)} people is in the {part} part: give the data it was "
+                f"{model}: none of its {len(self.identities)} people is in the {part} part; use the data it was "
                 "trained on, or another part"
             )
         return known
 
     def outputs_of(self, records: Records) -> np.ndarray:
-        """The number of the right output for each image of known people, (N,) int."""
+        """Return the output index of each image's person, (N,) int."""
         output_of = {person: output for output, person in enumerate(self.identities)}
         return np.array([output_of[person] for person in records.identities.tolist()])
 
 
 def write_people(path: str | os.PathLike, people: People) -> pathlib.Path:
-    """Writes ``people.json`` beside a model file, or into a run folder; the file is written beside and then renamed.
+    """Write ``people.json`` beside a model file or into its folder.
+
+    The file is written atomically.
 
     Args:
-        path: a model file, or the folder it lies in.
-        people: whom the model knows.
+        path: a model file, or its folder.
+        people: the people of the model.
 
     Returns:
-        The path of the ``people.json`` written.
+        The path of the written ``people.json``.
 
     Example:
         >>> write_people("runs/flame", People(identities=(2880, 2937), held_out=(8692,), crop=(120, 120)))
         PosixPath('runs/flame/people.json')
     """
     target = _people_path(path)
-    with replacing(target) as beside:
-        pathlib.Path(beside).write_text(json.dumps(dataclasses.asdict(people)) + "\n", encoding="utf-8")
+    with replacing(target) as temporary:
+        pathlib.Path(temporary).write_text(json.dumps(dataclasses.asdict(people)) + "\n", encoding="utf-8")
     return target
 
 
 def read_people(path: str | os.PathLike, outputs: int | None = None) -> People | None:
-    """Reads the ``people.json`` beside a model file; None where there is none.
+    """Read the ``people.json`` beside a model file.
 
     Args:
-        path: a model file, or the folder it lies in.
-        outputs: the model's number of outputs, checked against the file; None leaves it unchecked.
+        path: a model file, or its folder.
+        outputs: number of outputs of the model, to be compared with the file; None skips the check.
+
+    Returns:
+        The people, or None if the file does not exist.
 
     Raises:
-        ValueError: the file is damaged, or does not fit the number of outputs.
+        ValueError: if the file is damaged or does not match the number of outputs.
     """
     target = _people_path(path)
     if not target.is_file():
@@ -114,9 +121,12 @@ def read_people(path: str | os.PathLike, outputs: int | None = None) -> People |
             int(found["split_seed"]),
         )
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{target}: damaged: {type(error).__name__}: {error}; train again or mend it") from error
+        raise ValueError(f"{target}: damaged: {type(error).__name__}: {error}; repair it or train again") from error
     if outputs is not None and outputs != len(people.identities):
-        raise ValueError(f"{target}: has {len(people.identities)} identities for a model of {outputs} outputs")
+        raise ValueError(
+            f"{target}: has {len(people.identities)} identities, but the model has {outputs} outputs; use the "
+            "people.json that was written with the model"
+        )
     return people
 
 

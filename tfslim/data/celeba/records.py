@@ -1,21 +1,23 @@
-"""Records: images and what is known of each, as plain numpy arrays."""
+"""Images and their labels as plain numpy arrays."""
 
 import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 
+__all__ = ["Records"]
+
 
 @dataclasses.dataclass(frozen=True)
 class Records:
-    """Images and what is known of each, row by row.
+    """Image names with their labels, one row per image.
 
-    ``len(records)`` counts them; ``records[rows]`` takes a slice, an array of row numbers or a boolean mask.
+    ``len(records)`` is the number of images; ``records[rows]`` selects by a slice, row indices or a boolean mask.
 
     Attributes:
         files: (N,) str, names within the image folder.
-        attributes: (N, A) uint8 in {0, 1}, or None where the folder has no attribute file.
-        identities: (N,) int32, or None where the folder has no identity file.
+        attributes: (N, A) uint8 in {0, 1}, or None without an attribute file.
+        identities: (N,) int32, or None without an identity file.
         parts: (N,) uint8, 0 train, 1 validation, 2 test, 3 held out.
     """
 
@@ -29,7 +31,7 @@ class Records:
 
     def __getitem__(self, rows: slice | np.ndarray | Sequence[int]) -> "Records":
         if isinstance(rows, int | np.integer):
-            raise TypeError("records are taken by a slice, row numbers or a mask: write records[i : i + 1] for one")
+            raise TypeError("records are selected by a slice, row indices or a mask; use records[i : i + 1] for one")
         if isinstance(rows, Sequence):
             rows = np.asarray(rows, np.intp if len(rows) == 0 else None)
         return Records(

@@ -1,4 +1,4 @@
-"""Which part (train, validation, test) each image belongs to, for the splits that need no partition file.
+"""Train, validation and test splits without a partition file.
 
 Both are 7:2:1, cut at ``7n // 10`` and ``9n // 10``: 141,819 / 40,520 / 20,260 of the full 202,599 images.
 """
@@ -9,10 +9,10 @@ SPLITS = ("official", "7:2:1", "random")
 
 
 def by_order(count: int) -> np.ndarray:
-    """Gives the first seven tenths to train, the next two to validation and the rest to test.
+    """Split images 7:2:1 in their listed order.
 
     Args:
-        count: the number of images, in the order of the label file.
+        count: number of images, in the order of the label file.
 
     Returns:
         (count,) uint8, 0 train, 1 validation, 2 test.
@@ -31,11 +31,11 @@ def by_order(count: int) -> np.ndarray:
 
 
 def at_random(count: int, seed: int) -> np.ndarray:
-    """Deals the images out 7:2:1 in an order drawn from the seed; the same count and seed give the same parts.
+    """Split images 7:2:1 in an order drawn from the seed.
 
     Args:
-        count: the number of images.
-        seed: any integer from 0.
+        count: number of images.
+        seed: any integer of 0 or more; equal counts and seeds have equal splits.
 
     Returns:
         (count,) uint8, 0 train, 1 validation, 2 test.
@@ -44,7 +44,7 @@ def at_random(count: int, seed: int) -> np.ndarray:
         >>> np.bincount(at_random(10, seed=0))
         array([7, 2, 1])
     """
-    # The bit stream of PCG64 is fixed by numpy for good; the draws of Generator.permutation may change by version.
+    # numpy guarantees PCG64's bit stream forever; Generator.permutation may change between versions.
     order = np.argsort(np.random.PCG64(seed).random_raw(count), kind="stable")
     parts = np.empty(count, np.uint8)
     parts[order] = by_order(count)

@@ -1,1 +1,1 @@
-"""Drawn faces in CelebA's layout, without a download."""
+"""Synthetic drawn faces in CelebA's layout, without a download."""

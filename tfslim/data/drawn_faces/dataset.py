@@ -1,4 +1,4 @@
-"""Drawn faces in CelebA's own layout, so that a demo and tests need no picture of a real person."""
+"""Synthetic faces in CelebA's layout, for demos and tests."""
 
 import contextlib
 import json
@@ -18,11 +18,11 @@ from tfslim.data.drawn_faces.traits import DRAWN_ATTRIBUTES, draw_attributes, dr
 
 __all__ = ["DRAWN_ATTRIBUTES", "draw_faces", "drawn_face"]
 
-DRAWING = 1  # goes up when the same parameters give other pictures
+DRAWING = 1  # version of the drawing code; increases when equal arguments draw other images
 STAMP = "drawn_faces.json"
-SMALLEST = 32  # pixels; below that no feature can be told
-# The parts (0 train, 1 validation, 2 test) that a person's pictures go to in turn, each person starting at another
-# place: the shares are 6:1:1 however few pictures each has, and from 8 pictures on a person is in every part.
+SMALLEST = 32  # pixels; below that no feature can be recognized
+# The parts (0 train, 1 validation, 2 test) that a person's images go to in turn, each person starting at another
+# position: the ratio is 6:1:1 however few images each person has, and with 8 images a person is in every part.
 TURNS = (0, 1, 2, 0, 0, 0, 0, 0)
 
 
@@ -33,28 +33,28 @@ def draw_faces(
     seed: int = 0,
     size: tuple[int, int] = (218, 178),
 ) -> pathlib.Path:
-    """Draws faces of several people, with attributes that can be seen, into a new folder in CelebA's layout.
+    """Draw synthetic faces with visible attributes in CelebA's layout.
 
-    The folder holds `img_align_celeba/000001.jpg` and on, `list_attr_celeba.txt`, `identity_CelebA.txt` and
-    `list_eval_partition.txt` (6:1:1; a person of whom there are 8 pictures or more is in every part). Of the 40
-    attributes, `DRAWN_ATTRIBUTES` are drawn; the others are always -1. Person n looks the same in every picture but
-    for pose, light, expression, clothes, glasses and the like. The same arguments give the same bytes under the same
-    versions of NumPy and Pillow, and with the same `identities` a larger `count` only adds pictures.
+    The folder holds the images `img_align_celeba/000001.jpg` onward, `list_attr_celeba.txt`, `identity_CelebA.txt` and
+    `list_eval_partition.txt` (6:1:1; a person with 8 images or more is in every part). Of the 40 attributes,
+    `DRAWN_ATTRIBUTES` are drawn; the others are always -1. A person looks the same in every image except for pose,
+    light, expression, clothes, glasses and the like. Equal arguments produce equal bytes under equal versions of NumPy
+    and Pillow, and with equal `identities` a larger `count` only adds images.
 
     Args:
-        folder: made here; its parent must exist. Left as it is if it holds what these arguments would draw.
-        count: Number of pictures, up to 999,999.
-        identities: Number of people, numbered from 1; None for one in 20 pictures, but two at least.
-        seed: From 0.
-        size: Height and width in pixels, from 32.
+        folder: the folder to create; its parent must exist. It is left unchanged if it already holds these faces.
+        count: number of images, up to 999,999.
+        identities: number of people, numbered from 1; None for one per 20 images, but at least two.
+        seed: seed of the drawing, 0 or more.
+        size: (height, width) in pixels, 32 or more each.
 
     Returns:
         The path of the folder.
 
     Raises:
-        ValueError: If an argument is out of range.
-        FileExistsError: If the folder holds something else, or only a part of these faces.
-        FileNotFoundError: If the parent of the folder does not exist.
+        ValueError: if an argument is out of range.
+        FileExistsError: if the folder holds something else, or only some of these faces.
+        FileNotFoundError: if the parent of the folder does not exist.
 
     Example:
         >>> folder = draw_faces("faces", count=40, identities=4)
@@ -69,22 +69,25 @@ def draw_faces(
     stamp = {"drawing": DRAWING, "count": count, "identities": identities, "seed": seed, "size": list(size)}
     if is_drawn(folder, stamp):
         return folder
-    with new_folder(folder) as beside:
-        write_faces(beside, count, identities, seed, size)
-        (beside / STAMP).write_text(json.dumps(stamp) + "\n", encoding="ascii")
+    with new_folder(folder) as temporary:
+        write_faces(temporary, count, identities, seed, size)
+        (temporary / STAMP).write_text(json.dumps(stamp) + "\n", encoding="ascii")
     return folder
 
 
 def drawn_face(
     number: int, identity: int, seed: int = 0, size: tuple[int, int] = (218, 178)
 ) -> tuple[Image.Image, frozenset[str]]:
-    """Returns one picture of a person, and the names of the attributes it shows.
+    """Draw one image of a person.
 
     Args:
-        number: Which picture, from 0.
-        identity: Which person, from 0.
-        seed: From 0.
-        size: Height and width in pixels.
+        number: index of the image, from 0.
+        identity: index of the person, from 0.
+        seed: seed of the drawing, 0 or more.
+        size: (height, width) in pixels.
+
+    Returns:
+        The image, and the names of the attributes it shows.
 
     Example:
         >>> picture, shown = drawn_face(0, 0)
@@ -98,11 +101,15 @@ def drawn_face(
 
 
 def check(count: int, identities: int, seed: int, size: tuple[int, int]) -> None:
-    """Raises ValueError for the first argument of `draw_faces` that is out of range."""
+    """Check the arguments of `draw_faces`.
+
+    Raises:
+        ValueError: if one is out of range.
+    """
     if not 1 <= count <= 999_999:
         raise ValueError(f"count is {count}; expected 1 to 999999, since CelebA's file names have six digits")
     if not 1 <= identities <= count:
-        raise ValueError(f"identities is {identities}; expected 1 to count ({count}), one picture or more a person")
+        raise ValueError(f"identities is {identities}; expected 1 to count ({count}), since each person needs an image")
     if seed < 0:
         raise ValueError(f"seed is {seed}; expected 0 or more")
     if min(size) < SMALLEST:
@@ -110,47 +117,61 @@ def check(count: int, identities: int, seed: int, size: tuple[int, int]) -> None
 
 
 def is_drawn(folder: pathlib.Path, stamp: dict) -> bool:
-    """Returns whether the folder holds these very faces, False if there is nothing in the way of drawing them."""
+    """Return whether a folder already holds exactly these faces.
+
+    Args:
+        folder: the folder to look at.
+        stamp: the arguments of the drawing.
+
+    Returns:
+        True if it holds them; False if it does not exist or is empty.
+
+    Raises:
+        FileExistsError: if it holds anything else, or only some of these faces.
+    """
     if not os.path.lexists(folder) or (folder.is_dir() and not any(folder.iterdir())):
         return False
     if not folder.is_dir():
-        raise FileExistsError(f"{folder} is a file; give the path of a folder to be made")
+        raise FileExistsError(f"{folder} is a file; pass the path of a new folder")
     try:
         found = json.loads((folder / STAMP).read_text(encoding="ascii"))
     except (OSError, ValueError):
-        raise FileExistsError(f"{folder} is not empty and holds no drawn faces; give a new folder") from None
+        raise FileExistsError(f"{folder} is not empty and holds no drawn faces; use a new folder") from None
     if found != stamp:
-        raise FileExistsError(f"{folder} holds faces drawn with {found}, not {stamp}; give a new folder or remove it")
+        raise FileExistsError(f"{folder} holds faces drawn with {found}, not {stamp}; use a new folder or remove it")
     lists = ("list_attr_celeba.txt", "identity_CelebA.txt", "list_eval_partition.txt")
-    lacking = [name for name in lists if not (folder / name).is_file()]
+    missing = [name for name in lists if not (folder / name).is_file()]
     images = folder / "img_align_celeba"
-    pictures = sum(entry.name.endswith(".jpg") for entry in os.scandir(images)) if images.is_dir() else 0
-    if lacking or pictures != stamp["count"]:
+    count = sum(entry.name.endswith(".jpg") for entry in os.scandir(images)) if images.is_dir() else 0
+    if missing or count != stamp["count"]:
         raise FileExistsError(
-            f"{folder} lacks some of its drawn faces: {pictures} of {stamp['count']} pictures"
-            f"{', no ' + ', '.join(lacking) if lacking else ''}; remove it and draw them again"
+            f"{folder} is incomplete: it has {count} of {stamp['count']} images"
+            f"{', no ' + ', '.join(missing) if missing else ''}; remove it and draw the faces again"
         )
     return True
 
 
 @contextlib.contextmanager
 def new_folder(folder: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Gives a folder beside `folder`, which takes its name if the block ends without an exception and else goes."""
+    """Yield a temporary folder that becomes `folder` on success.
+
+    It is removed if the block raises.
+    """
     folder = pathlib.Path(os.path.abspath(folder))
     if not folder.parent.is_dir():
         raise FileNotFoundError(f"{folder}: the folder {folder.parent} does not exist; make it first")
     hidden = pathlib.Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    beside = hidden / folder.name  # mkdtemp's own folder is closed to other users
+    temporary = hidden / folder.name  # mkdtemp's own folder is not readable by other users
     try:
-        beside.mkdir()
-        yield beside
-        os.replace(beside, folder)
+        temporary.mkdir()
+        yield temporary
+        os.replace(temporary, folder)
     finally:
         shutil.rmtree(hidden)
 
 
 def write_faces(folder: pathlib.Path, count: int, identities: int, seed: int, size: tuple[int, int]) -> None:
-    """Writes pictures and label files into an empty folder."""
+    """Write images and label files into an empty folder."""
     images = folder / "img_align_celeba"
     images.mkdir()
     with (
@@ -158,7 +179,7 @@ def write_faces(folder: pathlib.Path, count: int, identities: int, seed: int, si
         open(folder / "identity_CelebA.txt", "w", encoding="ascii", newline="\n") as people,
         open(folder / "list_eval_partition.txt", "w", encoding="ascii", newline="\n") as parts,
     ):
-        # CelebA's own line of names ends with a space, and its values are two characters wide.
+        # CelebA's line of attribute names ends with a space, and its values are two characters wide.
         labels.write(f"{count}\n{' '.join(ATTRIBUTES)} \n")
         for number in range(count):
             turn, place = divmod(number, identities)

@@ -9,7 +9,7 @@ INK = (38, 28, 30)
 
 
 def paint_eyes(head: Head) -> None:
-    """Paints both eyes with lids, lashes and make-up."""
+    """Paint both eyes with lids, lashes and make-up."""
     pen, person = head.pen, head.person
     half = 9.6 * person.eye_size
     height = 5.6 * person.eye_size * (0.46 if head.has("Narrow_Eyes") else 1.0)
@@ -27,12 +27,12 @@ def paint_eyes(head: Head) -> None:
             lid = np.concatenate([upper * (1.1, 1) + (0.5, 0), (upper * (1.25, 1.2) + (1.2, -5.5))[::-1]])
             pen.shape(lid * scale + place, (104, 62, 128, 200), smooth=False)
         pen.shape(np.concatenate([upper, lower[::-1]]) * scale + place, (248, 245, 240), smooth=False)
-        for radius, colour in ((5.0, darker(person.iris, 0.6)), (4.2, person.iris), (2.1, (18, 14, 16))):
-            # The lids cover the iris where it is higher than the eye is open; the gaze goes one way for both eyes.
+        for radius, color in ((5.0, darker(person.iris, 0.6)), (4.2, person.iris), (2.1, (18, 14, 16))):
+            # The lids cover the part of the iris outside the eye opening; both eyes look the same way.
             circle = CIRCLE * radius * person.eye_size + (head.shot.gaze * side, 0)
             low, high = np.interp(circle[:, 0], *upper.T), np.interp(circle[:, 0], *lower.T)
             circle[:, 1] = np.clip(circle[:, 1], low, np.maximum(low, high))
-            pen.shape(circle * scale + place, colour, smooth=False)
+            pen.shape(circle * scale + place, color, smooth=False)
         if not head.has("Narrow_Eyes"):
             pen.ellipse(place[0] + head.shot.gaze + 1.4, -1.8, 1.1, 1.1, (255, 255, 255))
         lashes = 2.7 if made_up else 1.4 if head.has("Male") else 1.9
@@ -51,28 +51,28 @@ def paint_eyes(head: Head) -> None:
 
 
 def paint_brows(head: Head) -> None:
-    """Paints the brows in the hair's colour, darkened so that a blond brow can be seen."""
+    """Paint the brows, darker than the hair to be visible."""
     person, bushy = head.person, head.has("Bushy_Eyebrows")
     thick = 7.6 if bushy else 4.2 if head.has("Male") else 2.5
     arch = 5.5 if head.has("Arched_Eyebrows") else 0.5
     y = -13.0 * person.brow_height
-    grey = head.has("Gray_Hair")
-    colour = darker(head.hair, 0.72) if grey else mix(darker(head.hair, 0.7), INK, 0.35)
+    gray = head.has("Gray_Hair")
+    color = darker(head.hair, 0.72) if gray else mix(darker(head.hair, 0.7), INK, 0.35)
     for side in (-1, 1):
         x = head.eye
         line = np.array([(x - 11, y + 1.5), (x - 4, y - 0.6 - arch * 0.35), (x + 5, y - 1.2 - arch), (x + 13, y + 1.5)])
-        head.pen.stroke(line * (side, 1), thick, colour, ends=0.35)
+        head.pen.stroke(line * (side, 1), thick, color, ends=0.35)
         if bushy:
             for step in range(7):
                 root = x - 10 + step * 3.3
                 top = y - 3.2 - arch * np.interp(step, (0, 3, 5, 6), (0, 0.5, 1, 0.5))
                 head.pen.stroke(
-                    np.array([(root, top + 5), (root + 1, top), (root + 2.4, top - 2.6)]) * (side, 1), 1.7, colour
+                    np.array([(root, top + 5), (root + 1, top), (root + 2.4, top - 2.6)]) * (side, 1), 1.7, color
                 )
 
 
 def paint_nose(head: Head) -> None:
-    """Paints the nose: the shadow beside its bridge, its wings, nostrils and tip."""
+    """Paint the nose: shadow beside the bridge, wings, nostrils, tip."""
     pen, person, y = head.pen, head.person, head.nose
     wide = 9.0 * person.nose_width * (1.6 if head.has("Big_Nose") else 1.0) * (0.72 if head.has("Pointy_Nose") else 1.0)
     tall = 1.4 if head.has("Big_Nose") else 1.0
@@ -97,7 +97,7 @@ def paint_nose(head: Head) -> None:
 
 
 def paint_mouth(head: Head) -> None:
-    """Paints lips and teeth, and the creases beside a smile."""
+    """Paint lips and teeth, and the creases beside a smile."""
     pen, person, y = head.pen, head.person, head.mouth
     smiling, opened = head.has("Smiling"), head.has("Mouth_Slightly_Open")
     half = 15.0 * person.mouth_width * (1.28 if smiling else 1.0)

@@ -9,26 +9,26 @@ from tfslim.data.drawn_faces.pen import curve, mirrored
 
 
 def texture(head: Head) -> float:
-    """Returns how many pixels the hair waves."""
+    """Return the amplitude of the hair's waves in pixels."""
     return 2.4 if head.has("Wavy_Hair") else 0.0
 
 
 def waved(line: np.ndarray, amount: float, length: float = 11.0) -> np.ndarray:
-    """Returns the (N, 2) line with waves of `amount` pixels across it, one in every `length` pixels."""
+    """Add waves of given amplitude and period to a line."""
     if not amount:
         return line
     step = np.hypot(*np.diff(line, axis=0).T)
-    reach = np.concatenate([[0.0], np.cumsum(step)])
-    where = np.linspace(0, reach[-1], int(reach[-1] / length * 7) + 2)
-    line = np.stack([np.interp(where, reach, line[:, 0]), np.interp(where, reach, line[:, 1])], -1)
+    distance = np.concatenate([[0.0], np.cumsum(step)])
+    samples = np.linspace(0, distance[-1], int(distance[-1] / length * 7) + 2)
+    line = np.stack([np.interp(samples, distance, line[:, 0]), np.interp(samples, distance, line[:, 1])], -1)
     along = np.diff(line, axis=0, prepend=line[:1] * 2 - line[1:2])
     step = np.hypot(along[:, 0], along[:, 1])
     across = along[:, ::-1] * (1, -1) / (step[:, None] + 1e-6)
-    return line + across * (amount * np.sin(where * (2 * math.pi / length)))[:, None]
+    return line + across * (amount * np.sin(samples * (2 * math.pi / length)))[:, None]
 
 
 def crown(head: Head) -> np.ndarray:
-    """Returns the outer edge of the hair from the left temple over the top to the right temple."""
+    """Return the hair's outer edge from left to right temple."""
     lift = 9.0 * head.person.hair_volume
     side = head.cheek + 2.0 + lift * 0.35
     return curve(
@@ -47,7 +47,7 @@ def crown(head: Head) -> np.ndarray:
 
 
 def paint_back_hair(head: Head) -> None:
-    """Paints the hair that falls behind the neck."""
+    """Paint the hair that falls behind the neck."""
     if head.bare or head.person.hair_length == "short":
         return
     end = 92 if head.person.hair_length == "long" else 52
@@ -69,7 +69,7 @@ def paint_back_hair(head: Head) -> None:
 
 
 def hairline(head: Head) -> np.ndarray:
-    """Returns the edge between hair and forehead from the right temple to the left."""
+    """Return the hairline from the right to the left temple."""
     part = head.person.parting * 12
     inner = head.cheek - 3
     if head.has("Receding_Hairline"):
@@ -104,7 +104,7 @@ def hairline(head: Head) -> np.ndarray:
 
 
 def paint_hair(head: Head) -> None:
-    """Paints the hair around the forehead, the locks beside the face, strands and bangs."""
+    """Paint the front hair: crown, side locks, strands, bangs."""
     if head.bare:
         return
     pen, wave, bright = head.pen, texture(head), mix(head.hair, (255, 244, 226), 0.24)
@@ -125,7 +125,7 @@ def paint_hair(head: Head) -> None:
 
 
 def paint_locks(head: Head) -> None:
-    """Paints the locks of longer hair that fall over the ears."""
+    """Paint the locks of longer hair that cover the ears."""
     wave = texture(head)
     end = 84 if head.person.hair_length == "long" else 46
     edge = head.cheek + 9 * head.person.hair_volume
@@ -136,17 +136,17 @@ def paint_locks(head: Head) -> None:
     lock = np.concatenate([waved(outer, wave * 1.3, 22.0), waved(inner, wave, 22.0)[::-1]])
     strands = []
     if head.has("Straight_Hair") or wave:
-        for share, colour in ((0.3, darker(head.hair, 0.62)), (0.65, mix(head.hair, (255, 244, 226), 0.24))):
+        for share, color in ((0.3, darker(head.hair, 0.62)), (0.65, mix(head.hair, (255, 244, 226), 0.24))):
             line = outer[3::2] * share + inner[3::2] * (1 - share)
-            strands.append((waved(line, wave * 0.6, 22.0), colour))
+            strands.append((waved(line, wave * 0.6, 22.0), color))
     for side in (-1, 1):
         head.pen.shape(lock * (side, 1), head.hair, depth=0.1, smooth=False)
-        for line, colour in strands:
-            head.pen.stroke(line * (side, 1), 1.3, colour, 0.1)
+        for line, color in strands:
+            head.pen.stroke(line * (side, 1), 1.3, color, 0.1)
 
 
 def paint_bangs(head: Head) -> None:
-    """Paints bangs down to the brows."""
+    """Paint bangs down to the brows."""
     pen, wave = head.pen, texture(head)
     low = -17.0
     xs = np.linspace(-36, 36, 10)
@@ -155,14 +155,17 @@ def paint_bangs(head: Head) -> None:
     pen.shape(np.concatenate([curve(fringe), curve(top)]), head.hair, depth=0.7, smooth=False)
     for number, x in enumerate(xs[1:-1]):
         line = np.linspace((x * 0.6, -54), (x, low - 5), 3)
-        colour = darker(head.hair, 0.66) if number % 2 else mix(head.hair, (255, 244, 226), 0.2)
-        pen.stroke(waved(line, wave * 0.5, 14.0), 1.3, colour, 0.7)
+        color = darker(head.hair, 0.66) if number % 2 else mix(head.hair, (255, 244, 226), 0.2)
+        pen.stroke(waved(line, wave * 0.5, 14.0), 1.3, color, 0.7)
 
 
 def paint_beard(head: Head) -> None:
-    """Paints stubble, sideburns, goatee or full beard, and the moustache; the mouth is painted over them."""
+    """Paint stubble, sideburns, goatee or full beard, and mustache.
+
+    The mouth is painted over them.
+    """
     pen, y, low = head.pen, head.mouth, head.bottom
-    colour = darker(mix(head.hair, head.skin, 0.12), 0.85)
+    color = darker(mix(head.hair, head.skin, 0.12), 0.85)
     wide = 15.0 * head.person.mouth_width + 6
     if head.has("5_o_Clock_Shadow"):
         right = [
@@ -185,17 +188,17 @@ def paint_beard(head: Head) -> None:
                 (head.cheek - 8, 14),
                 (head.cheek - 5, -8),
             ]
-            pen.shape(np.array(burn) * (side, 1), colour, 0.4, smooth=False)
+            pen.shape(np.array(burn) * (side, 1), color, 0.4, smooth=False)
     if head.has("Goatee"):
         right = [(wide, y - 4), (wide + 1, y + 8), (head.chin + 5, low - 4), (9, low + 7), (0, low + 8)]
         inner = [(0, y + 11), (8, y + 10), (wide - 5, y + 2), (wide - 4, y - 4)]
         for side in (-1, 1):
-            pen.shape(np.array([*right, *inner]) * (side, 1), colour, 0.8, smooth=False)
+            pen.shape(np.array([*right, *inner]) * (side, 1), color, 0.8, smooth=False)
     elif not head.has("No_Beard"):
         right = [(head.cheek + 1, 0), (head.cheek + 2, 20), (head.jaw + 4, 46), (head.chin + 5, low + 3), (0, low + 8)]
         inner = [(0, y + 8), (14, y + 9), (wide, y), (wide + 1, y - 8), (head.cheek - 9, 26), (head.cheek - 5, 0)]
         for side in (-1, 1):
-            pen.shape(np.concatenate([curve(right), curve(inner)]) * (side, 1), colour, 0.5, smooth=False)
+            pen.shape(np.concatenate([curve(right), curve(inner)]) * (side, 1), color, 0.5, smooth=False)
     if head.has("Mustache"):
         right = [
             (0, y - 10),
@@ -207,24 +210,24 @@ def paint_beard(head: Head) -> None:
             (0, y - 4),
         ]
         for side in (-1, 1):
-            pen.shape(curve(right) * (side, 1), darker(colour, 0.92), 1.2, smooth=False)
+            pen.shape(curve(right) * (side, 1), darker(color, 0.92), 1.2, smooth=False)
 
 
 def paint_hat(head: Head) -> None:
-    """Paints a knitted cap, a brimmed hat or a peaked cap."""
-    pen, colour = head.pen, head.shot.accent
+    """Paint a knitted cap, brimmed hat or peaked cap."""
+    pen, color = head.pen, head.shot.accent
     side = head.cheek + 5 + 3 * head.person.hair_volume
     top = -86.0
     dome = [(-side, -28), (-side + 1, -50), (-30, top + 8), (0, top), (30, top + 8), (side - 1, -50), (side, -28)]
     kind = head.shot.variant % 3
-    band = darker(colour, 0.72)
-    pen.shape(np.concatenate([curve(dome), curve([(side, -28), (0, -36), (-side, -28)])]), colour, 0.3, smooth=False)
+    band = darker(color, 0.72)
+    pen.shape(np.concatenate([curve(dome), curve([(side, -28), (0, -36), (-side, -28)])]), color, 0.3, smooth=False)
     if kind == 0:
         for x in np.linspace(-0.8, 0.8, 9):
             pen.stroke([(x * side, -34), (x * side * 0.9, -60), (x * 26, top + 9)], 1.5, band, 0.3)
         cuff = [(-side - 2, -22), (-side - 1, -40), (0, -48), (side + 1, -40), (side + 2, -22), (0, -31)]
-        pen.shape(cuff, mix(colour, (255, 255, 255), 0.25), 0.4)
-        pen.ellipse(0, top - 3, 9, 8, mix(colour, (255, 255, 255), 0.35), 0.2)
+        pen.shape(cuff, mix(color, (255, 255, 255), 0.25), 0.4)
+        pen.ellipse(0, top - 3, 9, 8, mix(color, (255, 255, 255), 0.35), 0.2)
     elif kind == 1:
         pen.shape([(-side, -34), (-side, -44), (0, -52), (side, -44), (side, -34), (0, -42)], band, 0.4)
         pen.shape(
@@ -238,7 +241,7 @@ def paint_hat(head: Head) -> None:
                 (0, -31),
                 (-side, -25),
             ],
-            darker(colour, 0.86),
+            darker(color, 0.86),
             0.6,
         )
     else:

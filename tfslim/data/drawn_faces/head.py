@@ -1,4 +1,4 @@
-"""The head that the other parts of a drawn face are placed on: its outline, neck, ears and skin."""
+"""Head of a drawn face: measures, outline, neck, ears, skin."""
 
 import dataclasses
 
@@ -13,7 +13,7 @@ BLOOD = (206, 62, 62)
 
 @dataclasses.dataclass(frozen=True)
 class Head:
-    """A person in one picture, measured in pixels of CelebA's frame: what every part of the drawing looks at."""
+    """Measures of a person's head, in pixels of CelebA's frame."""
 
     pen: Pen
     person: Person
@@ -32,47 +32,47 @@ class Head:
 
     @property
     def eye(self) -> float:
-        """x of the right-hand eye."""
+        """X coordinate of the right-hand eye."""
         return 19.5 * self.person.eye_distance
 
     @property
     def mouth(self) -> float:
-        """y of the line between the lips."""
+        """Y coordinate of the line between the lips."""
         return 41.0 * self.person.face_length
 
     @property
     def nose(self) -> float:
-        """y of the nostrils."""
+        """Y coordinate of the nostrils."""
         return 25.5 * self.person.nose_length
 
 
 def mix(first: Color, second: Color, share: float) -> Color:
-    """Returns `first` with a share (0 to 1) of `second`."""
+    """Blend two colors with a fraction `share` of the second."""
     return tuple(int(a + (b - a) * share) for a, b in zip(first[:3], second[:3], strict=True))
 
 
-def darker(colour: Color, factor: float = 0.8) -> Color:
-    """Returns the colour in shadow."""
-    return tuple(int(c * factor) for c in colour[:3])
+def darker(color: Color, factor: float = 0.8) -> Color:
+    """Return the color in shadow."""
+    return tuple(int(c * factor) for c in color[:3])
 
 
 def pose_head(pen: Pen, person: Person, shown: frozenset[str], shot: Shot) -> Head:
-    """Measures the head of a person who shows these attributes."""
+    """Measure the head of a person who shows these attributes."""
     male = "Male" in shown
     cheek, jaw, chin, bottom = (42.0, 35.0, 18.0, 65.0) if male else (40.0, 29.5, 11.0, 60.0)
     if "Oval_Face" in shown:
         cheek, jaw, chin, bottom = cheek - 3.0, jaw - 6.5, chin - 1.5, bottom + 4.0
     if "Chubby" in shown:
         cheek, jaw, chin, bottom = cheek + 6.0, jaw + 10.0, chin + 6.0, bottom + 1.0
-    colours = shown & set(HAIR_COLORS)
-    own = colours == person.attributes & set(HAIR_COLORS)
+    colors = shown & set(HAIR_COLORS)
+    own = colors == person.attributes & set(HAIR_COLORS)
     return Head(
         pen=pen,
         person=person,
         shown=shown,
         shot=shot,
         skin=mix(person.skin, PALE, 0.7) if "Pale_Skin" in shown else person.skin,
-        hair=person.hair if own else HAIR_COLORS[min(colours, default="")],
+        hair=person.hair if own else HAIR_COLORS[min(colors, default="")],
         bare="Bald" in shown or ("Wearing_Hat" in shown and "Bald" in person.attributes),
         cheek=cheek,
         jaw=jaw * person.jaw,
@@ -82,7 +82,7 @@ def pose_head(pen: Pen, person: Person, shown: frozenset[str], shot: Shot) -> He
 
 
 def outline(head: Head) -> np.ndarray:
-    """Returns the outline of the face from the top of the skull round by the right: (16, 2)."""
+    """Return the face outline, (16, 2), clockwise from the top."""
     return mirrored(
         [
             (0, -57),
@@ -99,7 +99,7 @@ def outline(head: Head) -> np.ndarray:
 
 
 def paint_neck(head: Head) -> None:
-    """Paints neck and chest, with the shadow of the chin on them."""
+    """Paint neck and chest with the shadow of the chin."""
     width = 25.0 if head.has("Male") else 18.0
     width += 5.0 * head.has("Chubby")
     right = [(width, 30), (width, 66), (width + 3, 78), (width + 26, 92), (0, 125)]
@@ -121,7 +121,7 @@ def paint_neck(head: Head) -> None:
 
 
 def paint_ears(head: Head) -> None:
-    """Paints both ears, which lie behind the face; longer hair covers them."""
+    """Paint both ears, unless longer hair covers them."""
     if head.person.hair_length != "short" and not head.bare:
         return
     for side in (-1, 1):
@@ -131,7 +131,7 @@ def paint_ears(head: Head) -> None:
 
 
 def paint_face(head: Head) -> None:
-    """Paints the face itself: its shape, the shading of its sides, cheeks, marks and wrinkles."""
+    """Paint the face: shape, shading, cheeks, marks and wrinkles."""
     pen, shade = head.pen, darker(head.skin, 0.62)
     face = outline(head)
     pen.shape(face, darker(head.skin, 0.93), depth=0.4)
@@ -157,7 +157,7 @@ def paint_face(head: Head) -> None:
 
 
 def paint_wrinkles(head: Head, side: int) -> None:
-    """Paints the lines of age on one side: crow's feet, forehead, and from the nose to the mouth."""
+    """Paint wrinkles on one side: eyes, forehead, nose to mouth."""
     pen, line = head.pen, (*darker(head.skin, 0.55), 210)
     corner = head.eye + 11
     for end in (-5, 0, 5):

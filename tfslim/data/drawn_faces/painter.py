@@ -1,4 +1,4 @@
-"""Paints one face: the parts in their order, then light, size and blur."""
+"""Drawing of one face: all parts, then light and blur."""
 
 from PIL import Image, ImageChops, ImageFilter
 
@@ -11,13 +11,16 @@ from tfslim.data.drawn_faces.wear import paint_clothes, paint_earrings, paint_gl
 
 
 def paint(person: Person, shown: frozenset[str], shot: Shot, size: tuple[int, int] = (218, 178)) -> Image.Image:
-    """Returns the picture of a person who shows these attributes.
+    """Draw a person who shows the given attributes.
 
     Args:
-        person: Whose stable looks are drawn.
-        shown: The attributes to be seen; they decide, also over the person's own.
-        shot: Pose, light and surroundings.
-        size: Height and width in pixels.
+        person: the person's stable looks.
+        shown: the attributes to show; they override the person's own.
+        shot: pose, light and surroundings.
+        size: (height, width) in pixels.
+
+    Returns:
+        An RGB image.
     """
     height, width = size
     backdrop = Image.new("RGB", (1, 2))
@@ -48,9 +51,9 @@ def paint(person: Person, shown: frozenset[str], shot: Shot, size: tuple[int, in
 
 
 def lit(picture: Image.Image, shot: Shot) -> Image.Image:
-    """Returns the picture with light that differs from corner to corner, and is warm or cold."""
+    """Apply warm or cold light that varies over the image."""
     tints = (1 + shot.warmth, 1.0, 1 - shot.warmth)
-    # 200 stands for a brightness of 1, so that light can brighten too: what is multiplied is scaled back by 255 / 200.
+    # A brightness of 1 is 200, so that light can also brighten; the product is scaled back by 255 / 200.
     corners = [tuple(min(255, int(200 * light * tint)) for tint in tints) for light in shot.light]
     lamp = Image.new("RGB", (2, 2))
     lamp.putdata(corners)

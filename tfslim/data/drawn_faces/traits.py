@@ -1,4 +1,4 @@
-"""Who is drawn and how: a person's stable looks, and what changes from one picture of that person to the next."""
+"""Random traits of drawn people and of single images."""
 
 import dataclasses
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from tfslim.data.drawn_faces.pen import Color, Pose
 
-# How often an attribute is given to women and to men. A person keeps the stable ones in every picture.
+# Probability of each attribute for women and for men. A person keeps the stable ones in every image.
 STABLE_RATES = {
     "Arched_Eyebrows": (0.45, 0.1),
     "Bags_Under_Eyes": (0.15, 0.35),
@@ -24,7 +24,7 @@ STABLE_RATES = {
     "Receding_Hairline": (0.08, 0.25),
     "Young": (0.75, 0.6),
 }
-# A person has a habit of these: most people have them nearly always or nearly never; the mean over people is the rate.
+# Habits of a person: most people show them nearly always or nearly never; the mean over people is the rate.
 HABIT_RATES = {
     "5_o_Clock_Shadow": (0.0, 0.3),
     "Bangs": (0.35, 0.2),
@@ -51,7 +51,7 @@ HAIR_COLORS = {
     "Brown_Hair": (104, 64, 38),
     "Blond_Hair": (226, 188, 106),
     "Gray_Hair": (172, 172, 178),
-    "": (176, 70, 30),  # red hair is no attribute
+    "": (176, 70, 30),  # red hair, which CelebA has no attribute for
 }
 HAIR_TEXTURES = ("Straight_Hair", "Wavy_Hair", "")
 
@@ -60,7 +60,7 @@ DRAWN_ATTRIBUTES = tuple(
         ["Male", *STABLE_RATES, *HABIT_RATES, *PICTURE_RATES, *filter(None, HAIR_COLORS), *filter(None, HAIR_TEXTURES)]
     )
 )
-"""The attributes that can be seen in a drawn face; CelebA's others are always -1."""
+"""Attributes that a drawn face can show; CelebA's others are always -1."""
 
 SKINS = ((244, 208, 178), (232, 186, 150), (214, 162, 122), (186, 132, 94), (146, 98, 68), (108, 72, 52))
 IRISES = ((92, 58, 34), (58, 40, 30), (74, 120, 168), (86, 132, 84), (122, 134, 142), (140, 100, 50))
@@ -87,19 +87,22 @@ BACKDROPS = (
 
 @dataclasses.dataclass(frozen=True)
 class Person:
-    """What stays the same in every picture of one person: attributes, colours, and measures as factors around 1."""
+    """Traits of a person that every image shares.
+
+    Measures are factors around 1.
+    """
 
     attributes: frozenset[str]
-    habits: dict[str, float]  # attribute -> the share of this person's pictures that show it
+    habits: dict[str, float]  # attribute -> fraction of this person's images that show it
     skin: Color
     hair: Color
     iris: Color
     hair_length: str  # "short", "bob" or "long"
     hair_volume: float
-    parting: float  # where the hair parts: -1 left, 1 right
+    parting: float  # position of the hair's parting: -1 left, 1 right
     eye_distance: float
     eye_size: float
-    eye_slant: float  # pixels that the outer corner lies above the inner one
+    eye_slant: float  # pixels from the inner corner up to the outer corner
     brow_height: float
     nose_length: float
     nose_width: float
@@ -113,30 +116,30 @@ class Person:
 
 @dataclasses.dataclass(frozen=True)
 class Shot:
-    """What belongs to one picture: how the head is held, where it looks, the light, and what is around the face."""
+    """Traits of one image: pose, gaze, light, clothes and background."""
 
     pose: Pose
     gaze: float
-    light: tuple[float, ...]  # brightness at the picture's four corners, around 1
+    light: tuple[float, ...]  # brightness at the image's four corners, around 1
     warmth: float
     backdrop: tuple[Color, Color]
     clothes: Color
-    accent: Color  # of hat, necktie and jewels
-    variant: int  # which glasses, hat and collar
+    accent: Color  # color of hat, necktie and jewelry
+    variant: int  # selects glasses, hat and collar
 
 
-def tinted(colour: Color, rng: np.random.Generator, spread: float) -> Color:
-    """Returns the colour moved at random by about `spread` in brightness and a third of that in each channel."""
-    moved = np.array(colour) + rng.normal(0, spread) + rng.normal(0, spread / 3, 3)
+def tinted(color: Color, rng: np.random.Generator, spread: float) -> Color:
+    """Perturb a color: brightness by `spread`, channels by a third."""
+    moved = np.array(color) + rng.normal(0, spread) + rng.normal(0, spread / 3, 3)
     return tuple(int(c) for c in np.clip(moved, 12, 250))
 
 
 def draw_person(seed: int, identity: int) -> Person:
-    """Returns the person that this seed gives to this identity.
+    """Draw the traits of a person.
 
     Args:
-        seed: The data set's seed.
-        identity: The person's number, from 0; even numbers are women.
+        seed: seed of the data set.
+        identity: index of the person, from 0; even numbers are women.
     """
     rng = np.random.default_rng([seed, 0, identity])
     male = identity % 2
@@ -146,16 +149,16 @@ def draw_person(seed: int, identity: int) -> Person:
     if skin > 1:
         attributes.discard("Pale_Skin")
     shares = (0.34, 0.28, 0.24, 0.02, 0.12) if "Young" in attributes else (0.18, 0.2, 0.1, 0.44, 0.08)
-    colour = str(rng.choice(list(HAIR_COLORS), p=shares))
-    if skin > 2 and colour in ("Blond_Hair", ""):
-        colour = "Black_Hair"
+    color = str(rng.choice(list(HAIR_COLORS), p=shares))
+    if skin > 2 and color in ("Blond_Hair", ""):
+        color = "Black_Hair"
     texture = str(rng.choice(HAIR_TEXTURES, p=(0.4, 0.4, 0.2)))
-    attributes |= {name for name in ("Male" if male else "", colour, texture) if name}
+    attributes |= {name for name in ("Male" if male else "", color, texture) if name}
     return Person(
         attributes=frozenset(attributes),
         habits=habits,
         skin=tinted(SKINS[skin], rng, 4),
-        hair=tinted(HAIR_COLORS[colour], rng, 5),
+        hair=tinted(HAIR_COLORS[color], rng, 5),
         iris=IRISES[rng.integers(len(IRISES))] if skin < 3 else IRISES[rng.integers(2)],
         hair_length=str(rng.choice(("short", "bob", "long"), p=(0.84, 0.1, 0.06) if male else (0.18, 0.36, 0.46))),
         hair_volume=factor(rng, 0.2),
@@ -182,17 +185,17 @@ def draw_person(seed: int, identity: int) -> Person:
 
 
 def factor(rng: np.random.Generator, spread: float) -> float:
-    """Returns a factor around 1, no more than twice `spread` away from it."""
+    """Draw a factor around 1, within twice `spread`."""
     return float(np.clip(rng.normal(1, spread), 1 - 2 * spread, 1 + 2 * spread))
 
 
 def habit(rate: float, rng: np.random.Generator) -> float:
-    """Returns the share of one person's pictures that show a thing which `rate` of all pictures show."""
+    """Draw how often one person shows a habit."""
     return float(rng.beta(rate * 0.8, (1 - rate) * 0.8)) if 0 < rate < 1 else rate
 
 
 def draw_attributes(person: Person, rng: np.random.Generator) -> frozenset[str]:
-    """Returns what can be seen in one picture of the person: names among DRAWN_ATTRIBUTES that go together."""
+    """Draw a consistent set of DRAWN_ATTRIBUTES for one image."""
     male = "Male" in person.attributes
     shown = {name for name, share in person.habits.items() if rng.random() < share}
     shown |= {name for name, rates in PICTURE_RATES.items() if rng.random() < rates[male]}
@@ -200,7 +203,7 @@ def draw_attributes(person: Person, rng: np.random.Generator) -> frozenset[str]:
 
 
 def settled(attributes: frozenset[str]) -> frozenset[str]:
-    """Returns the attributes less those that another one hides or rules out."""
+    """Remove attributes that another one hides or rules out."""
     hidden = set()
     if "Bald" in attributes:
         hidden |= {"Bangs", "Receding_Hairline", "Sideburns", *HAIR_COLORS, *HAIR_TEXTURES}
@@ -220,7 +223,7 @@ def settled(attributes: frozenset[str]) -> frozenset[str]:
 
 
 def draw_shot(rng: np.random.Generator) -> Shot:
-    """Returns the circumstances of one picture."""
+    """Draw the traits of one image."""
     first, second = rng.choice(len(BACKDROPS), 2)
     return Shot(
         pose=Pose(

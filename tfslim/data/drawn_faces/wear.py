@@ -1,4 +1,4 @@
-"""Clothes, necktie, jewels and glasses of a drawn face."""
+"""Clothes, necktie, jewelry and glasses of a drawn face."""
 
 import numpy as np
 
@@ -9,13 +9,13 @@ GOLD = (236, 190, 72)
 
 
 def paint_clothes(head: Head) -> None:
-    """Paints shoulders and collar, and the necktie with the shirt that goes with it."""
-    pen, colour = head.pen, head.shot.clothes
+    """Paint shoulders and collar, or shirt and necktie."""
+    pen, color = head.pen, head.shot.clothes
     width = 92 if head.has("Male") else 76
     neck = 24 if head.has("Male") else 22
     shoulders = [(neck, 74), (neck + 24, 86), (width - 14, 96), (width + 6, 116), (width + 12, 200)]
     if head.has("Wearing_Necktie"):
-        pen.shape(mirrored([(0, 92), *shoulders, (0, 200)]), darker(colour, 0.7), 0, smooth=False)
+        pen.shape(mirrored([(0, 92), *shoulders, (0, 200)]), darker(color, 0.7), 0, smooth=False)
         pen.shape(
             mirrored([(0, 88), (neck, 70), (neck + 8, 84), (16, 130), (0, 200)]), (244, 244, 246), 0, smooth=False
         )
@@ -41,21 +41,21 @@ def paint_clothes(head: Head) -> None:
                 np.array(shoulders)[::-1] * (-1, 1),
             ]
         ),
-        colour,
+        color,
         0,
         smooth=False,
     )
     pen.stroke(
         [(-neck - 1, 75), (-neck * 0.7, dip - 4), (0, dip + 1.5), (neck * 0.7, dip - 4), (neck + 1, 75)],
         4.0,
-        darker(colour, 0.78),
+        darker(color, 0.78),
         0,
         ends=0.8,
     )
 
 
 def paint_necklace(head: Head) -> None:
-    """Paints a string of beads with a pendant."""
+    """Paint a string of beads with a pendant."""
     for x in np.linspace(-21, 21, 13):
         head.pen.ellipse(x, 90 - x * x * 0.034, 2.3, 2.3, darker(GOLD, 0.6), 0)
         head.pen.ellipse(x - 0.4, 89.6 - x * x * 0.034, 1.6, 1.6, mix(GOLD, (255, 255, 255), 0.35), 0)
@@ -64,7 +64,7 @@ def paint_necklace(head: Head) -> None:
 
 
 def paint_earrings(head: Head) -> None:
-    """Paints an earring at each lobe: a drop or a hoop."""
+    """Paint drop or hoop earrings at both lobes."""
     for side in (-1, 1):
         x = side * (head.cheek + 3)
         if head.shot.variant % 2:
@@ -80,7 +80,7 @@ def paint_earrings(head: Head) -> None:
 
 
 def paint_glasses(head: Head) -> None:
-    """Paints glasses: round or square, in one of four colours, with a glint on each lens."""
+    """Paint round or square glasses in one of four colors."""
     pen, kind = head.pen, head.shot.variant // 4 % 2
     frame = ((28, 26, 30), (96, 52, 30), (120, 34, 44), (44, 66, 104))[head.shot.variant % 4]
     rx, ry = (min(14.5, head.eye - 3.5), 12.0) if kind else (min(15.0, head.eye - 3.0), 10.5)

@@ -1,1 +1,1 @@
-"""CelebA as a TFDS dataset."""
+"""CelebA as a TensorFlow Datasets (TFDS) dataset."""

@@ -1,4 +1,4 @@
-"""CelebA with attributes and identities together as a TensorFlow dataset, made from a local folder.
+"""TFDS builder for CelebA with attributes and identities.
 
 Needs the extra ``tfslim-edge[tfds]``.
 """
@@ -15,12 +15,14 @@ from tfslim.data.celeba.label_files import PARTS
 from tfslim.data.images import open_image
 from tfslim.data.tfds.reader import tfds
 
+__all__ = ["CelebaIdentities", "prepare_celeba_tfds"]
+
 
 class CelebaIdentities(tfds.core.GeneratorBasedBuilder):
-    """CelebA's faces with 40 attributes and the identity, split by the official partition.
+    """CelebA with 40 attributes and identities, in the official splits.
 
-    Each example has "file" (the image's name), "image" (uint8 RGB of any size), "attributes" (a dictionary of 40 bools,
-    as in TFDS' ``celeb_a``) and "identity" (CelebA's number, int64).
+    Each example has "file" (name of the image), "image" (uint8 RGB of any size), "attributes" (a dictionary of 40
+    bools, as in TFDS' ``celeb_a``) and "identity" (CelebA's number, int64).
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -54,7 +56,7 @@ class CelebaIdentities(tfds.core.GeneratorBasedBuilder):
             ("identity_CelebA.txt", records["train"].identities),
         ):
             if values is None:
-                raise FileNotFoundError(f"{celeba.folder} has no {file}, which this dataset needs")
+                raise FileNotFoundError(f"{celeba.folder} has no {file}, which this dataset needs; add it")
         return {name: self._generate_examples(celeba, name) for name in PARTS}
 
     def _generate_examples(self, celeba: CelebA, part: str) -> Iterator[tuple[str, dict]]:
@@ -62,7 +64,7 @@ class CelebaIdentities(tfds.core.GeneratorBasedBuilder):
         for file, attributes, identity in zip(
             records.files.tolist(), records.attributes, records.identities.tolist(), strict=True
         ):
-            open_image(celeba.source, file)  # a damaged image stops here with its name, not in somebody's training
+            open_image(celeba.source, file)  # report a damaged image by name now, not during a training
             yield (
                 file,
                 {
@@ -75,20 +77,22 @@ class CelebaIdentities(tfds.core.GeneratorBasedBuilder):
 
 
 def prepare_celeba_tfds(folder: str | os.PathLike, data_dir: str | os.PathLike) -> CelebaIdentities:
-    """Prepares the dataset from a folder with CelebA's files; does nothing where it is prepared already.
+    """Prepare the TFDS dataset from a folder with CelebA's files.
+
+    Does nothing if it is prepared already.
 
     Args:
-        folder: CelebA's label files and images, as `tfslim.data.CelebA` takes them.
-        data_dir: where TFDS keeps its datasets.
+        folder: folder of CelebA's label files and images, as for `tfslim.data.CelebA`.
+        data_dir: data folder of TFDS.
 
     Returns:
         The builder, ready for ``as_dataset``.
 
     Raises:
-        LabelError, FileNotFoundError, ImageError: as `tfslim.data.CelebA`.
+        LabelError, FileNotFoundError, ImageError: as in `tfslim.data.CelebA`.
 
     Example:
-        dataset = prepare("celeba", "tensorflow_datasets").as_dataset("train")
+        >>> dataset = prepare_celeba_tfds("celeba", "tensorflow_datasets").as_dataset("train")
     """
     builder = CelebaIdentities(data_dir=os.fspath(data_dir))
     config = tfds.download.DownloadConfig(manual_dir=os.fspath(folder))

@@ -1,1 +1,1 @@
-"""Pairs of images for verification: drawn, from LFW's files, from folders of people."""
+"""Image pairs for verification: drawn, or read from LFW's files."""

@@ -1,8 +1,8 @@
-"""Comparisons of two images each in the form of LFW's ``pairs.txt`` and ``pairsDevTest.txt``.
+"""Image pairs in the format of LFW's ``pairs.txt`` and ``pairsDevTest.txt``.
 
-The first line is the number of folds and of pairs of each kind in a fold ("10 300"), or the number of pairs of each
-kind alone ("500"). Of each fold, the genuine pairs come first: a name and two image numbers; then the impostors: name,
-number, name, number. Image 3 of Ann_Lee is ``Ann_Lee/Ann_Lee_0003.jpg``, or has another ending where it was converted.
+The first line is the number of folds and of pairs of each kind per fold ("10 300"), or the number of pairs of each kind
+only ("500"). In each fold the genuine pairs come first, as a name and two image numbers, then the impostor pairs, as
+name, number, name, number. Image 3 of Ann_Lee is ``Ann_Lee/Ann_Lee_0003.jpg``, with another suffix if it was converted.
 
 Source: Huang, Ramesh, Berg, Learned-Miller, "Labeled Faces in the Wild", 2007, section 4, and its web page.
 """
@@ -18,26 +18,28 @@ from tfslim._support.files import replacing
 from tfslim.data.verification.pairs import Pairs
 from tfslim.data.verification.people_folder import ENDINGS
 
+__all__ = ["read_pairs", "write_pairs"]
+
 _FILE = re.compile(r"(?P<name>[^/]+)/(?P=name)_(?P<number>\d{4,})\.jpg")
 _FORMS = {3: "a genuine pair (name, number, number)", 4: "an impostor pair (name, number, name, number)"}
 _NAMED = "LFW names images Ann_Lee/Ann_Lee_0001.jpg, with four digits from 0001 to 9999 and no leading 0 from 10000 on"
 
 
 def read_pairs(path: str | os.PathLike, files: Iterable[str] = ()) -> Pairs:
-    """Reads pairs of images in the form of LFW's ``pairs.txt``.
+    """Read image pairs from a file in LFW's ``pairs.txt`` format.
 
     Args:
-        path: the text file, with tabs or blanks between the words of a line.
-        files: the images that there are, such as `people_folder("lfw").files`: one that is there with another ending
-            (.jpeg, .png, .webp, .bmp) is named so, unless it is there as .jpg too.
+        path: the text file, with tabs or spaces between the words of a line.
+        files: the existing images, such as `people_folder("lfw").files`. An image that exists with another suffix
+            (.jpeg, .png, .webp, .bmp) and not as .jpg gets that suffix.
 
     Returns:
-        The pairs in the file's order; templates of one image, named ``Name/Name_0001.jpg`` where `files` know no
-        better. `folds` is None for a file of the one-number form.
+        The pairs in the file's order, as templates of one image each, named ``Name/Name_0001.jpg`` unless `files` has
+        another suffix. `folds` is None if the first line is a single number.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is wrong; names the line, what was found and what was expected.
+        FileNotFoundError: if the file does not exist.
+        ValueError: if the file is wrong; names the line, what was found and what was expected.
 
     Example:
         >>> pairs = read_pairs("pairs.txt", people_folder("lfw").files)
@@ -53,41 +55,39 @@ def read_pairs(path: str | os.PathLike, files: Iterable[str] = ()) -> Pairs:
     header = _words(lines[0])
     if len(header) not in (1, 2) or not all(word.isdecimal() and int(word) > 0 for word in header):
         raise ValueError(
-            f"{path}:1: found {lines[0]!r}; expected the number of folds and of pairs of each kind in a fold "
-            "('10 300'), or the number of pairs of each kind alone ('500')"
+            f"{path}:1: found {lines[0]!r}; expected the number of folds and of pairs of each kind per fold "
+            "('10 300'), or the number of pairs of each kind only ('500')"
         )
     folds, each = (int(word) for word in (["1", *header] if len(header) == 1 else header))
     expected = 1 + 2 * folds * each
     if len(lines) != expected:
-        raise ValueError(
-            f"{path}:1: says {folds} x {each} pairs of each kind, which is {expected} lines; found {len(lines)}"
-        )
+        raise ValueError(f"{path}:1: {folds} x {each} pairs of each kind need {expected} lines; found {len(lines)}")
     # Within a fold, genuine pairs come before impostors.
     genuine = np.tile(np.repeat([True, False], each), folds)
-    there = _by_stem(files)
+    existing = _by_stem(files)
     number: dict[tuple[str, ...], int] = {}
     rows = np.empty((len(genuine), 2), np.int32)
     for row, line in enumerate(lines[1:]):
         for side, file in enumerate(_files(line, bool(genuine[row]), f"{path}:{row + 2}")):
-            file = there.get(file.removesuffix(".jpg"), file)
+            file = existing.get(file.removesuffix(".jpg"), file)
             rows[row, side] = number.setdefault((file,), len(number))
-    of_fold = np.repeat(np.arange(folds, dtype=np.int32), 2 * each) if len(header) == 2 else None
-    return Pairs(tuple(number), rows[:, 0], rows[:, 1], genuine, of_fold)
+    fold_of_pair = np.repeat(np.arange(folds, dtype=np.int32), 2 * each) if len(header) == 2 else None
+    return Pairs(tuple(number), rows[:, 0], rows[:, 1], genuine, fold_of_pair)
 
 
 def write_pairs(path: str | os.PathLike, pairs: Pairs) -> None:
-    """Writes pairs of images in the form of LFW's ``pairs.txt``; the file is written beside and then renamed.
+    """Write image pairs in LFW's ``pairs.txt`` format, atomically.
 
-    Pairs with folds give the form "10 300", others the form of one number. Within a fold genuine pairs are put first,
-    else the order is kept.
+    Pairs with folds are written with a first line such as "10 300", others with a single number. In each fold genuine
+    pairs come first; otherwise the order is kept.
 
     Args:
         path: the text file to write; its folder must exist.
-        pairs: templates of one image each, named as LFW names them.
+        pairs: templates of one image each, named as in LFW.
 
     Raises:
-        ValueError: the pairs can't be said in that form: templates of several images, other names, or not as many
-            genuine as impostor pairs in every fold.
+        ValueError: if the format can't express the pairs: templates of several images, other names, or different
+            numbers of genuine and impostor pairs in a fold.
 
     Example:
         >>> write_pairs("mine.txt", pairs(people_folder("lfw"), genuine=300, impostor=300))
@@ -98,8 +98,8 @@ def write_pairs(path: str | os.PathLike, pairs: Pairs) -> None:
     if len(counts) != 1 or counts == {0}:
         found = f"{int(pairs.genuine.sum())} genuine and {int((~pairs.genuine).sum())} impostor pairs"
         raise ValueError(
-            f"{path}: LFW's form takes as many genuine as impostor pairs in every fold, one at least; found {found} in "
-            f"{len(numbers)} folds"
+            f"{path}: LFW's format needs as many genuine as impostor pairs in every fold, at least one; found {found} "
+            f"in {len(numbers)} folds"
         )
     words = [_lfw_words(path, template) for template in pairs.templates]
     each = counts.pop()
@@ -112,12 +112,12 @@ def write_pairs(path: str | os.PathLike, pairs: Pairs) -> None:
             raise ValueError(f"{path}: the {kind} pair in row {row} is of {name} and {other}")
         line = "\t".join([name, number, *([] if name == other else [other]), other_number])
         files = pairs.templates[pairs.first[row]][0], pairs.templates[pairs.second[row]][0]
-        # Names that would be read back otherwise, as with five digits of which the first is 0.
+        # Names that would be read back differently, such as five digits with a leading 0.
         if line.splitlines() != [line] or _files(line, bool(pairs.genuine[row]), f"{path}") != files:
-            raise ValueError(f"{path}: LFW's form has no way to say {files[0]!r} and {files[1]!r}; {_NAMED}")
+            raise ValueError(f"{path}: LFW's format can't express {files[0]!r} and {files[1]!r}; {_NAMED}")
         lines.append(line)
-    with replacing(path) as beside:
-        pathlib.Path(beside).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with replacing(path) as temporary:
+        pathlib.Path(temporary).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _files(line: str, genuine: bool, where: str) -> tuple[str, str]:
@@ -139,10 +139,10 @@ def _files(line: str, genuine: bool, where: str) -> tuple[str, str]:
 
 
 def _by_stem(files: Iterable[str]) -> dict[str, str]:
-    """The files by their names without an ending; of several endings the one that comes first in `ENDINGS`."""
-    every, found = sorted(map(str, files), reverse=True), {}  # .jpg before .JPG
+    """Map names without suffix to files, preferring earlier `ENDINGS`."""
+    ordered, found = sorted(map(str, files), reverse=True), {}  # .jpg before .JPG
     for ending in ENDINGS:
-        for file in every:
+        for file in ordered:
             if file.lower().endswith(ending):
                 found.setdefault(file[: -len(ending)], file)
     return found
@@ -159,7 +159,7 @@ def _file(name: str, number: str) -> str:
 
 def _lfw_words(path: str | os.PathLike, template: tuple[str, ...]) -> tuple[str, str]:
     if len(template) != 1:
-        raise ValueError(f"{path}: LFW's form has single images, found a template of {len(template)}")
+        raise ValueError(f"{path}: LFW's format pairs single images, found a template of {len(template)}")
     found = _FILE.fullmatch(template[0])
     if not found:
         raise ValueError(f"{path}: found {template[0]}; {_NAMED}")

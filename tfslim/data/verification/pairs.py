@@ -1,4 +1,4 @@
-"""Which images to compare with which, to see whether a model can tell if two show the same person."""
+"""Genuine and impostor pairs of images or templates."""
 
 import dataclasses
 import logging
@@ -8,27 +8,29 @@ import numpy as np
 
 from tfslim.data.celeba.records import Records
 
+__all__ = ["Pairs", "pairs"]
+
 log = logging.getLogger(__name__)
 
-MOST = 1_000_000  # pairs of a kind, where the number is left open
+MOST = 1_000_000  # pairs of one kind if no number is given
 
 
 @dataclasses.dataclass(frozen=True)
 class Pairs:
-    """Comparisons, genuine (the same person on both sides) and impostor (two people).
+    """Genuine (one person) and impostor (two people) pairs.
 
-    ``len(pairs)`` counts them. A side is a template: some images of one person that are taken as one; a single image is
-    a template of one.
+    ``len(pairs)`` is their number. Each side of a pair is a template: one or more images of one person that count as
+    one.
 
     Attributes:
         templates: T templates, each a tuple of file names.
-        first: (P,) int32, the template on one side of each pair, as its place in `templates`.
-        second: (P,) int32, the template on the other side.
+        first: (P,) int32, index into `templates` of one side of each pair.
+        second: (P,) int32, index of the other side.
         genuine: (P,) bool.
-        folds: (P,) int32, the fold of each pair, from 0; None where there are none.
-        existing: how many genuine and how many impostor pairs there were to draw from; None where none were drawn.
-        too_few: people with fewer images (in either set) than a template takes: they are in no pair.
-        impostor_only: people with one template and none to compare it with: they are in impostor pairs alone.
+        folds: (P,) int32, fold of each pair, from 0; None without folds.
+        existing: numbers of genuine and impostor pairs that were drawn from; None if the pairs were not drawn.
+        too_few: number of people with fewer images (in either set) than a template needs; they are in no pair.
+        impostor_only: number of people with a single template, who are in impostor pairs only.
     """
 
     templates: tuple[tuple[str, ...], ...]
@@ -44,15 +46,15 @@ class Pairs:
         return len(self.genuine)
 
     def files(self) -> list[str]:
-        """The names of all images that are in a pair, each once, in order."""
+        """Return the names of all images in a pair, sorted."""
         used = np.unique(np.concatenate([self.first, self.second]))
         return sorted({file for place in used.tolist() for file in self.templates[place]})
 
     def without(self, files: Collection[str]) -> "Pairs":
-        """The pairs of which neither side holds one of these images, as when they can't be decoded."""
-        left_out = set(files)
-        sound = np.array([left_out.isdisjoint(template) for template in self.templates], bool)
-        kept = sound[self.first] & sound[self.second]
+        """Drop all pairs that contain one of these images."""
+        excluded = set(files)
+        usable = np.array([excluded.isdisjoint(template) for template in self.templates], bool)
+        kept = usable[self.first] & usable[self.second]
         folds = None if self.folds is None else self.folds[kept]
         return dataclasses.replace(
             self, first=self.first[kept], second=self.second[kept], genuine=self.genuine[kept], folds=folds
@@ -67,32 +69,34 @@ def pairs(
     template: int = 1,
     seed: int = 0,
 ) -> Pairs:
-    """Draws pairs of images, or of templates of several images, within one set of people's images or across two.
+    """Draw genuine and impostor pairs from one or two sets.
 
-    Each person's images are dealt in an order drawn from the seed into templates that share no image (7 images make
-    three templates of 2), so an image is never compared with itself. Every pair that exists is as likely as any other
-    to be drawn, and none is drawn twice; people with more images are thus in more pairs. The number of pairs of one
-    kind does not change which are drawn of the other.
+    Each person's images are distributed in an order drawn from the seed over templates that share no image (7 images
+    make three templates of 2), so an image is never compared with itself. All existing pairs are equally likely, and
+    none is drawn twice; people with more images are thus in more pairs. The number of pairs of one kind does not affect
+    the draw of the other kind.
 
     Args:
-        records: images with their identities, such as a part of `CelebA` or `people_folder(path)`.
-        other: images to compare those of `records` with, named and numbered alike, such as another part or, by a
-            selection of rows, another condition; the two must have no image in common. None compares `records` within.
-        genuine: how many pairs of one person; None for all there are, or 1,000,000 drawn from them if there are more
-            (`Pairs.existing` says how many there are, and a warning is logged).
-        impostor: how many pairs of two people; None as for `genuine`.
-        template: images in each template; 1 compares single images.
-        seed: of the templates and the draw, from 0.
+        records: images with identities, such as a part of `CelebA` or `people_folder(path)`.
+        other: images to compare those of `records` with, with the same naming and numbering, such as another part or a
+            selection of rows under another condition. The two sets must have no image in common. None compares
+            `records` with itself.
+        genuine: number of pairs of one person; None for all, or for 1,000,000 drawn from them if there are more
+            (`Pairs.existing` has their number, and a warning is logged).
+        impostor: number of pairs of two people; None as for `genuine`.
+        template: images per template; 1 compares single images.
+        seed: seed of the templates and the draw, 0 or more.
 
     Returns:
-        Genuine pairs, then impostors, each in the order of people and templates.
+        Genuine pairs, then impostor pairs, each in the order of people and templates.
 
     Raises:
-        ValueError: the records have no identities or no rows, a set lists an image twice or shares one with the other,
-            an argument is out of range, or there are not so many pairs.
+        ValueError: if the records have no identities or no rows, a set lists an image twice or shares one with the
+            other set, an argument is out of range, or there are fewer pairs than requested.
 
     Example:
-        >>> drawn = pairs(CelebA("celeba", hold_out=40).part("held out"), impostor=100_000, template=5)
+        >>> celeba = tfslim.data.CelebA(tfslim.data.draw_faces("drawn", count=100), hold_out=2)
+        >>> drawn = pairs(celeba.part("held out"), impostor=10, template=5)
         >>> len(drawn.templates[drawn.first[0]])
         5
 
@@ -106,17 +110,17 @@ def pairs(
     if other is not None:
         shared = np.intersect1d(records.files, other.files)
         if len(shared):
-            raise ValueError(f"{len(shared)} images are in both sets, such as {shared[0]}: give sets that share none")
+            raise ValueError(f"{len(shared)} images are in both sets, such as {shared[0]}; use disjoint sets")
     counts = (_genuine_within if other is None else _genuine_across)(left, right)
     genuine_first, genuine_second, genuine_exist = _draw(counts, genuine, "genuine", template, [seed, 1])
     counts = (_impostor_within if other is None else _impostor_across)(left, right)
     impostor_first, impostor_second, impostor_exist = _draw(counts, impostor, "impostor", template, [seed, 2])
     if other is None:
         templates, offset = left.templates, 0
-        once = int((np.unique(left.people, return_counts=True)[1] == 1).sum())
+        impostor_only = int((np.unique(left.people, return_counts=True)[1] == 1).sum())
     else:
         templates, offset = left.templates + right.templates, len(left.templates)
-        once = len(np.setxor1d(left.people, right.people))
+        impostor_only = len(np.setxor1d(left.people, right.people))
     first = np.concatenate([genuine_first, impostor_first])
     second = np.concatenate([genuine_second, impostor_second]) + offset
     return Pairs(
@@ -126,13 +130,13 @@ def pairs(
         genuine=np.arange(len(first)) < len(genuine_first),
         existing=(genuine_exist, impostor_exist),
         too_few=len(np.setdiff1d([*left.everyone, *right.everyone], [*left.people, *right.people])),
-        impostor_only=once,
+        impostor_only=impostor_only,
     )
 
 
 @dataclasses.dataclass(frozen=True)
 class _Side:
-    """Templates and whose they are, person by person in the order of their numbers; and everyone there is."""
+    """Templates ordered by person, and all people of a set."""
 
     templates: tuple[tuple[str, ...], ...]
     people: np.ndarray
@@ -141,14 +145,14 @@ class _Side:
     @classmethod
     def of(cls, records: Records, size: int, seed: int) -> "_Side":
         if records.identities is None:
-            raise ValueError("the records have no identities, so nobody knows which pairs are genuine")
+            raise ValueError("the records have no identities, which genuine pairs need; use data with identities")
         if not len(records):
-            raise ValueError("the records have no rows: there is nothing to pair")
+            raise ValueError("the records have no rows; expected at least two images")
         listed, times = np.unique(records.files, return_counts=True)
         if (times > 1).any():
             raise ValueError(
-                f"{int((times > 1).sum())} images are listed more than once, such as {listed[times > 1][0]}: an image "
-                "would be compared with itself"
+                f"{int((times > 1).sum())} images are listed more than once, such as {listed[times > 1][0]}, and would "
+                "be compared with themselves; list each image once"
             )
         order = np.arange(len(records))
         if size > 1:
@@ -156,7 +160,7 @@ class _Side:
         order = order[np.argsort(records.identities[order], kind="stable")]
         people, starts, counts = np.unique(records.identities[order], return_index=True, return_counts=True)
         kept = counts // size
-        # Row numbers of each person's images, less those left over when they are dealt into templates.
+        # Row indices of each person's images, without those that don't fill a template.
         rows = np.concatenate(
             [order[start : start + size * number] for start, number in zip(starts, kept, strict=True)]
         ).reshape(-1, size)
@@ -164,8 +168,8 @@ class _Side:
         return cls(names, np.repeat(people, kept), people)
 
 
-# Pairs are never listed to be drawn from. They are numbered by a few numbers for each template on the left: how many
-# partners it has, where the first is in the order of the right side, and where a gap to be skipped lies, and how wide.
+# The existing pairs are never listed in memory, only numbered: for each template on the left, the number of its
+# partners, the index of the first one on the right, and the start and width of a gap to skip.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,7 +181,7 @@ class _Partners:
 
 
 def _span(left: _Side, right: _Side) -> tuple[np.ndarray, np.ndarray]:
-    """Where the templates of each left template's person begin and end on the right."""
+    """Return the right-side range of each left template's person."""
     return np.searchsorted(right.people, left.people, "left"), np.searchsorted(right.people, left.people, "right")
 
 
@@ -205,16 +209,16 @@ def _impostor_across(left: _Side, right: _Side) -> _Partners:
 def _draw(
     partners: _Partners, wanted: int | None, kind: str, template: int, seed: list[int]
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    """Templates on the left and on the right of the pairs drawn, and how many pairs there are."""
+    """Draw pairs; return left and right templates, and the total."""
     ends = np.cumsum(partners.count)
     existing = int(ends[-1]) if len(ends) else 0
     if (wanted is None and existing == 0) or (wanted or 0) > existing:
         images = "images" if template == 1 else f"templates of {template} images"
-        asked = "all" if wanted is None else f"{wanted:,}"
-        why = "a person needs two" if kind == "genuine" else "two people are needed"
-        raise ValueError(f"there are {existing:,} {kind} pairs of {images} to draw, {asked} were asked for; {why}")
+        requested = "all" if wanted is None else f"{wanted:,}"
+        need = "a person needs two" if kind == "genuine" else "two people are needed"
+        raise ValueError(f"there are {existing:,} {kind} pairs of {images}, {requested} were requested; {need}")
     if wanted is None and existing > MOST:
-        log.warning("of %s %s pairs, %s are drawn", f"{existing:,}", kind, f"{MOST:,}")
+        log.warning("drawing %s of %s %s pairs", f"{MOST:,}", f"{existing:,}", kind)
         wanted = MOST
     numbers = np.arange(existing) if wanted in (None, existing) else _different(existing, wanted, seed)
     first = np.searchsorted(ends, numbers, side="right")
@@ -224,7 +228,7 @@ def _draw(
 
 
 def _different(existing: int, wanted: int, seed: list[int]) -> np.ndarray:
-    """So many different numbers below `existing`, in order; memory goes with `wanted` alone."""
+    """Draw distinct sorted numbers below `existing`, in O(wanted) memory."""
     random = np.random.default_rng(seed)
     if existing <= 4 * wanted:
         return np.sort(random.permutation(existing)[:wanted])

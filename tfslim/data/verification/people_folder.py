@@ -1,4 +1,4 @@
-"""Any folder that holds a sub-folder of images for each person, as LFW and most sets of faces are laid out."""
+"""Image folders with one sub-folder per person, as in LFW."""
 
 import os
 import pathlib
@@ -8,26 +8,30 @@ import numpy as np
 from tfslim.data.celeba.records import Records
 from tfslim.data.sources import ImageFolder
 
+__all__ = ["PeopleFolder", "people_folder"]
+
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
 
 class PeopleFolder(ImageFolder):
-    """The images of a folder's sub-folders; names are ``person/file``, with ``/`` on every system.
+    """Images in the sub-folders of a folder.
+
+    Image names are ``person/file``, with ``/`` on every system.
 
     Args:
-        folder: the folder that holds the sub-folders.
+        folder: the folder with the sub-folders.
     """
 
     def names(self) -> set[str]:
-        """Gives the names of all images, ``person/file``."""
+        """Return the names of all images, ``person/file``."""
         return set(people_folder(self.path).files.tolist())
 
     def read(self, name: str) -> bytes:
-        """Gives the bytes of one image file.
+        """Return the bytes of one image file.
 
         Raises:
-            FileNotFoundError: the folder has no such file.
-            ValueError: the name is no ``person/file``, or leads out of the folder.
+            FileNotFoundError: if the file does not exist.
+            ValueError: if the name is not ``person/file``, or points outside the folder.
         """
         person, slash, file = name.partition("/")
         plain = all(os.path.basename(part) == part and part not in ("", ".", "..") for part in (person, file))
@@ -37,21 +41,21 @@ class PeopleFolder(ImageFolder):
 
 
 def people_folder(path: str | os.PathLike) -> Records:
-    """Lists a folder that holds a sub-folder of images for each person.
+    """List a folder with one sub-folder of images per person.
 
-    Sub-folders are taken in the order of their names, and so are the images (.jpg, .jpeg, .png, .webp, .bmp) of each;
-    hidden ones, and sub-folders without an image, are passed over. `PeopleFolder(path)` reads the images.
+    Sub-folders and the images (.jpg, .jpeg, .png, .webp, .bmp) of each are sorted by name; hidden ones, and sub-folders
+    without an image, are ignored. `PeopleFolder(path)` reads the images.
 
     Args:
         path: the folder.
 
     Returns:
-        Records with files ``person/file`` and identities from 0 in the order of the sub-folders' names; no attributes,
-        and all in one part. `str.partition("/")` gives a file's person.
+        Records with files ``person/file`` and identities from 0 in the order of the sub-folders' names, without
+        attributes and all in one part. The person of a file is `file.partition("/")[0]`.
 
     Raises:
-        FileNotFoundError: it is no folder.
-        ValueError: no sub-folder holds an image.
+        FileNotFoundError: if `path` is not a folder.
+        ValueError: if no sub-folder holds an image.
 
     Example:
         >>> people_folder("lfw").files[:2]
@@ -59,7 +63,7 @@ def people_folder(path: str | os.PathLike) -> Records:
     """
     path = pathlib.Path(path)
     if not path.is_dir():
-        raise FileNotFoundError(f"{path} is not a folder: give one that holds a sub-folder of images for each person")
+        raise FileNotFoundError(f"{path} is not a folder; pass one with a sub-folder of images for each person")
     files, identities, people = [], [], 0
     for folder in sorted(_visible(path, folders=True)):
         images = sorted(name for name in _visible(path / folder) if name.lower().endswith(ENDINGS))
@@ -67,7 +71,7 @@ def people_folder(path: str | os.PathLike) -> Records:
         identities += [people] * len(images)
         people += bool(images)
     if not files:
-        raise ValueError(f"{path}: no sub-folder of it holds an image ({', '.join(ENDINGS)}): expected one a person")
+        raise ValueError(f"{path}: no sub-folder holds an image ({', '.join(ENDINGS)}); expected one per person")
     return Records(np.array(files), None, np.array(identities, np.int32), np.zeros(len(files), np.uint8))
 
 

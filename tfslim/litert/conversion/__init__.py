@@ -1,1 +1,1 @@
-"""From a Keras model to a .tflite file."""
+"""Convert Keras models to .tflite files."""

@@ -1,4 +1,4 @@
-"""A Keras model turned into a .tflite file: float32, float16, dynamic range, full int8 or int16 with int8 weights."""
+"""Convert a Keras model to a .tflite file."""
 
 import gzip
 import tempfile
@@ -15,13 +15,14 @@ from tfslim.graph.pixel_range import scale_warning
 from tfslim.litert.conversion.converter_process import ConversionError, full_disk_named, run_converter
 from tfslim.litert.conversion.fixed_model import fixed_float32
 from tfslim.litert.conversion.metadata import Metadata, with_metadata
-from tfslim.litert.conversion.representative import Given, representative_samples
+from tfslim.litert.conversion.representative import Representative, representative_samples
 from tfslim.litert.edgetpu.preparation import prepare_for_edgetpu
 from tfslim.litert.flatbuffer.model_file import float_operators
 from tfslim.report import Report
 
 __all__ = ["ConversionError", "convert"]
-# quantization -> what its files may take and give, the default first
+
+# quantization -> dtypes that its files may have at inputs and outputs, the default first
 IO_TYPES = {
     "none": ("float32",),
     "float16": ("float32",),
@@ -36,42 +37,42 @@ def convert(
     model: keras.Model,
     path: str | Path,
     quantization: str = "none",
-    representative: Given = None,
+    representative: Representative = None,
     target: str = "mobile",
     io: str | None = None,
     metadata: Metadata | None = None,
 ) -> Report:
-    """Writes a Keras model as a .tflite file of batch 1.
+    """Convert a Keras model to a .tflite file.
 
-    The model may have been trained in mixed precision; its file computes in float32 or in integers. The converter runs
-    in a process of its own, and the file gets its name when it is complete. Its signature "serving_default" names the
-    inputs as the model does, and each output after the layer that gives it.
+    The file has batch 1. The model may have been trained in mixed precision; its file computes in float32 or in
+    integers. The converter runs in a process of its own, and the file appears under its name once it is complete. Its
+    signature "serving_default" names the inputs as the model does, and each output after its layer.
 
     Args:
         model: A functional or Sequential model on the TensorFlow backend, all sizes but the batch fixed.
-        path: The file to write; its folder exists.
+        path: The file to write, in an existing folder.
         quantization: "none" (float32), "float16" (weights stored in 16 bits), "dynamic" (weights in int8, activations
             in float32), "int8" (weights and activations), or "int16x8" (weights in int8, activations in int16).
         representative: For "int8" and "int16x8": (N, H, W, C) array, or an iterable or tf.data.Dataset of images or
-            batches, on the scale that the model takes, or the path of a folder of images; at least 20 different images,
-            of which at most 500 are used. For several inputs a dictionary of arrays by the inputs' names.
-        target: "mobile" leaves what XNNPACK runs fastest: a scale for each filter, signed 8 bits, no QUANTIZE at the
-            ends. "edgetpu" (int8 only) also makes every choice that the Edge TPU compiler needs: what
-            `prepare_for_edgetpu` rewrites, and one scale a dense layer.
-        io: What the file takes and gives: for int8 "int8" (default), "uint8" or "float32"; for int16x8 "float32"
-            (default) or "int16"; else "float32".
-        metadata: Labels, normalisation, licence and so on, which Android's tools read from the file. MediaPipe and the
+            batches, in the model's pixel range, or the path of a folder of images; at least 20 different images, of
+            which at most 500 are used. For several inputs, a dictionary of arrays by input name.
+        target: "mobile" keeps the form that XNNPACK runs fastest: a scale for each filter, signed 8 bits, no QUANTIZE
+            at inputs and outputs. "edgetpu" (int8 only) also makes every choice that the Edge TPU compiler needs: the
+            rewrites of `prepare_for_edgetpu`, and one scale for each dense layer.
+        io: Dtype of the file's inputs and outputs: for int8 "int8" (default), "uint8" or "float32"; for int16x8
+            "float32" (default) or "int16"; else "float32".
+        metadata: Labels, normalization, licence and so on, which Android's tools read from the file. MediaPipe and the
             Task Library take files of uint8 or float32.
 
     Returns:
-        A report: bytes and gzipped bytes of the file; in `done` also what was rewritten for the Edge TPU; in `skipped`
-        every operator of an int8 file that stayed in float.
+        A report: bytes and gzipped bytes of the file; in `done` also the rewrites for the Edge TPU; in `skipped` every
+        operator of an int8 file that stayed in float.
 
     Raises:
-        ValueError: If an argument is not one of those named, the model has an open size or an output twice, or the
+        ValueError: If an argument has an unknown value, the model has an open size or a duplicate output, or the
             representative images are missing, too few, constant or of another shape.
         TypeError: If the model's graph cannot be read.
-        ConversionError: If the converter fails or crashes; its message names the model and the signal.
+        ConversionError: If the converter fails or crashes; the message names the model and the signal.
         OSError: If the file cannot be written; nothing is left under its name.
 
     Example:
@@ -84,14 +85,14 @@ def convert(
     io = io or IO_TYPES[quantization][0]
     model = as_functional(model)
     copy = fixed_float32(model)
-    _refuse_one_output_twice(model)
+    _check_distinct_outputs(model)
     samples = representative_samples(representative, copy) if quantization in ("int8", "int16x8") else None
-    if samples and (odd := scale_warning(samples, copy)):
-        warnings.warn(odd, stacklevel=2)
-    rewritten = []
+    if samples and (warning := scale_warning(samples, copy)):
+        warnings.warn(warning, stacklevel=2)
+    rewrites = []
     if target == "edgetpu":
-        copy, prepared = prepare_for_edgetpu(copy)
-        rewritten = prepared.done
+        copy, preparation = prepare_for_edgetpu(copy)
+        rewrites = preparation.done
     job = {"quantization": quantization, "target": target, "io": io}
     with full_disk_named(path), tempfile.TemporaryDirectory(prefix="tfslim-convert-") as folder:
         _export(copy, output_names(model), Path(folder) / "model")
@@ -100,7 +101,7 @@ def convert(
             content = with_metadata(content, metadata)
         with replacing(path) as beside:
             Path(beside).write_bytes(content)
-    islands = float_operators(path) if samples else {}
+    still_float = float_operators(path) if samples else {}
     figures = {
         **job,
         "bytes": len(content),
@@ -114,8 +115,8 @@ def convert(
         before=measure(model),
         after=None,
         done=[f"{model.name} -> {path.name}, quantization {quantization}, target {target}, {io} inputs and outputs"]
-        + rewritten,
-        skipped={tensor: f"{operator} stays in float32" for tensor, operator in islands.items()},
+        + rewrites,
+        skipped={tensor: f"{operator} stays in float32" for tensor, operator in still_float.items()},
         figures=figures,
     )
 
@@ -125,17 +126,19 @@ def _export(model: keras.Model, outputs: list[str], folder: Path) -> None:
     signature = keras.tree.map_structure(
         lambda tensor: keras.InputSpec(shape=tensor.shape, dtype=tensor.dtype, name=tensor.name), model.input
     )
-    # Of the ways from Keras 3 to the converter some lose the weights without a word; this one keeps them.
+    # Some ways from Keras 3 to the converter silently lose the weights; this one keeps them.
     named.export(str(folder), format="tf_saved_model", input_signature=[signature], verbose=False)
 
 
-def _refuse_one_output_twice(model: keras.Model) -> None:
-    met: dict[int, str] = {}
+def _check_distinct_outputs(model: keras.Model) -> None:
+    seen: dict[int, str] = {}
     for name, tensor in zip(output_names(model), model.outputs, strict=True):
-        if id(tensor) in met:
-            same = f"output {name!r} is the same tensor as {met[id(tensor)]!r}"
-            raise ValueError(f"{model.name}: {same}, and the converter would write one of them: give it once")
-        met[id(tensor)] = name
+        if id(tensor) in seen:
+            raise ValueError(
+                f"{model.name}: output {name!r} is the same tensor as {seen[id(tensor)]!r}, and the converter would "
+                "write only one of them; build the model with each output once"
+            )
+        seen[id(tensor)] = name
 
 
 def _check_choices(path: Path, quantization: str, target: str, io: str | None) -> None:
@@ -156,9 +159,9 @@ def _check_choices(path: Path, quantization: str, target: str, io: str | None) -
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; expected the name of a file to write")
     if not path.absolute().parent.is_dir():
-        raise FileNotFoundError(f"{path}: its folder does not exist; make it first")
+        raise FileNotFoundError(f"{path}: its folder does not exist; create it first")
     if keras.backend.backend() != "tensorflow":
         raise ValueError(
-            f"convert needs Keras on the TensorFlow backend, this process runs {keras.backend.backend()!r}: save the "
+            f"convert needs Keras on the TensorFlow backend, this process runs {keras.backend.backend()!r}; save the "
             "model to .keras and convert it in a process with KERAS_BACKEND=tensorflow"
         )

@@ -1,4 +1,7 @@
-"""TensorFlow's converter run on a SavedModel in a process of its own, since some conversions end in SIGSEGV."""
+"""Run TensorFlow's converter in a process of its own.
+
+Some conversions end in SIGSEGV, which would end the caller's process.
+"""
 
 import contextlib
 import errno
@@ -15,21 +18,29 @@ import numpy as np
 from tfslim._support.child_process import crash_signal, run_child
 from tfslim.litert.conversion.worker import ERROR_MARK
 
+__all__ = ["ConversionError", "full_disk_named", "run_converter"]
+
 
 class ConversionError(RuntimeError):
-    """TensorFlow's converter refused the model, or crashed on it; no file was written."""
+    """Raised if TensorFlow's converter refuses a model or crashes.
+
+    No file was written.
+    """
 
 
 def run_converter(folder: Path, job: Mapping[str, str], samples: Mapping[str, np.ndarray] | None, model: str) -> bytes:
-    """Converts a SavedModel to the bytes of a .tflite file.
+    """Convert a SavedModel to the bytes of a .tflite file.
 
     Args:
         folder: A scratch folder that holds the SavedModel under the name "model", with one signature. It may come from
             a Keras 3 or a tf_keras model.
-        job: "quantization", "target" and "io", as `tfslim.litert.convert` takes them.
+        job: "quantization", "target" and "io", as in `tfslim.litert.convert`.
         samples: For "int8" and "int16x8": input name of the signature -> (N, ...) representative values in the dtype of
             the input; None for other quantizations.
         model: The model's name, for messages.
+
+    Returns:
+        The content of the file.
 
     Raises:
         ConversionError: If the converter fails or crashes.
@@ -48,16 +59,16 @@ def run_converter(folder: Path, job: Mapping[str, str], samples: Mapping[str, np
     return (folder / "result.tflite").read_bytes()
 
 
-def _failure(outcome: subprocess.CompletedProcess, what: str) -> Exception:
+def _failure(outcome: subprocess.CompletedProcess, task: str) -> Exception:
     if name := crash_signal(outcome):
         advice = (
-            "it was killed, most likely for want of memory: give fewer or smaller representative images"
+            "it was killed, most likely because memory ran out: pass fewer or smaller representative images"
             if name == "SIGKILL"
             else "this is a fault of the converter in one of the model's layers (recurrent layers in int8 are known "
-            "for it): take that layer out or choose another quantization"
+            "for it): remove that layer or choose another quantization"
         )
         return ConversionError(
-            f"TensorFlow's converter crashed with {name} on model {what}; no file was written; {advice}"
+            f"TensorFlow's converter crashed with {name} on model {task}; no file was written; {advice}"
         )
     for line in reversed(outcome.stderr.splitlines()):
         if line.startswith(ERROR_MARK):
@@ -65,25 +76,32 @@ def _failure(outcome: subprocess.CompletedProcess, what: str) -> Exception:
             if os.strerror(errno.ENOSPC) in error["message"]:
                 return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             return ConversionError(
-                f"TensorFlow's converter refuses model {what} ({error['type']}): {error['message'].strip()}"
+                f"TensorFlow's converter refuses model {task} ({error['type']}): {error['message'].strip()}"
             )
     return ConversionError(
-        f"TensorFlow's converter ended with exit status {outcome.returncode} on model {what}; its last words: "
+        f"TensorFlow's converter ended with exit status {outcome.returncode} on model {task}; its last output: "
         f"{outcome.stderr.strip()[-500:] or 'none'}"
     )
 
 
 @contextlib.contextmanager
 def full_disk_named(path: Path) -> Iterator[None]:
-    """Turns what a full disk raises, TensorFlow's own exceptions too, into an OSError that says where it is."""
+    """Report a full disk as an OSError with free space.
+
+    TensorFlow's own exceptions for a full disk are turned into it too.
+
+    Args:
+        path: The file that is being written.
+    """
     try:
         yield
     except Exception as error:
         if os.strerror(errno.ENOSPC) not in str(error):
             raise
         folders = {str(path.absolute().parent), tempfile.gettempdir()}
-        room = ", ".join(f"{shutil.disk_usage(folder).free:,} bytes free in {folder}" for folder in sorted(folders))
+        free = ", ".join(f"{shutil.disk_usage(folder).free:,} bytes free in {folder}" for folder in sorted(folders))
         raise OSError(
             errno.ENOSPC,
-            f"no space left to write {path} ({room}); nothing was written; TMPDIR names another scratch folder",
+            f"no space left to write {path} ({free}); nothing was written; free some space, or set TMPDIR to another "
+            "scratch folder",
         ) from error

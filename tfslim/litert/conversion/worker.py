@@ -1,4 +1,7 @@
-"""Runs TensorFlow's converter; `converter_process` starts it as a process of its own, since some conversions crash."""
+"""Program that converts a SavedModel; `converter_process` starts it.
+
+It runs in a process of its own, since some conversions crash.
+"""
 
 import json
 import sys
@@ -10,11 +13,17 @@ if TYPE_CHECKING:
     import numpy as np
     import tensorflow as tf
 
+__all__ = ["ERROR_MARK", "convert_folder", "set_converter"]
+
 ERROR_MARK = "tfslim-conversion-error: "
 
 
 def convert_folder(folder: Path) -> None:
-    """Converts `folder`/model (a SavedModel) by `folder`/job.json to `folder`/result.tflite."""
+    """Convert the SavedModel of a job folder to result.tflite.
+
+    Args:
+        folder: holds "model" (the SavedModel), "job.json" and the samples, as `run_converter` writes them.
+    """
     import numpy as np
     import tensorflow as tf
 
@@ -30,12 +39,12 @@ def convert_folder(folder: Path) -> None:
 def set_converter(
     converter: "tf.lite.TFLiteConverter", job: Mapping[str, str], samples: Mapping[str, "np.ndarray"]
 ) -> None:
-    """Gives a `tf.lite.TFLiteConverter` all that `tfslim.litert.convert` was asked for.
+    """Configure a converter for the options of `tfslim.litert.convert`.
 
     Args:
         converter: made from a SavedModel, Keras or tf_keras model with one signature.
-        job: "quantization", "target" and "io", as `convert` takes them.
-        samples: input name -> (N, ...) representative values, for integer quantisation.
+        job: "quantization", "target" and "io", as in `convert`.
+        samples: input name -> (N, ...) representative values, for integer quantization.
     """
     import numpy as np
     import tensorflow as tf
@@ -55,21 +64,25 @@ def set_converter(
         converter.representative_dataset = representative
         converter.inference_input_type = converter.inference_output_type = getattr(tf, job["io"])
     if job["quantization"] == "int16x8":
-        # With the plain operators behind it, what has no 16-bit kernel stays in float in place of an error.
-        chosen = ops.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
-        converter.target_spec.supported_ops = [chosen, ops.TFLITE_BUILTINS]
+        # With the float operators as a fallback, an operator without a 16-bit kernel stays in float; else it fails.
+        int16_ops = ops.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+        converter.target_spec.supported_ops = [int16_ops, ops.TFLITE_BUILTINS]
     if job["quantization"] == "int8":
         converter.target_spec.supported_ops = [ops.TFLITE_BUILTINS_INT8]
-        # Interpreters as old as the Edge TPU compiler load a dense layer of one scale a unit and answer a constant.
+        # Interpreters as old as the Edge TPU compiler load a dense layer with a scale per unit and output a constant.
         converter._experimental_disable_per_channel_quantization_for_dense_layers = job["target"] == "edgetpu"
 
 
 def main() -> int:
-    """Converts the folder named on the command line; 1 and a marked line on stderr where that fails."""
+    """Convert the folder named on the command line.
+
+    Returns:
+        The exit code: 0, or 1 after a marked line of JSON on stderr if the conversion fails.
+    """
     try:
         convert_folder(Path(sys.argv[1]))
     except Exception as error:
-        # On stderr and not in a file: the disk may be what is full.
+        # On stderr and not in a file: the disk may be full.
         print(ERROR_MARK + json.dumps({"type": type(error).__name__, "message": str(error)}), file=sys.stderr)
         return 1
     return 0

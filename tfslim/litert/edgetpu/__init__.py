@@ -1,1 +1,1 @@
-"""Edge TPU: linter, Keras linter, estimates, compiler."""
+"""Prepare models and check files for the Edge TPU."""

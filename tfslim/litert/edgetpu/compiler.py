@@ -1,4 +1,4 @@
-"""edgetpu_compiler run on a file, where there is one, and its verdict beside the linter's."""
+"""Run edgetpu_compiler and compare its verdict with the linter's."""
 
 import dataclasses
 import re
@@ -13,8 +13,22 @@ from tfslim._support.text import text_table
 from tfslim.litert.edgetpu.linter import MAPPED as ON_EDGETPU
 from tfslim.litert.edgetpu.linter import LintResult
 
+__all__ = [
+    "MAPPED",
+    "STATUSES",
+    "Compilation",
+    "CompilerFailed",
+    "CompilerLog",
+    "Verdict",
+    "compare",
+    "comparison_table",
+    "compiler_path",
+    "parse_compiler_log",
+    "run_compiler",
+]
+
 MAPPED = "Mapped to Edge TPU"
-# What edgetpu_compiler 16.0 gives as an operator's status; longer texts may follow on the line.
+# Statuses of an operator in edgetpu_compiler 16.0; longer texts may follow on the line.
 STATUSES = (
     MAPPED,
     "Operation is otherwise supported, but not mapped due to some unspecified limitation",
@@ -25,6 +39,8 @@ STATUSES = (
     "Tensor has unsupported rank (up to 3 innermost dimensions mapped)",
     "Filter, bias, or other param is not constant at compile-time",
 )
+_PROGRAM = "edgetpu_compiler"
+_TIMEOUT = 1800  # seconds; the compiler's own limit is 180
 _UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _SIZES = {
     "Input size": "input_bytes",
@@ -52,16 +68,20 @@ _FAILURES = (
 _ROW = re.compile(r"^(?P<name>[A-Za-z][\w-]*)\s+(?P<count>\d+)\s+(?P<status>\S.*?)\s*$")
 
 
+class CompilerFailed(RuntimeError):
+    """Raised if edgetpu_compiler can't be run or does not end."""
+
+
 @dataclasses.dataclass(frozen=True)
 class CompilerLog:
-    """What edgetpu_compiler says of one file.
+    """Parsed output of edgetpu_compiler for one file.
 
     Attributes:
-        version: of the compiler, "" where it does not say.
-        succeeded: whether it made a file.
+        version: the compiler's version, "" if it is not printed.
+        succeeded: whether it wrote a file.
         operators: (name, count, status) of each line of its operator table.
-        figures: bytes and counts by name: "cached_bytes", "streamed_bytes", "on_edgetpu", ...; those it gives.
-        failures: the lines that say why it made none.
+        figures: the printed bytes and counts by name: "cached_bytes", "streamed_bytes", "on_edgetpu", ...
+        failures: the lines that say why it wrote no file.
     """
 
     version: str
@@ -71,20 +91,109 @@ class CompilerLog:
     failures: list[str]
 
     def mapped(self, name: str) -> int:
-        """How many operators of a name are mapped to the Edge TPU."""
+        """Count the operators of a name that are mapped."""
         return sum(count for kind, count, status in self.operators if kind == name and status.startswith(MAPPED))
 
     def to_dict(self) -> dict:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         rows = [{"name": name, "count": count, "status": status} for name, count, status in self.operators]
         return {**dataclasses.asdict(self), "operators": rows}
 
 
-def parse_compiler_log(text: str) -> CompilerLog:
-    """Reads the output of `edgetpu_compiler -s`, or the log that it writes beside its file.
+@dataclasses.dataclass(frozen=True)
+class Compilation:
+    """One run of the compiler: log, full output, and compiled file or None."""
+
+    log: CompilerLog
+    output: str
+    compiled: Path | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """Verdicts of linter and compiler on operators of one name.
+
+    Attributes:
+        name: the operators' name.
+        count: how many the file has.
+        linter, compiler: how many each maps to the Edge TPU.
+        statuses: the compiler's statuses and their counts.
+    """
+
+    name: str
+    count: int
+    linter: int
+    compiler: int
+    statuses: dict[str, int]
+
+    @property
+    def agree(self) -> bool:
+        """Whether both map the same number."""
+        return self.linter == self.compiler
+
+
+def compiler_path() -> Path | None:
+    """Find edgetpu_compiler on the PATH, else None."""
+    path = shutil.which(_PROGRAM)
+    return Path(path) if path else None
+
+
+def run_compiler(path: str | Path, out: str | Path, compiler: Path | None = None) -> Compilation:
+    """Run edgetpu_compiler on a .tflite file.
 
     Args:
-        text: The output; lines that are not understood are passed over.
+        path: The file.
+        out: Existing folder for the compiled file.
+        compiler: The program; by default the one on the PATH.
+
+    Returns:
+        The compiler's log and output. If it succeeds, its file is kept as `<name>_edgetpu.tflite` in `out`.
+
+    Raises:
+        CompilerFailed: If the compiler is not installed, can't be started or does not end within half an hour.
+        FileNotFoundError: If `out` does not exist.
+
+    Example:
+        >>> run_compiler("face-int8.tflite", "files").log.mapped("CONV_2D")  # doctest: +SKIP
+        46
+    """
+    path, compiler = Path(path), compiler or compiler_path()
+    if compiler is None:
+        raise CompilerFailed(f"{_PROGRAM} is not on the PATH; install its Debian package from Google's Coral archive")
+    name = f"{path.stem}_edgetpu.tflite"
+    with tempfile.TemporaryDirectory(prefix="tfslim-edgetpu-") as folder:
+        command = [str(compiler), "-s", "-o", folder, str(path)]
+        try:
+            outcome = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                timeout=_TIMEOUT,
+            )
+        except OSError as error:
+            raise CompilerFailed(f"{compiler} cannot be run ({error.strerror})") from error
+        except subprocess.TimeoutExpired:
+            raise CompilerFailed(f"{compiler} did not finish {path} within {_TIMEOUT} s") from None
+        written = Path(folder) / name
+        compiled = Path(out) / name if outcome.returncode == 0 and written.exists() else None
+        if compiled:
+            with replacing(compiled) as beside:
+                Path(beside).write_bytes(written.read_bytes())
+    log = parse_compiler_log(outcome.stdout)
+    if not compiled:
+        failures = log.failures or [f"{_PROGRAM} ended with exit status {outcome.returncode} and wrote no file"]
+        log = dataclasses.replace(log, succeeded=False, failures=failures)
+    return Compilation(log, outcome.stdout, compiled)
+
+
+def parse_compiler_log(text: str) -> CompilerLog:
+    """Parse the output of `edgetpu_compiler -s`, or its log file.
+
+    Args:
+        text: The output; unknown lines are skipped.
 
     Example:
         >>> parse_compiler_log("CONV_2D   36   Mapped to Edge TPU").mapped("CONV_2D")
@@ -110,110 +219,17 @@ def parse_compiler_log(text: str) -> CompilerLog:
     return CompilerLog(version, succeeded and not failures, operators, figures, failures)
 
 
-def _bytes(text: str) -> int | None:
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMG]i)?B\s*", text)
-    return round(float(match[1]) * _UNITS[f"{match[2] or ''}B"]) if match else None
-
-
-PROGRAM = "edgetpu_compiler"
-_TIMEOUT = 1800  # seconds; the compiler's own limit is 180
-
-
-class CompilerFailed(RuntimeError):
-    """edgetpu_compiler could not be run, or did not end."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Compilation:
-    """One run of the compiler: what it said, its output in full, and the file it made, if any."""
-
-    log: CompilerLog
-    output: str
-    compiled: Path | None
-
-
-@dataclasses.dataclass(frozen=True)
-class Verdict:
-    """What linter and compiler say of all operators of one name: how many they map, and the compiler's statuses."""
-
-    name: str
-    count: int
-    linter: int
-    compiler: int
-    statuses: dict[str, int]
-
-    @property
-    def agree(self) -> bool:
-        """Whether both map as many."""
-        return self.linter == self.compiler
-
-
-def compiler_path() -> Path | None:
-    """Where edgetpu_compiler is on the PATH; None where it is not installed."""
-    found = shutil.which(PROGRAM)
-    return Path(found) if found else None
-
-
-def run_compiler(path: str | Path, out: str | Path, compiler: Path | None = None) -> Compilation:
-    """Runs edgetpu_compiler on a .tflite file.
-
-    Args:
-        path: The file.
-        out: Folder for its `_edgetpu.tflite`; it exists.
-        compiler: The program; by default the one on the PATH.
-
-    Returns:
-        What the compiler said. Its file is kept as `<name>_edgetpu.tflite` in `out`, if it made one.
-
-    Raises:
-        CompilerFailed: If there is no compiler, or it can't be started or does not end within half an hour.
-        FileNotFoundError: If `out` does not exist.
-
-    Example:
-        >>> run_compiler("face-int8.tflite", "files").log.mapped("CONV_2D")  # doctest: +SKIP
-        46
-    """
-    path, compiler = Path(path), compiler or compiler_path()
-    if compiler is None:
-        raise CompilerFailed(f"{PROGRAM} is not on the PATH; it comes as a Debian package from Google's Coral archive")
-    name = f"{path.stem}_edgetpu.tflite"
-    with tempfile.TemporaryDirectory(prefix="tfslim-edgetpu-") as folder:
-        command = [str(compiler), "-s", "-o", folder, str(path)]
-        try:
-            outcome = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                timeout=_TIMEOUT,
-            )
-        except OSError as error:
-            raise CompilerFailed(f"{compiler} cannot be run ({error.strerror})") from error
-        except subprocess.TimeoutExpired:
-            raise CompilerFailed(f"{compiler} did not finish {path} within {_TIMEOUT} s") from None
-        made = Path(folder) / name
-        compiled = Path(out) / name if outcome.returncode == 0 and made.exists() else None
-        if compiled:
-            with replacing(compiled) as beside:
-                Path(beside).write_bytes(made.read_bytes())
-    log = parse_compiler_log(outcome.stdout)
-    if not compiled:
-        failures = log.failures or [f"it ended with exit status {outcome.returncode} and made no file"]
-        log = dataclasses.replace(log, succeeded=False, failures=failures)
-    return Compilation(log, outcome.stdout, compiled)
-
-
 def compare(linted: LintResult, log: CompilerLog) -> list[Verdict]:
-    """The compiler's verdict beside the linter's, for each name of an operator; the compiler does not tell more apart.
+    """Compare the linter's verdict with the compiler's by operator name.
+
+    The compiler reports counts by name, not by operator.
 
     Args:
-        linted: What the linter says of the file.
-        log: What the compiler says of it.
+        linted: The linter's result for the file.
+        log: The compiler's log of the same file.
 
     Returns:
-        One row a name, in the order of the graph; then names that only the compiler has.
+        One verdict for each name in the order of the graph, then for names that only the compiler reports.
     """
     counts = Counter(row.operator.name for row in linted.placements)
     mapped = Counter(row.operator.name for row in linted.placements if row.place == ON_EDGETPU and not linted.refused)
@@ -227,7 +243,7 @@ def compare(linted: LintResult, log: CompilerLog) -> list[Verdict]:
 
 
 def comparison_table(verdicts: list[Verdict]) -> str:
-    """The rows of `compare` as a text table."""
+    """Format the verdicts of `compare` as a text table."""
     rows = [
         [
             row.name,
@@ -239,5 +255,10 @@ def comparison_table(verdicts: list[Verdict]) -> str:
         ]
         for row in verdicts
     ]
-    head = ["operator", "count", "linter maps", "compiler maps", "", "compiler's reasons"]
+    head = ["operator", "count", "linter", "compiler", "", "compiler's reasons"]
     return text_table(rows, align="<>>><<", head=head)
+
+
+def _bytes(text: str) -> int | None:
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMG]i)?B\s*", text)
+    return round(float(match[1]) * _UNITS[f"{match[2] or ''}B"]) if match else None

@@ -1,10 +1,15 @@
-"""Estimates of what a file would cost on a Coral USB Edge TPU; nothing here was measured on one."""
+"""Estimate cache use and latency on a Coral Edge TPU.
+
+The estimates for the USB device come from a published fit; nothing here was measured on an Edge TPU.
+"""
 
 import dataclasses
 
 from tfslim.litert.flatbuffer.graph import Graph
 
-# What compilers report as free for parameters is 7.7 to 7.9 MiB of the 8; the activations take a share of it.
+__all__ = ["CACHE_BYTES", "Estimates", "estimate"]
+
+# Compilers report 7.7 to 7.9 of the 8 MiB as free for parameters; the activations take a share of that.
 CACHE_BYTES = int(7.5 * 2**20)
 _MIB = 2**20
 # int8-pruning-pipeline, docs/PRUNING_HAZARDS.md: fit over 30 models, Coral USB, compiler 16.0, R2 0.996.
@@ -13,13 +18,13 @@ _STREAMED_MS, _CACHED_MS, _BASE_MS = 2.256, 0.915, 0.852
 
 @dataclasses.dataclass(frozen=True)
 class Estimates:
-    """Estimates for a file that runs on the Edge TPU from end to end.
+    """Estimates for a file that maps to the Edge TPU completely.
 
     Attributes:
         parameter_bytes: bytes of all constants.
-        cached_bytes: what would stay in the chip's memory.
-        streamed_bytes: what would be sent over USB at every inference.
-        latency_ms: of one inference, by a published fit over 30 models; it does not know the layers.
+        cached_bytes: bytes of parameters that would stay in the chip's memory.
+        streamed_bytes: bytes of parameters that would be sent over USB at every inference.
+        latency_ms: latency of one inference, by a published fit over 30 models that ignores the kinds of layers.
     """
 
     parameter_bytes: int
@@ -29,7 +34,7 @@ class Estimates:
 
 
 def estimate(graph: Graph) -> Estimates:
-    """Estimates cache use and latency from the bytes of a graph's constants.
+    """Estimate cache use and latency from a graph's constant bytes.
 
     Example:
         >>> estimate(graph).latency_ms  # doctest: +SKIP

@@ -1,13 +1,21 @@
-"""What a rule's check finds."""
+"""A place where a file breaks a rule."""
 
 import dataclasses
 
 from tfslim.litert.flatbuffer.graph import Graph, Operator, Tensor
 
+__all__ = ["Hit", "effective_shape", "shape_text"]
+
 
 @dataclasses.dataclass(frozen=True)
 class Hit:
-    """One place where a file breaks a rule; `cure` is there where the rule's own does not say enough."""
+    """A place where a file breaks a rule.
+
+    Attributes:
+        found: what was found there.
+        graph, operator, tensor: where; None if it concerns the whole file.
+        cure: a more specific cure than the rule's own, else "".
+    """
 
     found: str
     graph: Graph | None = None
@@ -17,7 +25,7 @@ class Hit:
 
 
 def effective_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """A shape without its leading ones.
+    """Return a shape without its leading ones.
 
     Example:
         >>> effective_shape((1, 1, 7, 7))
@@ -29,6 +37,6 @@ def effective_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape[start:]
 
 
-def shown(shape: tuple[int, ...]) -> str:
-    """A shape in a message: "1x16x16x3"."""
+def shape_text(shape: tuple[int, ...]) -> str:
+    """Format a shape for a message: "1x16x16x3"."""
     return "x".join(map(str, shape)) or "scalar"

@@ -1,130 +1,135 @@
-"""Operations of `keras.ops` and layers that never map to the Edge TPU, by the name of their class.
+"""Keras operations that never map to the Edge TPU.
 
-Measured with TensorFlow 2.21: int8 files of one convolution and the operation, read by `tfslim.litert.lint`.
+The keys are class names of layers and of operations of `keras.ops`, and names of activation functions. Measured with
+TensorFlow 2.21: int8 files of one convolution and the operation, read by `tfslim.litert.lint`.
 """
 
-# class name -> (rule, what it becomes)
-OPERATIONS: dict[str, tuple[str, str]] = {
-    "Absolute": ("E19", "ABS"),
-    "Abs": ("E19", "ABS"),
-    "Sign": ("E12", "SIGN, in float and too new"),
-    "Ceil": ("E12", "CEIL, in float"),
-    "Floor": ("E12", "FLOOR, in float"),
-    "Round": ("E12", "ROUND, in float"),
-    "Sin": ("E12", "SIN, in float"),
-    "Cos": ("E12", "COS, in float"),
-    "Negative": ("E12", "NEG, in float"),
-    "Square": ("E12", "SQUARE, in float"),
-    "Sqrt": ("E5", "SQRT version 2"),
-    "Exp": ("E5", "EXP version 2"),
-    "Expm1": ("E5", "EXP version 2"),
-    "Log": ("E5", "LOG version 2"),
-    "Log1p": ("E5", "LOG version 2"),
-    "Logsumexp": ("E5", "EXP and LOG version 2"),
-    "Norm": ("E5", "SQRT version 2"),
-    "Normalize": ("E12", "SQUARE, in float"),
-    "Std": ("E5", "SQRT version 2"),
-    "Prod": ("E5", "REDUCE_PROD version 2"),
-    "Reciprocal": ("E19", "DIV"),
-    "Matmul": ("E19", "BATCH_MATMUL"),
-    "Einsum": ("E19", "BATCH_MATMUL"),
-    "Tensordot": ("E19", "BATCH_MATMUL"),
-    "Dot": ("E19", "BATCH_MATMUL"),
-    "Where": ("E19", "SELECT"),
-    "Greater": ("E19", "GREATER"),
-    "GreaterEqual": ("E19", "GREATER_EQUAL"),
-    "Less": ("E19", "LESS"),
-    "LessEqual": ("E19", "LESS_EQUAL"),
-    "Equal": ("E19", "EQUAL"),
-    "NotEqual": ("E19", "NOT_EQUAL"),
-    "Cast": ("E12", "CAST, to a type of more than 8 bits"),
-    "Flip": ("E19", "REVERSE_V2"),
-    "Cumsum": ("E12", "CUMSUM, in float"),
-    "Sort": ("E12", "TOPK_V2 between NEG in float"),
-    "TopK": ("E19", "TOPK_V2"),
-    "Argmax": ("E19", "ARG_MAX"),
-    "Argmin": ("E19", "ARG_MIN"),
-    "Take": ("E19", "GATHER"),
-    "TakeAlongAxis": ("E19", "GATHER_ND"),
-    "Tile": ("E5", "TILE version 3"),
-    "Repeat": ("E5", "TILE version 3"),
-    "RepeatVector": ("E5", "TILE version 3"),
-    "UpSampling1D": ("E5", "TILE version 3"),
-    "LayerNormalization": ("E12", "means and squares, some in float"),
-    "RMSNormalization": ("E12", "means and squares, some in float"),
-    "GroupNormalization": ("E12", "means and squares, some in float, over five axes"),
-    "UnitNormalization": ("E12", "SQUARE in float, and RSQRT"),
-    "Conv3D": ("E12", "CONV_3D, in float"),
-    "Conv3DTranspose": ("E12", "CONV_3D_TRANSPOSE, in float"),
-    "MaxPooling3D": ("E12", "an operator of TensorFlow's own, on five axes"),
-    "AveragePooling3D": ("E12", "an operator of TensorFlow's own, on five axes"),
-    "LSTM": ("E2", "a loop; int8 conversion of it crashes"),
-    "GRU": ("E2", "a loop"),
-    "SimpleRNN": ("E2", "a loop"),
-    "ConvLSTM2D": ("E2", "a loop"),
-    "Bidirectional": ("E2", "two loops"),
-    "RNN": ("E2", "a loop"),
-    "MultiHeadAttention": ("E19", "BATCH_MATMUL and a softmax over maps"),
-    "GroupQueryAttention": ("E19", "BATCH_MATMUL and a softmax over maps"),
-    "Attention": ("E19", "BATCH_MATMUL and a softmax over maps"),
-    "AdditiveAttention": ("E19", "BATCH_MATMUL and a softmax over maps"),
-    "Embedding": ("E19", "GATHER"),
-    "AdaptiveAveragePooling2D": ("E19", "GATHER"),
-    "AdaptiveMaxPooling2D": ("E19", "GATHER"),
-    "Discretization": ("E19", "comparisons"),
-    "TimeDistributed": ("E25", "PACK along the batch"),
-}
-CURES = {
-    "LayerNormalization": "BatchNormalization, which folds into the convolution before it",
-    "RMSNormalization": "BatchNormalization, which folds into the convolution before it",
-    "GroupNormalization": "BatchNormalization, which folds into the convolution before it",
-    "UnitNormalization": "let the file give the vector, and scale it to unit length in the app",
-    "Normalize": "let the file give the vector, and scale it to unit length in the app",
-    "Square": "x * x, which is MUL",
-    "Negative": "0 - x, or x * -1, which are SUB and MUL",
-    "Absolute": "relu(x) + relu(0 - x)",
-    "Conv3D": "two-dimensional convolutions",
-    "UpSampling1D": "Conv1DTranspose",
-    "AdaptiveAveragePooling2D": "AveragePooling2D of a fixed size",
-    "Embedding": "look the rows up in the app",
-    "TopK": "let the file give scores, and take the largest in the app",
-    "Argmax": "let the file give scores, and take the largest in the app",
-    "LSTM": "convolutions over time",
-    "GRU": "convolutions over time",
-    "SimpleRNN": "convolutions over time",
-    "MultiHeadAttention": "convolutions; attention does not map",
-}
+from typing import NamedTuple
+
+__all__ = ["ACTIVATIONS", "OPERATIONS", "Unsupported"]
+
+_BATCH_NORM = "BatchNormalization, which folds into the convolution before it"
+_SCALE_IN_APP = "output the vector, and scale it to unit length in the app"
+_LARGEST_IN_APP = "output the scores, and take the largest in the app"
+_LOGITS = "output the logits, and apply it in the app"
+_OVER_TIME = "convolutions over time"
+_RELU = "ReLU or PReLU(shared_axes=[1, 2]), and train further"
 
 
-# name -> (rule, what it becomes)
-ACTIVATIONS: dict[str, tuple[str, str]] = {
-    "gelu": ("E4", "GELU, operator code 150"),
-    "hard_silu": ("E19", "HARD_SWISH"),
-    "leaky_relu": ("E19", "LEAKY_RELU"),
-    "elu": ("E12", "ELU, which stays in float"),
-    "celu": ("E5", "EXP version 2"),
-    "selu": ("E5", "EXP version 2, and SELECT"),
-    "exponential": ("E5", "EXP version 2"),
-    "softplus": ("E5", "EXP and LOG version 2"),
-    "mish": ("E5", "EXP and LOG version 2"),
-    "log_sigmoid": ("E5", "EXP and LOG version 2"),
-    "log_softmax": ("E19", "LOG_SOFTMAX"),
-    "softsign": ("E19", "ABS and DIV"),
-    "squareplus": ("E5", "SQRT version 2, and SQUARE in float"),
-    "hard_shrink": ("E19", "ABS, GREATER and SELECT_V2"),
-    "soft_shrink": ("E19", "GREATER, LESS and SELECT"),
-    "threshold": ("E19", "GREATER and SELECT"),
-    "sparse_plus": ("E19", "LESS and SELECT"),
-    "sparse_sigmoid": ("E19", "GREATER_EQUAL and SELECT"),
-    "sparsemax": ("E19", "sorting and comparisons"),
+class Unsupported(NamedTuple):
+    """An operation that breaks a rule.
+
+    Attributes:
+        rule: id of the rule.
+        becomes: the operators of the .tflite file that it converts to.
+        cure: a replacement, "" if the rule's own cure applies.
+    """
+
+    rule: str
+    becomes: str
+    cure: str = ""
+
+
+OPERATIONS: dict[str, Unsupported] = {
+    # elementwise functions
+    "Absolute": Unsupported("E19", "ABS", "relu(x) + relu(0 - x)"),
+    "Abs": Unsupported("E19", "ABS"),
+    "Sign": Unsupported("E12", "SIGN, in float and too new"),
+    "Ceil": Unsupported("E12", "CEIL, in float"),
+    "Floor": Unsupported("E12", "FLOOR, in float"),
+    "Round": Unsupported("E12", "ROUND, in float"),
+    "Sin": Unsupported("E12", "SIN, in float"),
+    "Cos": Unsupported("E12", "COS, in float"),
+    "Negative": Unsupported("E12", "NEG, in float", "0 - x, or x * -1, which are SUB and MUL"),
+    "Square": Unsupported("E12", "SQUARE, in float", "x * x, which is MUL"),
+    "Sqrt": Unsupported("E5", "SQRT version 2"),
+    "Exp": Unsupported("E5", "EXP version 2"),
+    "Expm1": Unsupported("E5", "EXP version 2"),
+    "Log": Unsupported("E5", "LOG version 2"),
+    "Log1p": Unsupported("E5", "LOG version 2"),
+    "Logsumexp": Unsupported("E5", "EXP and LOG version 2"),
+    "Norm": Unsupported("E5", "SQRT version 2"),
+    "Normalize": Unsupported("E12", "SQUARE, in float", _SCALE_IN_APP),
+    "Std": Unsupported("E5", "SQRT version 2"),
+    "Prod": Unsupported("E5", "REDUCE_PROD version 2"),
+    "Reciprocal": Unsupported("E19", "DIV"),
+    # products of tensors
+    "Matmul": Unsupported("E19", "BATCH_MATMUL"),
+    "Einsum": Unsupported("E19", "BATCH_MATMUL"),
+    "Tensordot": Unsupported("E19", "BATCH_MATMUL"),
+    "Dot": Unsupported("E19", "BATCH_MATMUL"),
+    # comparisons and selection
+    "Where": Unsupported("E19", "SELECT"),
+    "Greater": Unsupported("E19", "GREATER"),
+    "GreaterEqual": Unsupported("E19", "GREATER_EQUAL"),
+    "Less": Unsupported("E19", "LESS"),
+    "LessEqual": Unsupported("E19", "LESS_EQUAL"),
+    "Equal": Unsupported("E19", "EQUAL"),
+    "NotEqual": Unsupported("E19", "NOT_EQUAL"),
+    "Cast": Unsupported("E12", "CAST, to a type of more than 8 bits"),
+    # rearranging and indexing
+    "Flip": Unsupported("E19", "REVERSE_V2"),
+    "Cumsum": Unsupported("E12", "CUMSUM, in float"),
+    "Sort": Unsupported("E12", "TOPK_V2 between NEG in float"),
+    "TopK": Unsupported("E19", "TOPK_V2", _LARGEST_IN_APP),
+    "Argmax": Unsupported("E19", "ARG_MAX", _LARGEST_IN_APP),
+    "Argmin": Unsupported("E19", "ARG_MIN"),
+    "Take": Unsupported("E19", "GATHER"),
+    "TakeAlongAxis": Unsupported("E19", "GATHER_ND"),
+    "Tile": Unsupported("E5", "TILE version 3"),
+    "Repeat": Unsupported("E5", "TILE version 3"),
+    "RepeatVector": Unsupported("E5", "TILE version 3"),
+    "UpSampling1D": Unsupported("E5", "TILE version 3", "Conv1DTranspose"),
+    # normalization layers
+    "LayerNormalization": Unsupported("E12", "means and squares, some in float", _BATCH_NORM),
+    "RMSNormalization": Unsupported("E12", "means and squares, some in float", _BATCH_NORM),
+    "GroupNormalization": Unsupported("E12", "means and squares, some in float, over five axes", _BATCH_NORM),
+    "UnitNormalization": Unsupported("E12", "SQUARE in float, and RSQRT", _SCALE_IN_APP),
+    # three-dimensional layers
+    "Conv3D": Unsupported("E12", "CONV_3D, in float", "two-dimensional convolutions"),
+    "Conv3DTranspose": Unsupported("E12", "CONV_3D_TRANSPOSE, in float"),
+    "MaxPooling3D": Unsupported("E12", "an operator of TensorFlow itself, on five axes"),
+    "AveragePooling3D": Unsupported("E12", "an operator of TensorFlow itself, on five axes"),
+    # recurrent layers
+    "LSTM": Unsupported("E2", "a loop; int8 conversion of it crashes", _OVER_TIME),
+    "GRU": Unsupported("E2", "a loop", _OVER_TIME),
+    "SimpleRNN": Unsupported("E2", "a loop", _OVER_TIME),
+    "ConvLSTM2D": Unsupported("E2", "a loop"),
+    "Bidirectional": Unsupported("E2", "two loops"),
+    "RNN": Unsupported("E2", "a loop"),
+    # attention
+    "MultiHeadAttention": Unsupported(
+        "E19", "BATCH_MATMUL and a softmax over maps", "convolutions; attention does not map"
+    ),
+    "GroupQueryAttention": Unsupported("E19", "BATCH_MATMUL and a softmax over maps"),
+    "Attention": Unsupported("E19", "BATCH_MATMUL and a softmax over maps"),
+    "AdditiveAttention": Unsupported("E19", "BATCH_MATMUL and a softmax over maps"),
+    # other layers
+    "Embedding": Unsupported("E19", "GATHER", "look the rows up in the app"),
+    "AdaptiveAveragePooling2D": Unsupported("E19", "GATHER", "AveragePooling2D of a fixed size"),
+    "AdaptiveMaxPooling2D": Unsupported("E19", "GATHER"),
+    "Discretization": Unsupported("E19", "comparisons"),
+    "TimeDistributed": Unsupported("E25", "PACK along the batch"),
 }
-ACTIVATION_CURES = {
-    "gelu": "ReLU, or x * sigmoid(1.702 * x), and train on",
-    "elu": "ReLU or PReLU(shared_axes=[1, 2]), and train on",
-    "celu": "ReLU or PReLU(shared_axes=[1, 2]), and train on",
-    "selu": "ReLU or PReLU(shared_axes=[1, 2]), and train on",
-    "softplus": "ReLU or silu, and train on",
-    "mish": "silu or ReLU, and train on",
-    "log_softmax": "let the file give logits, and take it in the app",
-    "log_sigmoid": "let the file give logits, and take it in the app",
+
+ACTIVATIONS: dict[str, Unsupported] = {
+    "gelu": Unsupported("E4", "GELU, operator code 150", "ReLU, or x * sigmoid(1.702 * x), and train further"),
+    "hard_silu": Unsupported("E19", "HARD_SWISH"),
+    "leaky_relu": Unsupported("E19", "LEAKY_RELU"),
+    "elu": Unsupported("E12", "ELU, which stays in float", _RELU),
+    "celu": Unsupported("E5", "EXP version 2", _RELU),
+    "selu": Unsupported("E5", "EXP version 2, and SELECT", _RELU),
+    "exponential": Unsupported("E5", "EXP version 2"),
+    "softplus": Unsupported("E5", "EXP and LOG version 2", "ReLU or silu, and train further"),
+    "mish": Unsupported("E5", "EXP and LOG version 2", "silu or ReLU, and train further"),
+    "log_sigmoid": Unsupported("E5", "EXP and LOG version 2", _LOGITS),
+    "log_softmax": Unsupported("E19", "LOG_SOFTMAX", _LOGITS),
+    "softsign": Unsupported("E19", "ABS and DIV"),
+    "squareplus": Unsupported("E5", "SQRT version 2, and SQUARE in float"),
+    "hard_shrink": Unsupported("E19", "ABS, GREATER and SELECT_V2"),
+    "soft_shrink": Unsupported("E19", "GREATER, LESS and SELECT"),
+    "threshold": Unsupported("E19", "GREATER and SELECT"),
+    "sparse_plus": Unsupported("E19", "LESS and SELECT"),
+    "sparse_sigmoid": Unsupported("E19", "GREATER_EQUAL and SELECT"),
+    "sparsemax": Unsupported("E19", "sorting and comparisons"),
 }

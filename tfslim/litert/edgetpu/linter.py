@@ -1,4 +1,4 @@
-"""Whether a .tflite file would run on an Edge TPU, operator by operator, and what to do where it would not."""
+"""Predict which operators of a file an Edge TPU runs."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping
@@ -14,50 +14,26 @@ from tfslim.litert.edgetpu.tensor_checks import TENSOR_CHECKS, is_float_end
 from tfslim.litert.flatbuffer.graph import Graph, Operator
 from tfslim.litert.flatbuffer.summary import FileSummary, read
 
+__all__ = ["Finding", "LintResult", "MAPPED", "Placement", "lint", "lint_summary", "place_operators"]
+
 MAPPED, CPU, STRANDED = "Edge TPU", "CPU", "CPU, stranded"
+_MAX_SHOWN = 5  # findings of one rule
+_MAX_NAME = 60  # characters
 
 
 @dataclasses.dataclass(frozen=True)
 class Placement:
-    """Where one operator would run: `place` is "Edge TPU", "CPU" or "CPU, stranded", `why` names rules or operators."""
+    """Where one operator would run.
+
+    Attributes:
+        operator: the operator.
+        place: "Edge TPU", "CPU" or "CPU, stranded" (behind an operator on the CPU).
+        why: the rules or the operator that keep it off the Edge TPU, else "".
+    """
 
     operator: Operator
     place: str
     why: str
-
-
-def place_operators(graph: Graph, broken: Mapping[int, list[str]]) -> list[Placement]:
-    """Says of each operator, in the order in which they run, whether the compiler would map it.
-
-    There is one part on the Edge TPU: from the first operator that does not map, all that follow stay on the CPU, those
-    of parallel branches too. A QUANTIZE behind a float input and a DEQUANTIZE before a float output run on the CPU
-    without cutting anything off.
-
-    Args:
-        graph: The first graph of the file.
-        broken: Number of an operator -> ids of the error rules that it breaks.
-
-    Returns:
-        One placement for each operator.
-    """
-    placements, first = [], None
-    for operator in graph.operators:
-        stopping = [rule for rule in broken.get(operator.index, []) if RULES[rule].effect != "wrong"]
-        if is_float_end(graph, operator) and not stopping:
-            placements.append(Placement(operator, CPU, "a float end of the file"))
-        elif stopping:
-            placements.append(Placement(operator, CPU, ", ".join(stopping)))
-            first = operator if first is None else first
-        elif first is not None:
-            placements.append(Placement(operator, STRANDED, f"behind {first.name} (operator {first.index})"))
-        else:
-            wrong = broken.get(operator.index, [])
-            placements.append(Placement(operator, MAPPED, f"wrong numbers: {', '.join(wrong)}" if wrong else ""))
-    return placements
-
-
-_MOST_SHOWN = 5
-_LONGEST_NAME = 60
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,8 +44,8 @@ class Finding:
         rule: the rule, with its id, why it matters and its source.
         found: what was found there.
         cure: what to do.
-        graph, operator, tensor: where: numbers in the file; None where it is about the whole file.
-        operator_name, tensor_name: their names, "" where there is none.
+        graph, operator, tensor: their numbers in the file; None if the finding concerns the whole file.
+        operator_name, tensor_name: their names, "" without one.
     """
 
     rule: LintRule
@@ -82,7 +58,7 @@ class Finding:
     tensor_name: str = ""
 
     def to_dict(self) -> dict:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         rule = {"rule": self.rule.id, "title": self.rule.title, "severity": self.rule.severity}
         rule |= {"effect": self.rule.effect, "why": self.rule.why, "source": self.rule.source}
         places = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "rule"}
@@ -91,13 +67,13 @@ class Finding:
 
 @dataclasses.dataclass(frozen=True)
 class LintResult:
-    """What the linter says of a file; `print` shows it, `to_dict` gives it for JSON.
+    """Result of `lint`; `print` shows it as text.
 
     Attributes:
         path: the file.
         findings: errors first, then warnings, then information.
-        placements: where each operator of the first graph would run, in the order in which they run.
-        estimates: cache and latency by a published fit, for a file of which everything runs on the Edge TPU; else None.
+        placements: where each operator of the first graph would run, in order of execution.
+        estimates: cache use and latency by a published fit if the file has no errors; else None.
     """
 
     path: Path
@@ -107,31 +83,31 @@ class LintResult:
 
     @property
     def errors(self) -> list[Finding]:
-        """The findings that keep operators off the Edge TPU or make them wrong there."""
+        """Findings that keep operators off the Edge TPU or make them wrong."""
         return [finding for finding in self.findings if finding.rule.severity == "error"]
 
     @property
     def ok(self) -> bool:
-        """Whether there is no error: every operator is expected to map and to compute the right numbers."""
+        """Whether all operators are expected to map and compute correctly."""
         return not self.errors
 
     @property
     def refused(self) -> bool:
-        """Whether the compiler is expected to give no file at all."""
+        """Whether the compiler is expected to refuse the whole file."""
         return any(finding.rule.effect == "refused" for finding in self.errors)
 
     @property
     def exit_code(self) -> int:
-        """0, or 1 where there is an error."""
+        """0, or 1 if the file has errors."""
         return 0 if self.ok else 1
 
     @property
     def mapped(self) -> int:
-        """How many operators are expected to run on the Edge TPU."""
+        """Number of operators expected to run on the Edge TPU."""
         return 0 if self.refused else sum(placement.place == MAPPED for placement in self.placements)
 
     def to_dict(self) -> dict:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "path": str(self.path),
             "ok": self.ok,
@@ -155,7 +131,11 @@ class LintResult:
         return "\n".join(parts)
 
     def table(self) -> str:
-        """A text table with a row for each operator: where it would run, and why not on the Edge TPU."""
+        """Format a table of where each operator would run.
+
+        Returns:
+            The text, with one row for each operator.
+        """
         rows = [
             [str(row.operator.index), f"{row.operator.name} v{row.operator.version}", row.place, row.why]
             for row in self.placements
@@ -164,19 +144,20 @@ class LintResult:
 
 
 def lint(path: str | Path) -> LintResult:
-    """Checks a .tflite file, anybody's, against what the Edge TPU compiler 16.0 takes; without compiler and device.
+    """Check a .tflite file against the Edge TPU compiler's rules.
 
-    The rules are `tfslim.litert.edgetpu.rules.RULES`. They come from the compiler's pages, its users' reports and
-    loaders of its age; a file without errors is expected to map whole, which only the compiler itself can show.
+    Neither the compiler (version 16.0) nor a device is needed. The rules are `tfslim.litert.edgetpu.rules.RULES`. They
+    come from the compiler's documentation, its users' reports and loaders of its age; a file without errors is expected
+    to map completely, which only the compiler itself can confirm.
 
     Args:
-        path: The file.
+        path: The file, made by any converter.
 
     Returns:
-        Findings with their cures, where each operator would run, and estimates of cache and latency.
+        Findings with their cures, where each operator would run, and estimates of cache use and latency.
 
     Raises:
-        ModelFileError: If the file is missing, no .tflite file, cut short or damaged.
+        ModelFileError: If the file is missing, not a .tflite file, truncated or damaged.
 
     Example:
         >>> result = tfslim.litert.lint("face-int8.tflite")  # doctest: +SKIP
@@ -187,7 +168,7 @@ def lint(path: str | Path) -> LintResult:
 
 
 def lint_summary(summary: FileSummary) -> LintResult:
-    """The same for a file that has been read already."""
+    """Check a file that has been read already; see `lint`."""
     findings, broken = [], {}
     for rule, hit in _hits(summary):
         findings.append(_finding(rule, hit))
@@ -205,6 +186,36 @@ def lint_summary(summary: FileSummary) -> LintResult:
     order = list(RULES)
     findings.sort(key=lambda finding: order.index(finding.rule.id))
     return LintResult(summary.path, findings, placements, None if errors else estimate(graph))
+
+
+def place_operators(graph: Graph, broken: Mapping[int, list[str]]) -> list[Placement]:
+    """Predict for each operator whether the compiler would map it.
+
+    The Edge TPU runs one part of the graph: after the first operator that does not map, all operators stay on the CPU,
+    those of parallel branches too. A QUANTIZE after a float input and a DEQUANTIZE before a float output run on the CPU
+    without this effect.
+
+    Args:
+        graph: The first graph of the file.
+        broken: Number of an operator -> ids of the error rules that it breaks.
+
+    Returns:
+        One placement for each operator, in order of execution.
+    """
+    placements, first = [], None
+    for operator in graph.operators:
+        stopping = [rule for rule in broken.get(operator.index, []) if RULES[rule].effect != "wrong"]
+        if is_float_end(graph, operator) and not stopping:
+            placements.append(Placement(operator, CPU, "a float input or output of the file"))
+        elif stopping:
+            placements.append(Placement(operator, CPU, ", ".join(stopping)))
+            first = operator if first is None else first
+        elif first is not None:
+            placements.append(Placement(operator, STRANDED, f"behind {first.name} (operator {first.index})"))
+        else:
+            wrong = broken.get(operator.index, [])
+            placements.append(Placement(operator, MAPPED, f"wrong numbers: {', '.join(wrong)}" if wrong else ""))
+    return placements
 
 
 def _hits(summary: FileSummary) -> Iterator[tuple[LintRule, Hit]]:
@@ -236,12 +247,13 @@ def _verdict(result: LintResult) -> str:
         verdict = "the Edge TPU compiler would refuse it"
     else:
         verdict = f"{result.mapped} of {total} operators expected on the Edge TPU"
-    text = f"{result.path.name}: {verdict}, {_counted(len(result.errors), 'error')}"
+    errors = "1 error" if len(result.errors) == 1 else f"{len(result.errors)} errors"
+    text = f"{result.path.name}: {verdict}, {errors}"
     if result.estimates:
         text += (
             f"\nestimates: {result.estimates.latency_ms:.2f} ms on a Coral USB (published fit over 30 models), "
             f"{result.estimates.parameter_bytes / 2**20:.2f} MiB of parameters, "
-            f"{result.estimates.streamed_bytes / 2**20:.2f} MiB of them sent at every inference"
+            f"{result.estimates.streamed_bytes / 2**20:.2f} MiB of them streamed at every inference"
         )
     return text
 
@@ -250,21 +262,18 @@ def _rule_text(rule: LintRule, findings: list[Finding]) -> str:
     if rule.severity == "information":
         return "\n".join(f"{rule.id} {rule.title}: {finding.found}" for finding in findings)
     lines = [f"{rule.id} {rule.title}: {rule.why}"]
-    for finding in findings[:_MOST_SHOWN]:
-        place = f"operator {finding.operator} {finding.operator_name}: " if finding.operator is not None else ""
-        tensor = f" ({_short(finding.tensor_name) or f'tensor {finding.tensor}'})" if finding.tensor is not None else ""
-        lines.append(f"    {place}{finding.found}{tensor}")
-    if len(findings) > _MOST_SHOWN:
-        lines.append(f"    and {len(findings) - _MOST_SHOWN} more")
+    for finding in findings[:_MAX_SHOWN]:
+        operator = f"operator {finding.operator} {finding.operator_name}: " if finding.operator is not None else ""
+        name = _short_name(finding.tensor_name) or f"tensor {finding.tensor}"
+        tensor = f" ({name})" if finding.tensor is not None else ""
+        lines.append(f"    {operator}{finding.found}{tensor}")
+    if len(findings) > _MAX_SHOWN:
+        lines.append(f"    and {len(findings) - _MAX_SHOWN} more")
     lines += [f"    cure: {cure}" for cure in dict.fromkeys(finding.cure for finding in findings)]
     return "\n".join([*lines, f"    source: {rule.source}"])
 
 
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
-
-
-def _short(name: str) -> str:
-    # Converters join the names of all that they fused; the last is what the tensor was.
+def _short_name(name: str) -> str:
+    # Converters join the names of all fused operations; the last is the tensor's own.
     name = name.rsplit(";", 1)[-1]
-    return name if len(name) <= _LONGEST_NAME else "..." + name[3 - _LONGEST_NAME :]
+    return name if len(name) <= _MAX_NAME else "..." + name[3 - _MAX_NAME :]

@@ -1,7 +1,13 @@
-"""Which operators the Edge TPU has, and which of their operands must be constants."""
+"""Operators that the Edge TPU and its compiler's loader support.
 
-# coral.ai/docs/edgetpu/models-intro, for runtime 14, which compiler 16.0 writes for. What the page's stored copies do
-# not show after RESIZE_BILINEAR is from its older table and from reports of mapped models.
+The second table lists, for each operator, the newest version in TensorFlow 2.5 and 2.6, which are of the compiler's
+age.
+"""
+
+__all__ = ["BIAS", "CEILINGS", "CONTROL_FLOW", "HAS_OWN_RULE", "SIZES", "SUPPORTED", "VARIABLES", "WEIGHTS"]
+
+# Source: coral.ai/docs/edgetpu/models-intro, for runtime 14, the target of compiler 16.0. Stored copies of the page
+# break off after RESIZE_BILINEAR; the rest is from its older table and from reports of mapped models.
 _SUPPORTED = """
 ADD AVERAGE_POOL_2D CONCATENATION CONV_2D DEPTHWISE_CONV_2D EXPAND_DIMS FULLY_CONNECTED L2_NORMALIZATION LOGISTIC
 LSTM MAXIMUM MAX_POOL_2D MEAN MINIMUM MUL PACK PAD PRELU QUANTIZE REDUCE_MAX REDUCE_MIN RELU RELU6 RELU_N1_TO_1
@@ -11,10 +17,10 @@ STRIDED_SLICE SUB SUM TANH TRANSPOSE TRANSPOSE_CONV UNIDIRECTIONAL_SEQUENCE_LSTM
 SUPPORTED = frozenset(_SUPPORTED.split())
 CONTROL_FLOW = frozenset({"IF", "WHILE", "CALL", "CALL_ONCE", "STABLEHLO_CASE", "STABLEHLO_WHILE"})
 VARIABLES = frozenset({"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE"})
-# Operators of which a rule of its own speaks.
-SPOKEN_FOR = CONTROL_FLOW | VARIABLES | {"CUSTOM", "DELEGATE", "SHAPE", "DEQUANTIZE"}
+# Operators that another rule than E19 covers.
+HAS_OWN_RULE = CONTROL_FLOW | VARIABLES | {"CUSTOM", "DELEGATE", "SHAPE", "DEQUANTIZE"}
 
-# Operand -> what it is, by operator.
+# Operators with parameters: position of the operand -> its role.
 WEIGHTS = {
     "CONV_2D": {1: "weights", 2: "bias"},
     "DEPTHWISE_CONV_2D": {1: "weights", 2: "bias"},
@@ -22,6 +28,7 @@ WEIGHTS = {
     "TRANSPOSE_CONV": {1: "weights", 3: "bias"},
     "PRELU": {1: "slopes"},
 }
+# The same for shapes, sizes and axes, which must be constants.
 SIZES = {
     "RESHAPE": {1: "shape"},
     "TRANSPOSE_CONV": {0: "output shape"},
@@ -38,10 +45,9 @@ SIZES = {
     "REDUCE_MAX": {1: "axes"},
     "REDUCE_MIN": {1: "axes"},
 }
-BIAS = {name: place for name, places in WEIGHTS.items() for place, what in places.items() if what == "bias"}
+BIAS = {name: position for name, roles in WEIGHTS.items() for position, role in roles.items() if role == "bias"}
 
-
-# operator:newest version in 2.5.3/in 2.6.5; 0 where it is not known at all.
+# operator:newest version in TensorFlow 2.5.3/in 2.6.5; 0 if it is unknown. Measured with files of one operator.
 _MEASURED = """
 ABS:3/4 ADD:3/4 ADD_N:1/1 ARG_MAX:2/2 ARG_MIN:2/2 ASSIGN_VARIABLE:0/1 AVERAGE_POOL_2D:3/3 BATCH_MATMUL:4/4
 BATCH_TO_SPACE_ND:3/3 BIDIRECTIONAL_SEQUENCE_LSTM:3/3 BIDIRECTIONAL_SEQUENCE_RNN:3/3 BROADCAST_TO:3/3 CALL_ONCE:1/1
@@ -63,7 +69,7 @@ STRIDED_SLICE:5/6 SUB:5/5 SUM:2/2 SVDF:4/4 TANH:3/3 TILE:2/2 TOPK_V2:2/2 TRANSPO
 UNIDIRECTIONAL_SEQUENCE_LSTM:3/3 UNIDIRECTIONAL_SEQUENCE_RNN:3/3 UNIQUE:1/1 UNPACK:4/4 VAR_HANDLE:0/1 WHERE:1/1
 WHILE:1/1 ZEROS_LIKE:1/1
 """
-# name -> (strict, lenient): newest version in TensorFlow 2.5.3 and in 2.6.5
+# name -> (newest version in TensorFlow 2.5.3, in 2.6.5)
 CEILINGS = {
     name: tuple(int(version) for version in versions.split("/"))
     for name, versions in (entry.split(":") for entry in _MEASURED.split())

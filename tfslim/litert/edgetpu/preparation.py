@@ -1,4 +1,4 @@
-"""A model rewritten so that the Edge TPU compiler takes it, with the same outputs."""
+"""Rewrite a Keras model for the Edge TPU compiler."""
 
 import inspect
 
@@ -16,27 +16,30 @@ from tfslim.litert.edgetpu.keras_linter import diagnose
 from tfslim.litert.edgetpu.rewrites import activations
 from tfslim.litert.edgetpu.rewrites.convolutions import dense_on_map, pointwise, undilate, ungroup
 from tfslim.litert.edgetpu.rewrites.pooled_dense import PooledDenseInput, is_pool, keeps_rows, pools_before_dense
-from tfslim.litert.edgetpu.rewrites.rewrite import Names, by_place, called
-from tfslim.litert.edgetpu.rewrites.shapes import pick_by_pooling, pool_before, upsample_by_resizing
+from tfslim.litert.edgetpu.rewrites.rewrite import Names, call_text, with_positional_input
+from tfslim.litert.edgetpu.rewrites.shapes import pool_before, subsample_by_pooling, upsample_by_resizing
 from tfslim.report import Report
 
-_REWRITES = (ungroup, undilate, dense_on_map, upsample_by_resizing, pick_by_pooling)
+__all__ = ["prepare_for_edgetpu"]
+
+_REWRITES = (ungroup, undilate, dense_on_map, upsample_by_resizing, subsample_by_pooling)
 
 
 def prepare_for_edgetpu(model: keras.Model) -> tuple[keras.Model, Report]:
-    """Rewrites what the Edge TPU compiler refuses and others can compute exactly; outputs stay equal to 1e-5.
+    """Rewrite layers that the Edge TPU compiler refuses.
 
-    Dense layers after a global pooling become 1x1 convolutions; grouped convolutions parts put together again, or
-    depthwise ones; hard-swish a product with ReLU and MINIMUM; leaky ReLU a PReLU; nearest up-sampling a Resizing;
-    unequal dilations a kernel with zeros; a slice with steps a pooling; a ReLU behind a pooling goes before it. The
-    batch becomes 1, all layers float32, nested models and tfslim's own layers are opened.
+    A layer is rewritten if supported layers compute the same; outputs stay equal to 1e-5. Dense layers after a global
+    pooling become 1x1 convolutions; grouped convolutions become several convolutions and a concatenation, or depthwise
+    ones; hard-swish becomes a product with ReLU and MINIMUM; leaky ReLU a PReLU; nearest upsampling a Resizing; unequal
+    dilations a kernel with zeros; a slice with steps a pooling; a ReLU after a max pooling moves before it. The batch
+    becomes 1, all layers float32, and nested models and tfslim's own layers are flattened.
 
     Args:
         model: A functional or Sequential model, all sizes but the batch fixed.
 
     Returns:
-        A new functional model, not compiled (`model` is not changed), and a report: in `done` a line for each layer
-        that was rewritten, in `skipped` the layers that the compiler will not map, with the reason.
+        A new functional model, not compiled (`model` is not changed), and a report: in `done` a line for each rewritten
+        layer, in `skipped` the layers that the compiler will not map, with the reason.
 
     Raises:
         TypeError: If the model's graph cannot be read.
@@ -69,7 +72,7 @@ def prepare_for_edgetpu(model: keras.Model) -> tuple[keras.Model, Report]:
 
 
 class _Rewriting:
-    """Puts each call, or what is written in its place, in a new graph."""
+    """Builder of the new graph, call by call."""
 
     def __init__(self, model: keras.Model):
         self.done: list[str] = []
@@ -79,16 +82,16 @@ class _Rewriting:
         self._kept: list[keras.Operation] = []
 
     def place(self, call: LayerCall, args: tuple, kwargs: dict):
-        call, operation = by_place(call), call.operation
+        call, operation = with_positional_input(call), call.operation
         if len(call.args) > len(args):
             kwargs = dict(kwargs)
             args = (kwargs.pop(next(iter(inspect.signature(operation.call).parameters))),)
         first = args[0] if args else None
-        # Layers are called with a mask of None and, in inference, with training=False.
+        # Layers are called with mask=None and, in inference, with training=False.
         if isinstance(first, PooledDenseInput) and not any(value for value in keras.tree.flatten(kwargs)):
-            kept = self._place_on_row(call, first)
-            if kept is not None:
-                return kept
+            output = self._place_on_row(call, first)
+            if output is not None:
+                return output
         args, kwargs = keras.tree.map_structure(_as_tensor, (args, kwargs))
         if not args:
             return self._copy(operation)(**kwargs)
@@ -100,8 +103,8 @@ class _Rewriting:
         operation = call.operation
         if activations.rewritable_activation(operation):
             return self._rewrite_activation(call, args, kwargs)
-        if activations.clips_after_pool(operation) and (pool := pool_before(args[0])):
-            return self._relu_around(call, pool, args[0])
+        if activations.fuses_into_pool(operation) and (pool := pool_before(args[0])):
+            return self._unfuse_relu(call, pool, args[0])
         for rewrite in _REWRITES:
             made = rewrite(call, args, self._names)
             if made:
@@ -112,20 +115,20 @@ class _Rewriting:
     def _rewrite_activation(self, call: LayerCall, args: tuple, kwargs: dict) -> keras.KerasTensor:
         operation, x = call.operation, args[0]
         if getattr(operation, "weights", None):
-            # A layer with weights that applies the activation to what it gives.
+            # The activation is applied to the layer's output, so the layer is copied without it.
             plain = _without_activation(operation)
             x = self._place_on_tensor(LayerCall(plain, call.path, call.args, call.kwargs, call.outputs), args, kwargs)
-        output, how = activations.rewritten_activation(operation, x, self._names)
-        self.done.append(f"{called(call)}: {how}")
+        output, description = activations.rewrite_activation(operation, x, self._names)
+        self.done.append(f"{call_text(call)}: {description}")
         return output
 
-    def _relu_around(self, call: LayerCall, pool: keras.layers.Layer, pooled: keras.KerasTensor) -> keras.KerasTensor:
+    def _unfuse_relu(self, call: LayerCall, pool: keras.layers.Layer, pooled: keras.KerasTensor) -> keras.KerasTensor:
         if isinstance(pool, keras.layers.AveragePooling2D):
-            self.done.append(f"{called(call)}: kept apart from the average pooling before it")
-            return activations.relu_apart(call.operation, pooled, self._names)
+            self.done.append(f"{call_text(call)}: kept separate from the average pooling before it")
+            return activations.separate_relu(call.operation, pooled, self._names)
         node = pool._inbound_nodes[pooled._keras_history.node_index]
         clipped = self._copy(call.operation)(node.input_tensors[0])
-        self.done.append(f"{called(call)}: before the max pooling, not after it")
+        self.done.append(f"{call_text(call)}: moved before the max pooling")
         return copy_operation(pool, self._names.free(pool.name))(clipped)
 
     def _opened_pool(self, pool: keras.layers.Layer, x: keras.KerasTensor) -> PooledDenseInput:
@@ -140,7 +143,7 @@ class _Rewriting:
         if not keeps_rows(call):
             return None
         if isinstance(operation, keras.layers.Dense):
-            if type(operation) is not keras.layers.Dense or _sums(operation):
+            if type(operation) is not keras.layers.Dense or _normalizes_row(operation):
                 return None
             return self._dense_on_row(call, row.map)
         if isinstance(operation, keras.layers.BatchNormalization):
@@ -153,11 +156,11 @@ class _Rewriting:
         dense = call.operation
         if activations.rewritable_activation(dense):
             made = pointwise(_without_activation(dense), x, self._names)
-            made, how = activations.rewritten_activation(dense, made, self._names)
-            self.done.append(f"{called(call)}: {how}")
+            made, description = activations.rewrite_activation(dense, made, self._names)
+            self.done.append(f"{call_text(call)}: {description}")
         else:
             made = pointwise(dense, x, self._names)
-        self.done.append(f"{called(call)}: after a global pooling as a 1x1 convolution")
+        self.done.append(f"{call_text(call)}: after a global pooling, as a 1x1 convolution")
         return self._row(made, dense.name)
 
     def _row(self, made: keras.KerasTensor, name: str) -> PooledDenseInput:
@@ -166,11 +169,14 @@ class _Rewriting:
         )
 
     def _copy(self, operation: keras.Operation, **changes):
-        """A function that calls the one copy of an operation, which takes its weights at the first call."""
+        """Return a function that calls an operation's one copy.
+
+        The copy takes its weights at the first call.
+        """
         if id(operation) not in self._copies:
             change = (lambda config: config.update(changes)) if changes else None
             self._copies[id(operation)] = copy_operation(operation, self._names.free(operation.name), change)
-            self._kept.append(operation)  # so that no other operation gets its id
+            self._kept.append(operation)  # so that its id is not reused
         copy = self._copies[id(operation)]
 
         def call(*args, **kwargs):
@@ -194,6 +200,9 @@ def _as_tensor(value):
     return value.as_row() if isinstance(value, PooledDenseInput) else value
 
 
-def _sums(dense: keras.layers.Dense) -> bool:
-    """Whether its activation sums over the row, which in a convolution would still be over the channels."""
+def _normalizes_row(dense: keras.layers.Dense) -> bool:
+    """Return whether a layer's activation sums over the row.
+
+    In a convolution, the sum would still be over the channels.
+    """
     return getattr(dense.activation, "__name__", "") in ("softmax", "log_softmax", "sparsemax")

@@ -1,1 +1,1 @@
-"""The .tflite format: reading, writing, summaries, slimming."""
+"""Read, check, summarize and write .tflite files."""

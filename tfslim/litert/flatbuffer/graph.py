@@ -1,4 +1,4 @@
-"""Operators and graphs of a .tflite file, with their references to tensors and buffers resolved and checked."""
+"""Resolve the tensors, operators and graphs of a .tflite file."""
 
 import dataclasses
 import functools
@@ -8,6 +8,8 @@ from ai_edge_litert import schema_py_generated as schema
 
 from tfslim.litert.flatbuffer.reader import Table
 from tfslim.litert.flatbuffer.schema import names
+
+__all__ = ["Graph", "Operator", "Tensor", "buffer_content", "operator_name", "read_graphs"]
 
 _NUMPY = {
     "FLOAT32": "<f4",
@@ -23,7 +25,15 @@ _NUMPY = {
     "UINT64": "<u8",
     "BOOL": "?",
 }
-_SHOWN_SCALES = 4
+_OPERATORS = names(schema.BuiltinOperator)
+_DTYPES = names(schema.TensorType)
+# Options stored as numbers that the schema names.
+_NAMED_OPTIONS = {
+    "padding": names(schema.Padding),
+    "fused_activation_function": names(schema.ActivationFunctionType),
+    "weights_format": names(schema.FullyConnectedOptionsWeightsFormat),
+}
+_LISTED_SCALES = 4  # of each tensor in `to_dict`
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -33,16 +43,17 @@ class Tensor:
     Attributes:
         index: its number in the graph.
         name: its name, which may be empty.
-        dtype: as the schema calls it: "INT8", "FLOAT32", ...
-        shape: the sizes of its axes; () for a scalar, and where the file gives none.
-        shape_signature: the same with -1 where a size is open; None where nothing is open.
-        scales, zero_points: float32 and int64 arrays, empty without quantisation, of length 1, or one for each index of
-            the axis `quantised_dimension`.
-        buffer: number of the buffer that holds its values; 0 usually for none.
-        data: the bytes of its values, uint8; None for a tensor that is computed.
+        dtype: the schema's name: "INT8", "FLOAT32", ...
+        shape: the sizes of its axes; () for a scalar or if the file states no shape.
+        shape_signature: the same with -1 for each open size; None if no size is open.
+        scales, zero_points: float32 and int64 arrays: empty without quantization, of length 1, or one value for each
+            index of the axis `quantized_dimension`.
+        quantized_dimension: the axis along which scales and zero points run.
+        buffer: number of the buffer that holds its values; usually 0 for a computed tensor.
+        data: the bytes of its values, uint8; None for a computed tensor.
         outside: whether these bytes lie outside the flatbuffer.
         variable: whether it keeps its values between runs.
-        sparse: whether only its values other than 0 are stored.
+        sparse: whether only its nonzero values are stored.
     """
 
     index: int
@@ -52,7 +63,7 @@ class Tensor:
     shape_signature: tuple[int, ...] | None
     scales: np.ndarray = dataclasses.field(repr=False)
     zero_points: np.ndarray = dataclasses.field(repr=False)
-    quantised_dimension: int
+    quantized_dimension: int
     buffer: int
     data: np.ndarray | None = dataclasses.field(repr=False)
     outside: bool
@@ -64,8 +75,16 @@ class Tensor:
         """Whether the file holds its values."""
         return self.data is not None
 
+    @property
+    def quantised_dimension(self) -> int:
+        """Alias of `quantized_dimension`, its name in earlier versions."""
+        return self.quantized_dimension
+
     def values(self) -> np.ndarray | None:
-        """Its constant values in its shape; None if it has none, or they do not fit its type and shape."""
+        """Return the constant values in the tensor's shape.
+
+        None if the tensor is computed or sparse, or if its data does not fit its type and shape.
+        """
         if self.data is None or self.dtype not in _NUMPY or self.sparse:
             return None
         dtype = np.dtype(_NUMPY[self.dtype])
@@ -78,38 +97,35 @@ class Tensor:
             return None
 
     def to_dict(self) -> dict:
-        """Plain values for JSON; of many scales only the first and their number."""
-        shown = {"index": self.index, "name": self.name, "dtype": self.dtype, "shape": list(self.shape)}
+        """Return plain values for JSON, with the first scales only."""
+        plain = {"index": self.index, "name": self.name, "dtype": self.dtype, "shape": list(self.shape)}
         if self.shape_signature:
-            shown["shape_signature"] = list(self.shape_signature)
+            plain["shape_signature"] = list(self.shape_signature)
         if len(self.scales):
-            shown |= {
-                "scales": [float(scale) for scale in self.scales[:_SHOWN_SCALES]],
-                "zero_points": [int(zero) for zero in self.zero_points[:_SHOWN_SCALES]],
+            plain |= {
+                "scales": [float(scale) for scale in self.scales[:_LISTED_SCALES]],
+                "zero_points": [int(zero) for zero in self.zero_points[:_LISTED_SCALES]],
                 "scale_count": len(self.scales),
-                "quantised_dimension": self.quantised_dimension,
+                "quantised_dimension": self.quantized_dimension,  # the key keeps its spelling for readers of the JSON
             }
         if self.constant:
-            shown |= {"buffer": self.buffer, "bytes": int(self.data.size)}
+            plain |= {"buffer": self.buffer, "bytes": int(self.data.size)}
         flags = {"outside": self.outside, "variable": self.variable, "sparse": self.sparse}
-        return shown | {name: True for name, is_set in flags.items() if is_set}
-
-
-_OPERATORS = names(schema.BuiltinOperator)
-_DTYPES = names(schema.TensorType)
-# Options that are numbers in the file and names in the schema.
-_NAMED_OPTIONS = {
-    "padding": names(schema.Padding),
-    "fused_activation_function": names(schema.ActivationFunctionType),
-    "weights_format": names(schema.FullyConnectedOptionsWeightsFormat),
-}
+        return plain | {name: True for name, is_set in flags.items() if is_set}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Operator:
-    """One operator: its schema name ("CONV_2D"; "CUSTOM" has a `custom_code`), version, tensors and options.
+    """One operator of a graph.
 
-    `inputs` may hold -1 for an operand that is left out. `activation` is the fused one, None for none.
+    Attributes:
+        index: its number in the graph.
+        name: the schema's name: "CONV_2D", ...; "CUSTOM" with a `custom_code`.
+        version: version of the operator.
+        custom_code: name of a custom operator, else "".
+        inputs, outputs: numbers of its tensors; -1 for an omitted operand.
+        activation: name of the fused activation, or None.
+        options: its other options by name.
     """
 
     index: int
@@ -122,13 +138,13 @@ class Operator:
     options: dict
 
     def to_dict(self) -> dict:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return dataclasses.asdict(self) | {"inputs": list(self.inputs), "outputs": list(self.outputs)}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Graph:
-    """One subgraph; `operators` are in the order in which they are run."""
+    """One subgraph; `operators` are in order of execution."""
 
     index: int
     name: str
@@ -139,12 +155,12 @@ class Graph:
 
     @functools.cached_property
     def computed(self) -> frozenset[int]:
-        """The tensors that an operator writes or that the graph takes."""
+        """Numbers of the graph's inputs and of all operator outputs."""
         return frozenset(self.inputs).union(*(operator.outputs for operator in self.operators))
 
     @functools.cached_property
     def unpacked(self) -> frozenset[int]:
-        """The tensors that are constants in another form: what DEQUANTIZE or DENSIFY makes of a constant."""
+        """Numbers of tensors that DEQUANTIZE or DENSIFY computes from constants."""
         return frozenset(
             index
             for operator in self.operators
@@ -155,24 +171,24 @@ class Graph:
 
     @functools.cached_property
     def ends(self) -> frozenset[int]:
-        """The tensors that the graph takes or gives."""
+        """Numbers of the graph's input and output tensors."""
         return frozenset(self.inputs) | frozenset(self.outputs)
 
     def operands(self, operator: Operator) -> list[Tensor | None]:
-        """The tensors that an operator reads; None for one that is left out."""
+        """Return an operator's input tensors, None for an omitted one."""
         return [None if index < 0 else self.tensors[index] for index in operator.inputs]
 
     def results(self, operator: Operator) -> list[Tensor]:
-        """The tensors that an operator writes."""
+        """Return the output tensors of an operator."""
         return [self.tensors[index] for index in operator.outputs if index >= 0]
 
-    def operand(self, operator: Operator, place: int) -> Tensor | None:
-        """The tensor that an operator reads at a place; None if there is none."""
-        index = operator.inputs[place] if place < len(operator.inputs) else -1
+    def operand(self, operator: Operator, position: int) -> Tensor | None:
+        """Return an operator's input tensor at a position, or None."""
+        index = operator.inputs[position] if position < len(operator.inputs) else -1
         return None if index < 0 else self.tensors[index]
 
     def to_dict(self) -> dict:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "name": self.name,
             "inputs": list(self.inputs),
@@ -182,44 +198,60 @@ class Graph:
         }
 
 
-def operator_name(code: Table) -> str:
-    """The schema's name of an operator code: "CONV_2D", or "OPERATOR_999" for one that it does not have."""
-    # Old files have the number in a byte; new ones in both, as far as it fits the byte.
-    number = max(code["builtin_code"], code["deprecated_builtin_code"])
-    return _OPERATORS.get(number, f"OPERATOR_{number}")
-
-
 def read_graphs(model: Table, data: bytes) -> tuple[Graph, ...]:
-    """Resolves the graphs of a file.
+    """Resolve the graphs of a file.
 
     Args:
         model: The root table.
-        data: The whole file, in which buffers outside the flatbuffer are looked up.
+        data: The whole file, which may hold buffers outside the flatbuffer.
+
+    Returns:
+        The graphs in the order of the file.
 
     Raises:
-        ValueError: If a reference leads nowhere.
+        ValueError: If a graph, tensor or operator refers to a part that the file does not have.
     """
     if not model["subgraphs"] or not model["buffers"]:
-        raise ValueError("it holds no graph or no buffers")
+        raise ValueError("the file holds no graphs or no buffers")
     buffers = [buffer_content(buffer, data, number) for number, buffer in enumerate(model["buffers"])]
     codes = model["operator_codes"] or []
     return tuple(_graph(index, table, codes, buffers) for index, table in enumerate(model["subgraphs"]))
 
 
 def buffer_content(buffer: Table, data: bytes, number: int) -> tuple[np.ndarray | None, bool]:
-    """What a buffer holds (None for nothing), and whether it lies outside the flatbuffer.
+    """Return a buffer's content and whether it lies outside.
+
+    Args:
+        buffer: The "Buffer" table.
+        data: The whole file.
+        number: The buffer's number, for messages.
+
+    Returns:
+        The bytes as a uint8 array, None for an empty buffer; and whether they lie outside the flatbuffer.
 
     Raises:
-        ValueError: If it lies outside the file.
+        ValueError: If the buffer lies outside the file.
     """
-    # 0 and 1 are what converters write before they know where a buffer goes.
+    # Converters write 0 or 1 before they know a buffer's offset.
     if buffer["offset"] > 1:
         start, size = buffer["offset"], buffer["size"]
         if start + size > len(data):
-            raise ValueError(f"buffer {number} lies at {start:,} with {size:,} bytes; the file has {len(data):,}")
+            raise ValueError(
+                f"buffer {number} lies at byte {start:,} with {size:,} bytes; the file has {len(data):,} bytes"
+            )
         return (np.frombuffer(data, "u1", size, start), True) if size else (None, False)
     content = buffer["data"]
     return (None, False) if content is None or not content.size else (content, False)
+
+
+def operator_name(code: Table) -> str:
+    """Return the schema's name of an operator code.
+
+    A code that the schema does not list is named by its number: "OPERATOR_999".
+    """
+    # Old files store the number in a byte; new ones in both fields, if it fits the byte.
+    number = max(code["builtin_code"], code["deprecated_builtin_code"])
+    return _OPERATORS.get(number, f"OPERATOR_{number}")
 
 
 def _graph(index: int, table: Table, codes: list[Table], buffers: list) -> Graph:
@@ -230,13 +262,13 @@ def _graph(index: int, table: Table, codes: list[Table], buffers: list) -> Graph
     ends = [_indices(table[end], len(tensors), f"graph {index}") for end in ("inputs", "outputs")]
     for end in ends:
         if any(number < 0 for number in end):
-            raise ValueError(f"an input or output of graph {index} is left out")
+            raise ValueError(f"an input or output of graph {index} is -1; expected the number of a tensor")
     return Graph(index, _text(table["name"]), tensors, operators, *ends)
 
 
 def _tensor(index: int, table: Table, buffers: list) -> Tensor:
     if not table["buffer"] < len(buffers):
-        raise ValueError(f"tensor {index} refers to buffer {table['buffer']} of {len(buffers)}")
+        raise ValueError(f"tensor {index} refers to buffer {table['buffer']}; the file has {len(buffers)} buffers")
     data, outside = buffers[table["buffer"]]
     quantization = table["quantization"] or Table("QuantizationParameters")
     signature = _tuple(table["shape_signature"])
@@ -248,7 +280,7 @@ def _tensor(index: int, table: Table, buffers: list) -> Tensor:
         shape_signature=signature if -1 in signature else None,
         scales=_array(quantization["scale"], "<f4"),
         zero_points=_array(quantization["zero_point"], "<i8"),
-        quantised_dimension=quantization["quantized_dimension"],
+        quantized_dimension=quantization["quantized_dimension"],
         buffer=table["buffer"],
         data=data,
         outside=outside or table["external_buffer"] > 0,
@@ -259,7 +291,9 @@ def _tensor(index: int, table: Table, buffers: list) -> Tensor:
 
 def _operator(index: int, table: Table, codes: list[Table], tensors: int) -> Operator:
     if not table["opcode_index"] < len(codes):
-        raise ValueError(f"operator {index} refers to operator code {table['opcode_index']} of {len(codes)}")
+        raise ValueError(
+            f"operator {index} refers to operator code {table['opcode_index']}; the file has {len(codes)} codes"
+        )
     code = codes[table["opcode_index"]]
     name = operator_name(code)
     where = f"operator {index} ({name})"
@@ -291,10 +325,10 @@ def _option(name: str, value):
 
 def _indices(values: np.ndarray | None, tensors: int, where: str) -> tuple[int, ...]:
     indices = _tuple(values)
-    # -1 marks an operand that is left out, such as the bias of a convolution.
+    # -1 marks an omitted operand, such as the bias of a convolution.
     for index in indices:
         if not -1 <= index < tensors:
-            raise ValueError(f"{where} refers to tensor {index} of {tensors}")
+            raise ValueError(f"{where} refers to tensor {index}; the graph has {tensors} tensors")
     return indices
 
 

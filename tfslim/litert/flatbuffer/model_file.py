@@ -1,4 +1,4 @@
-"""A .tflite file opened as the flatbuffer it is, with checks that come before the C++ interpreter sees it."""
+"""Open and check a .tflite file before the interpreter does."""
 
 import dataclasses
 import stat
@@ -9,20 +9,22 @@ from ai_edge_litert import schema_py_generated as schema
 from tfslim.litert.flatbuffer.graph import Graph, read_graphs
 from tfslim.litert.flatbuffer.reader import Region, Table, read_tables
 
+__all__ = ["ModelFileError", "OpenFile", "float_operators", "open_file", "open_flatfile"]
+
 _FLOATS = {"FLOAT32", "FLOAT16", "FLOAT64", "BFLOAT16"}
-# Offsets of a flatbuffer have 32 bits with a sign.
-_LARGEST = 2**31 - 1
+# Offsets of a flatbuffer are signed 32-bit integers.
+_MAX_BYTES = 2**31 - 1
 
 
 class ModelFileError(ValueError):
-    """A .tflite file that is missing, truncated, or not one."""
+    """Raised if a .tflite file is missing, truncated, damaged or of another format."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class OpenFile:
-    """A whole file, checked: its bytes, its tables, the graphs in them, and which bytes are what.
+    """A checked .tflite file: bytes, tables, graphs and regions.
 
-    `regions` is what `tfslim.litert.flatbuffer.reader.read_tables` gives.
+    `regions` is as returned by `tfslim.litert.flatbuffer.reader.read_tables`.
     """
 
     path: Path
@@ -33,14 +35,16 @@ class OpenFile:
 
 
 def open_file(path: str | Path) -> OpenFile:
-    """Reads and checks a whole .tflite file: every offset, length and reference in it leads to what is there.
+    """Read and check a whole .tflite file.
+
+    Every offset, length and reference is checked to stay within the file.
 
     Args:
         path: The file.
 
     Raises:
-        ModelFileError: If the file is missing, no file, over 2 GiB, cut short, no .tflite file, or refers to parts that
-            it does not have.
+        ModelFileError: If the file is missing, not a regular file, over 2 GiB, truncated, not a .tflite file, or refers
+            to parts that it does not have.
 
     Example:
         >>> [operator.name for operator in open_file("face.tflite").graphs[0].operators]  # doctest: +SKIP
@@ -50,37 +54,42 @@ def open_file(path: str | Path) -> OpenFile:
     data = _content(path)
     if len(data) < 8 or data[4:8] != b"TFL3":
         raise ModelFileError(
-            f"{path}: {len(data)} bytes that do not begin as a .tflite file does "
-            f"(bytes 4 to 8 are {data[4:8]!r}, expected b'TFL3'); convert the model again"
+            f"{path}: not a .tflite file: bytes 4 to 8 of its {len(data)} bytes are {data[4:8]!r}, expected b'TFL3'; "
+            "convert the model again"
         )
     try:
         model, regions = read_tables(data)
         graphs = read_graphs(model, data)
         _check_other_references(model)
     except ValueError as error:
-        raise ModelFileError(f"{path}: a .tflite file of {len(data)} bytes cut short or damaged: {error}") from None
+        raise ModelFileError(
+            f"{path}: truncated or damaged .tflite file of {len(data)} bytes: {error}; convert or copy it again"
+        ) from None
     return OpenFile(path, data, model, graphs, regions)
 
 
 def open_flatfile(path: str | Path) -> schema.ModelT:
-    """Reads a .tflite file into the classes of `ai_edge_litert.schema_py_generated`, after the checks of `open_file`.
+    """Read a .tflite file into classes of `ai_edge_litert.schema_py_generated`.
+
+    The checks of `open_file` come first.
 
     Args:
         path: The file.
 
     Raises:
-        ModelFileError: If the file is missing, cut short, is no .tflite file, or refers to parts that it does not have.
+        ModelFileError: If `open_file` refuses the file.
     """
     return schema.ModelT.InitFromPackedBuf(open_file(path).data)
 
 
 def float_operators(path: str | Path) -> dict[str, str]:
-    """Lists the operators of a .tflite file that still compute in floating point, by the name of their output tensor.
+    """List a file's operators that compute in floating point.
 
-    QUANTIZE and DEQUANTIZE, which lead to an island and back or are the file's own inputs and outputs, are not listed.
+    QUANTIZE and DEQUANTIZE are not listed: they lead to a float operator and back, or convert the file's own inputs and
+    outputs.
 
     Args:
-        path: The file; of interest is one quantised to int8.
+        path: The file, usually one quantized to int8.
 
     Returns:
         Name of the output tensor -> name of the operator ("EXP"), in order of execution; empty for a full int8 file.
@@ -88,43 +97,47 @@ def float_operators(path: str | Path) -> dict[str, str]:
     Raises:
         ModelFileError: If the file is damaged.
     """
-    islands = {}
+    float_outputs = {}
     for graph in open_file(path).graphs:
         for operator in graph.operators:
             results = graph.results(operator)
             used = [tensor for tensor in graph.operands(operator) if tensor is not None] + results
             if operator.name not in ("QUANTIZE", "DEQUANTIZE") and any(tensor.dtype in _FLOATS for tensor in used):
                 name = (results[0].name if results else "") or f"operator {operator.index}"
-                islands[name] = operator.name
-    return islands
+                float_outputs[name] = operator.name
+    return float_outputs
 
 
 def _content(path: Path) -> bytes:
     try:
         status = path.stat()
-        # A pipe or a device may give bytes without end.
+        # A pipe or a device may never end.
         if not stat.S_ISREG(status.st_mode):
-            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
+            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
             raise ModelFileError(f"{path}: cannot be read (it is {kind}); expected a .tflite file")
-        if status.st_size > _LARGEST:
+        if status.st_size > _MAX_BYTES:
             raise ModelFileError(f"{path}: cannot be read ({status.st_size:,} bytes; a flatbuffer has at most 2 GiB)")
         return path.read_bytes()
     except FileNotFoundError:
-        raise ModelFileError(f"{path}: no such file") from None
+        raise ModelFileError(f"{path}: no such file; expected a .tflite file") from None
     except OSError as error:
         raise ModelFileError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def _check_other_references(model: Table) -> None:
-    """Raises a ValueError where metadata or a signature refers to what is not there."""
+    """Check that metadata and signatures refer to existing parts."""
     buffers, graphs = len(model["buffers"]), model["subgraphs"]
     for entry in model["metadata"] or ():
         if entry["buffer"] >= buffers:
-            raise ValueError(f"metadata {entry['name']!r} refers to buffer {entry['buffer']} of {buffers}")
+            raise ValueError(
+                f"metadata {entry['name']!r} refers to buffer {entry['buffer']}; the file has {buffers} buffers"
+            )
     for signature in model["signature_defs"] or ():
         if signature["subgraph_index"] >= len(graphs):
-            raise ValueError(f"a signature refers to graph {signature['subgraph_index']} of {len(graphs)}")
+            raise ValueError(
+                f"a signature refers to graph {signature['subgraph_index']}; the file has {len(graphs)} graphs"
+            )
         tensors = len(graphs[signature["subgraph_index"]]["tensors"] or ())
         for end in (*(signature["inputs"] or ()), *(signature["outputs"] or ())):
             if end["tensor_index"] >= tensors:
-                raise ValueError(f"a signature refers to tensor {end['tensor_index']} of {tensors}")
+                raise ValueError(f"a signature refers to tensor {end['tensor_index']}; its graph has {tensors} tensors")

@@ -1,4 +1,4 @@
-"""A flatbuffer read into plain tables, with every offset, length and vtable checked before it is followed."""
+"""Read a flatbuffer into plain tables, checking every offset first."""
 
 import struct
 
@@ -6,9 +6,11 @@ import numpy as np
 
 from tfslim.litert.flatbuffer.schema import FIELDS, UNIONS, Field
 
-# A graph of ten thousand operators takes a third of this; a file made to unfold takes seconds until it is refused.
-_MOST_TABLES = 300_000
-# A small file may share nearly all that it has.
+__all__ = ["Region", "Table", "read_tables"]
+
+# A graph of 10,000 operators takes a third of this; a file crafted to unfold is refused within seconds.
+_MAX_TABLES = 300_000
+# A small file may share nearly all of its content.
 _FREE_TABLES, _FREE_BYTES = 10_000, 2**20
 _INT32, _UINT16, _UINT32 = struct.Struct("<i"), struct.Struct("<H"), struct.Struct("<I")
 
@@ -16,36 +18,37 @@ Region = tuple[int, int, tuple]
 
 
 class Table(dict):
-    """One table of a flatbuffer: field name -> number, bytes of a string, array, `Table`, list of these, or None.
+    """A table of a flatbuffer, as a dictionary by field.
 
-    `kind` is the table's name in the schema; `more` says that it has fields that the schema here does not know.
+    A value is a number, the bytes of a string, an array, a `Table`, a list of these, or None. `kind` is the table's
+    name in the schema; `more` is True if it has fields that `schema.FIELDS` does not list.
     """
 
     __slots__ = ("kind", "more")
 
     def __init__(self, kind: str, values: dict | None = None, more: bool = False):
-        super().__init__({field.name: _absent(field) for field in FIELDS.get(kind, ())})
+        super().__init__({field.name: _default(field) for field in FIELDS.get(kind, ())})
         self.update(values or {})
         self.kind = kind
         self.more = more
 
 
 def read_tables(data: bytes, kind: str = "Model") -> tuple[Table, list[Region]]:
-    """Reads a flatbuffer.
+    """Read a flatbuffer into tables and the regions they occupy.
 
-    Time and memory stay within a constant times the length of `data`: tables may be shared, but a file that unfolds to
-    far more than it holds is refused.
+    Time and memory are bounded by a constant times the length of `data`: tables may be shared, but a file that unfolds
+    to far more than its own size is refused.
 
     Args:
-        data: The bytes, from the root offset on; more may follow the flatbuffer.
-        kind: The table at its root.
+        data: The bytes, starting at the root offset; other bytes may follow the flatbuffer.
+        kind: Schema name of the root table.
 
     Returns:
-        The root table, its arrays views of `data`; and the regions read as (start, end, path), where a path such as
-        ("subgraphs", 0, "tensors", 3, "name") leads from the root to what is there. Shared parts are listed each time.
+        The root table, whose arrays are views of `data`; and the regions read as (start, end, path), where a path such
+        as ("subgraphs", 0, "tensors", 3, "name") leads from the root to the value. Shared parts are listed each time.
 
     Raises:
-        ValueError: If an offset leads out of `data`, a length exceeds it, or it unfolds to too much.
+        ValueError: If an offset or a length leads out of `data`, or the tables unfold to far more than `data`.
 
     Example:
         >>> model, regions = read_tables(path.read_bytes())  # doctest: +SKIP
@@ -53,7 +56,7 @@ def read_tables(data: bytes, kind: str = "Model") -> tuple[Table, list[Region]]:
         57
     """
     if len(data) < 8:
-        raise ValueError(f"{len(data)} bytes; a flatbuffer has 8 or more")
+        raise ValueError(f"got {len(data)} bytes; a flatbuffer has 8 or more")
     reader = _Reader(data)
     reader.regions.append((0, 8, ("root",)))
     return reader.table(_UINT32.unpack_from(data, 0)[0], kind, ()), reader.regions
@@ -64,21 +67,23 @@ class _Reader:
         self.data = data
         self.end = len(data)
         self.regions: list[Region] = []
-        # What is not shared takes 8 bytes a table or more; shared zero points unfold to a few times the file.
-        self.tables_left = min(_MOST_TABLES, self.end // 8 + _FREE_TABLES)
+        # An unshared table takes 8 bytes or more; shared zero points unfold to a few times the file.
+        self.tables_left = min(_MAX_TABLES, self.end // 8 + _FREE_TABLES)
         self.bytes_left = 4 * self.end + _FREE_BYTES
 
     def table(self, start: int, kind: str, path: tuple) -> Table:
         self.tables_left -= 1
         if self.tables_left < 0:
-            raise ValueError(f"it unfolds to more tables than {self.end} bytes can hold")
+            raise ValueError(f"unfolds to more tables than {self.end} bytes can hold")
         self._inside(start, 4, "a table", path)
         vtable = start - _INT32.unpack_from(self.data, start)[0]
         self._inside(vtable, 4, "the vtable of a table", path)
         vtable_size = _UINT16.unpack_from(self.data, vtable)[0]
         size = _UINT16.unpack_from(self.data, vtable + 2)[0]
         if vtable_size < 4 or vtable_size % 2 or size < 4:
-            raise ValueError(f"the vtable of {_shown(path)} says {vtable_size} and {size} bytes")
+            raise ValueError(
+                f"the vtable of {_path_text(path)} declares sizes {vtable_size} and {size}; expected 4 bytes or more"
+            )
         self._inside(vtable, vtable_size, "the vtable of a table", path)
         self._inside(start, size, "a table", path)
         self.regions += [(start, start + size, path), (vtable, vtable + vtable_size, (*path, "vtable"))]
@@ -89,7 +94,7 @@ class _Reader:
             if offset:
                 width = field.dtype.itemsize if field.kind == "scalar" else 4
                 if offset < 4 or offset + width > size:
-                    raise ValueError(f"{field.name} of {_shown(path)} lies outside its table")
+                    raise ValueError(f"{field.name} of {_path_text(path)} lies outside its table")
                 if field.kind != "union":
                     values[field.name] = self._value(start + offset, field, (*path, field.name))
                 elif union_type in UNIONS[field.name]:
@@ -98,10 +103,10 @@ class _Reader:
             union_type = values.get(field.name, 0) if field.kind == "scalar" else 0
         return Table(kind, values, more=any(slots[len(fields) :]) or _is_open_union(kind, values))
 
-    def _value(self, place: int, field: Field, path: tuple):
+    def _value(self, position: int, field: Field, path: tuple):
         if field.kind == "scalar":
-            return np.frombuffer(self.data, field.dtype, 1, place)[0].item()
-        target = self._target(place)
+            return np.frombuffer(self.data, field.dtype, 1, position)[0].item()
+        target = self._target(position)
         if field.kind == "table":
             return self.table(target, field.table, path)
         if field.kind == "string":
@@ -110,20 +115,22 @@ class _Reader:
         count = self._length(target, width, path)
         self.regions.append((target, target + 4 + count * width, path))
         if field.kind == "scalars":
-            # The contents of buffers are only looked at; all else may be turned into Python's numbers.
+            # Buffer contents stay views; all other arrays may be converted to Python numbers.
             if path[0] != "buffers":
                 self._spend(count * width)
             return np.frombuffer(self.data, field.dtype, count, target + 4)
         self._spend(count * width)
-        places = range(target + 4, target + 4 + 4 * count, 4)
+        positions = range(target + 4, target + 4 + 4 * count, 4)
         if field.kind == "strings":
-            return [self._string(self._target(place), (*path, index)) for index, place in enumerate(places)]
-        return [self.table(self._target(place), field.table, (*path, index)) for index, place in enumerate(places)]
+            return [self._string(self._target(position), (*path, index)) for index, position in enumerate(positions)]
+        return [
+            self.table(self._target(position), field.table, (*path, index)) for index, position in enumerate(positions)
+        ]
 
     def _string(self, target: int, path: tuple) -> bytes:
         length = self._length(target, 1, path)
         self._spend(length)
-        # Strings end in a zero that their length does not count.
+        # Strings end in a zero byte that their length does not count.
         self.regions.append((target, min(target + 4 + length + 1, self.end), path))
         return bytes(self.data[target + 4 : target + 4 + length])
 
@@ -132,29 +139,29 @@ class _Reader:
         count = _UINT32.unpack_from(self.data, target)[0]
         if target + 4 + count * width > self.end:
             raise ValueError(
-                f"{_shown(path)} says that it has {count:,} elements; there are {self.end - target - 4:,} bytes left"
+                f"{_path_text(path)} declares {count:,} elements; only {self.end - target - 4:,} bytes are left"
             )
         return count
 
-    def _target(self, place: int) -> int:
-        return place + _UINT32.unpack_from(self.data, place)[0]
+    def _target(self, position: int) -> int:
+        return position + _UINT32.unpack_from(self.data, position)[0]
 
     def _inside(self, start: int, size: int, what: str, path: tuple) -> None:
         if start < 0 or start + size > self.end:
-            raise ValueError(f"{what} ({_shown(path)}) at byte {start:,} lies outside the {self.end:,} bytes")
+            raise ValueError(f"{what} ({_path_text(path)}) at byte {start:,} lies outside the {self.end:,} bytes")
 
     def _spend(self, count: int) -> None:
         self.bytes_left -= count
         if self.bytes_left < 0:
-            raise ValueError(f"it unfolds to more numbers than {self.end} bytes can hold")
+            raise ValueError(f"unfolds to more numbers than {self.end} bytes can hold")
 
 
-def _absent(field: Field):
+def _default(field: Field):
     return field.default if field.kind == "scalar" else None
 
 
 def _is_open_union(kind: str, values: dict) -> bool:
-    """Whether a union holds a table that the schema here does not know."""
+    """Return whether a union holds a table of unknown type."""
     return any(
         values.get(f"{name}_type", 0) and values[f"{name}_type"] not in choices
         for name, choices in UNIONS.items()
@@ -162,7 +169,7 @@ def _is_open_union(kind: str, values: dict) -> bool:
     )
 
 
-def _shown(path: tuple) -> str:
+def _path_text(path: tuple) -> str:
     text = ""
     for step in path:
         text += f"[{step}]" if isinstance(step, int) else f".{step}"

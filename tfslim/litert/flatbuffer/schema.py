@@ -1,7 +1,8 @@
-"""The tables of a .tflite file: name, place and type of every field, as TensorFlow's schema.fbs (schema 3) has them.
+"""Schema of .tflite files: names, slots and types of fields.
 
-Copied from the generated `ai_edge_litert.schema_py_generated` 2.3, with which a test compares it. Generated readers
-check no bounds and say of no byte what it is for; the tables here serve one reader and one writer for all kinds.
+Source: TensorFlow's schema.fbs (schema 3), copied from the generated `ai_edge_litert.schema_py_generated` 2.3; a test
+compares the two. The generated readers neither check bounds nor report the use of each byte; these tables serve one
+generic reader and one generic writer.
 """
 
 import dataclasses
@@ -9,9 +10,11 @@ import dataclasses
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-# A table a line (indented lines go on): its fields in order as name:type or name:type=default. Types are numpy's codes
-# (i4, f4, ? for bool), "string", "union" (whose table the field before it names), a table's name, or a [vector] of one.
-# Tables that are not here have no fields.
+__all__ = ["FIELDS", "UNIONS", "Field", "names"]
+
+# One table a line, continued on indented lines: its fields in order as name:type or name:type=default. Types are
+# NumPy's codes (i4, f4, ? for bool), "string", "union" (the field before it names the table), a table's name, or a
+# [vector] of one of these. Tables that are not listed have no fields.
 _TABLES = """
 CustomQuantization custom:[u1]
 BlockwiseQuantization scales:i4 zero_points:i4 block_size:i4 block_shape:[i4]
@@ -141,6 +144,23 @@ StableHLOCompositeOptions name:string decomposition_subgraph_index:i4 composite_
 ConversionMetadata environment:ConversionEnvironment
 ConversionEnvironment tensorflow_version:string
 """
+# The tables of the TFLITE_METADATA buffer, from metadata_schema.fbs of tensorflow/tflite-support, version 1.1.0.
+_METADATA_TABLES = """
+ModelMetadata name:string description:string version:string subgraph_metadata:[SubGraphMetadata] author:string
+  license:string associated_files:[AssociatedFile] min_parser_version:string
+SubGraphMetadata name:string description:string input_tensor_metadata:[TensorMetadata]
+  output_tensor_metadata:[TensorMetadata] associated_files:[AssociatedFile]
+TensorMetadata name:string description:string dimension_names:[string] content:Content process_units:[ProcessUnit]
+  stats:Stats associated_files:[AssociatedFile]
+AssociatedFile name:string description:string type:u1 locale:string version:string
+Content content_properties_type:u1 content_properties:union range:ValueRange
+ValueRange min:i4 max:i4
+ImageProperties color_space:u1 default_size:ImageSize
+ImageSize width:u4 height:u4
+ProcessUnit options_type:u1 options:union
+NormalizationOptions mean:[f4] std:[f4]
+Stats max:[f4] min:[f4]
+"""
 _UNIONS = {
     "builtin_options": schema.BuiltinOptions,
     "builtin_options2": schema.BuiltinOptions2,
@@ -152,7 +172,10 @@ _UNIONS = {
 
 @dataclasses.dataclass(frozen=True)
 class Field:
-    """One field of a table: `kind` is "scalar", "string", "union", "table", or "scalars", "strings", "tables"."""
+    """One field of a table.
+
+    `kind` is "scalar", "string", "union", "table", "scalars", "strings" or "tables".
+    """
 
     name: str
     slot: int
@@ -163,7 +186,7 @@ class Field:
 
 
 def names(enumeration: type) -> dict[int, str]:
-    """The names of a generated enumeration by their numbers.
+    """Return the names of a generated enumeration by number.
 
     Example:
         >>> names(schema.Padding)
@@ -172,9 +195,9 @@ def names(enumeration: type) -> dict[int, str]:
     return {value: name for name, value in vars(enumeration).items() if isinstance(value, int)}
 
 
-def _fields() -> dict[str, tuple[Field, ...]]:
+def _fields(text: str) -> dict[str, tuple[Field, ...]]:
     tables: dict[str, list[str]] = {}
-    for line in _TABLES.strip().splitlines():
+    for line in text.strip().splitlines():
         words = line.split()
         if not line.startswith(" "):
             tables[words.pop(0)] = fields = []
@@ -196,5 +219,9 @@ def _field(slot: int, word: str) -> Field:
     return Field(name, slot, "scalar" + several, dtype=dtype, default=value)
 
 
-FIELDS = _fields()
+FIELDS = _fields(_TABLES) | _fields(_METADATA_TABLES)
 UNIONS = {name: names(enumeration) for name, enumeration in _UNIONS.items()}
+UNIONS |= {
+    "content_properties": {1: "FeatureProperties", 2: "ImageProperties"},
+    "options": {1: "NormalizationOptions"},  # of the ProcessUnitOptions, those that are read here
+}

@@ -1,4 +1,4 @@
-"""What is in a .tflite file, as plain values and as text: graphs, signatures, metadata, and what its bytes are for."""
+"""Summarize a .tflite file's graphs, signatures, metadata and bytes."""
 
 import dataclasses
 import io
@@ -13,136 +13,50 @@ from tfslim.litert.flatbuffer.graph import Graph, Operator, Tensor, buffer_conte
 from tfslim.litert.flatbuffer.model_file import OpenFile, open_file
 from tfslim.litert.flatbuffer.reader import Table, read_tables
 
-_DEFAULTS = (0, False, "", "NONE", "DEFAULT", None)
-_LONGEST = 60
-# title, option of the height and of the width, what needs no mention
-_PAIRS = (
+__all__ = ["FileSummary", "associated_files", "read", "summarize"]
+
+_PLAIN_FIELDS = (
+    "bytes",
+    "description",
+    "producer",
+    "min_runtime_version",
+    "buffer_bytes",
+    "signatures",
+    "metadata",
+    "associated_files",
+    "bytes_by_kind",
+)
+_ZIP_END = b"PK\x05\x06"
+_ZIP_END_BYTES = 65_557  # a zip's last record begins within this many bytes of the file's end
+_MAX_CELL = 60  # characters
+_DEFAULT_VALUES = (0, False, "", "NONE", "DEFAULT", None)
+_HIDDEN_OPTIONS = ("pot_scale_int16",)
+# title, options for height and width, default that is not shown
+_OPTION_PAIRS = (
     ("stride", "stride_h", "stride_w", 1),
     ("dilation", "dilation_h_factor", "dilation_w_factor", 1),
     ("window", "filter_height", "filter_width", 0),
 )
-_DULL = ("pot_scale_int16",)
-
-
-def summary_text(summary: "FileSummary") -> str:
-    """A file's summary as text."""
-    parts = [f"{summary.path.name}  {summary.bytes:,} bytes{_origin(summary)}"]
-    for graph in summary.graphs:
-        parts.append(_graph_text(graph, summary))
-    parts.append(_bytes_text(summary))
-    for name, signature in summary.signatures.items():
-        ends = [", ".join(signature[end]) or "nothing" for end in ("inputs", "outputs")]
-        parts.append(f"signature {name!r}: {' -> '.join(ends)}")
-    for title, sizes in (("metadata", summary.metadata), ("associated files", summary.associated_files)):
-        if sizes:
-            parts.append(f"{title}: " + ", ".join(f"{name} ({size:,} bytes)" for name, size in sizes.items()))
-    unused = [f"{name} v{version}" for name, version, uses in summary.operator_codes if not uses]
-    if unused:
-        parts.append(f"operator codes that nobody uses: {', '.join(unused)}")
-    return "\n\n".join(parts)
-
-
-def tensor_text(tensor: Tensor) -> str:
-    """A tensor's type, shape and scale in a few words: "INT8 1x16x16x3, scale 0.5 zero 3"."""
-    shape = "x".join(str(size) for size in tensor.shape_signature or tensor.shape) or "scalar"
-    text = f"{tensor.dtype} {shape}"
-    if len(tensor.scales) == 1:
-        zero = int(tensor.zero_points[0]) if len(tensor.zero_points) else 0
-        return f"{text}, scale {tensor.scales[0]:.6g} zero {zero}"
-    return f"{text}, {len(tensor.scales)} scales" if len(tensor.scales) else text
-
-
-def _origin(summary: "FileSummary") -> str:
-    said = [summary.producer, summary.description]
-    if summary.min_runtime_version:
-        said.append(f"asks for runtime {summary.min_runtime_version}")
-    return "".join(f", {item}" for item in said if item)
-
-
-def _graph_text(graph: Graph, summary: "FileSummary") -> str:
-    title = f"graph {graph.index} {graph.name}".rstrip() if len(summary.graphs) > 1 else ""
-    ends = [
-        f"{end} {graph.tensors[index].name!r}: {tensor_text(graph.tensors[index])}"
-        for end, indices in (("input", graph.inputs), ("output", graph.outputs))
-        for index in indices
-    ]
-    rows = [
-        [
-            str(operator.index),
-            f"{operator.custom_code or operator.name} v{operator.version}",
-            _results_text(graph, operator),
-            _operands_text(graph, operator),
-            _options_text(operator),
-            f"{sum(summary.bytes_by_operator.get((graph.index, operator.index), {}).values()):,}",
-        ]
-        for operator in graph.operators
-    ]
-    table = text_table(rows, align="><<<<>", head=["", "operator", "output", "constants", "options", "bytes"])
-    return "\n".join([title, *ends, "", table] if title else [*ends, "", table])
-
-
-def _results_text(graph: Graph, operator: Operator) -> str:
-    return _short("; ".join(tensor_text(tensor) for tensor in graph.results(operator)))
-
-
-def _operands_text(graph: Graph, operator: Operator) -> str:
-    constants = [tensor for tensor in graph.operands(operator) if tensor is not None and tensor.constant]
-    return _short("; ".join(tensor_text(tensor) for tensor in constants))
-
-
-def _options_text(operator: Operator) -> str:
-    left = dict(operator.options)
-    words = [operator.activation or ""]
-    for title, height, width, usual in _PAIRS:
-        pair = left.pop(height, usual), left.pop(width, usual)
-        if pair != (usual, usual):
-            words.append(f"{title} {pair[0]}x{pair[1]}")
-    words += [f"{name} {value}" for name, value in left.items() if value not in _DEFAULTS and name not in _DULL]
-    return _short(", ".join(word for word in words if word))
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
-
-
-def _bytes_text(summary: "FileSummary") -> str:
-    by_kind = [
-        [kind, f"{count:,}", f"{count / summary.bytes:.1%}"] for kind, count in summary.bytes_by_kind.items() if count
-    ]
-    sums: Counter = Counter()
-    for (graph, operator), counts in summary.bytes_by_operator.items():
-        name = summary.graphs[graph].operators[operator].name if graph >= 0 else "no operator"
-        sums[name] += sum(counts.values())
-    by_name = [[name, f"{count:,}", f"{count / summary.bytes:.1%}"] for name, count in sums.most_common()]
-    total = ["in all", f"{summary.bytes:,}", ""]
-    return "\n\n".join(
-        text_table(rows, align="<>>", head=[title, "bytes", ""], total=total)
-        for title, rows in (("what", by_kind), ("operator", by_name))
-    )
-
-
-_ZIP_END = b"PK\x05\x06"
-_ZIP_END_ROOM = 65_557  # bytes from a file's end within which a zip's last record begins
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class FileSummary:
-    """What a .tflite file holds; `print` shows it as tables, `to_dict` gives it for JSON.
+    """Content of a .tflite file; `print` shows it as tables.
 
     Attributes:
         path: the file.
         bytes: its size.
-        description: what its writer wrote there, usually "MLIR Converted.".
-        producer: "TensorFlow 2.21.0" where the file says so, else "".
-        min_runtime_version: the TensorFlow version that the file asks for, else "".
-        graphs: its subgraphs; the first is what an interpreter runs.
-        operator_codes: (name, version, uses) of each code the file lists; uses is 0 for one that nobody needs.
+        description: the writer's description, usually "MLIR Converted.".
+        producer: "TensorFlow 2.21.0" if the file states it, else "".
+        min_runtime_version: the TensorFlow version that the file requires, else "".
+        graphs: its subgraphs; an interpreter runs the first.
+        operator_codes: (name, version, uses) of each listed code; uses is 0 for an unused one.
         buffer_bytes: bytes of each buffer.
         signatures: name -> {"graph": number, "inputs" and "outputs": name -> tensor number}.
         metadata: name -> bytes of the buffer.
-        associated_files: name -> bytes of the files in the zip that is appended (labels, mostly).
-        bytes_by_kind: bytes by what they are for (weights, scales, names, ...); sums to `bytes`.
-        bytes_by_operator: (graph, operator) -> bytes by kind; (-1, -1) for what belongs to none; sums to `bytes`.
+        associated_files: name -> bytes of each file in the appended zip (usually labels).
+        bytes_by_kind: bytes by use (weights, scales, names, ...); sums to `bytes`.
+        bytes_by_operator: (graph, operator) -> bytes by kind; (-1, -1) for bytes of no operator; sums to `bytes`.
     """
 
     path: Path
@@ -160,11 +74,11 @@ class FileSummary:
     bytes_by_operator: dict[tuple[int, int], dict[str, int]]
 
     def __str__(self) -> str:
-        return summary_text(self)
+        return _summary_text(self)
 
     def to_dict(self) -> dict:
-        """Plain values for JSON."""
-        plain = {name: getattr(self, name) for name in _PLAIN}
+        """Return plain values for JSON."""
+        plain = {name: getattr(self, name) for name in _PLAIN_FIELDS}
         codes = [{"name": name, "version": version, "uses": uses} for name, version, uses in self.operator_codes]
         by_operator = [
             {"graph": graph, "operator": operator, **counts}
@@ -180,30 +94,17 @@ class FileSummary:
         }
 
 
-_PLAIN = (
-    "bytes",
-    "description",
-    "producer",
-    "min_runtime_version",
-    "buffer_bytes",
-    "signatures",
-    "metadata",
-    "associated_files",
-    "bytes_by_kind",
-)
-
-
 def read(path: str | Path) -> FileSummary:
-    """Reads what is in a .tflite file, anybody's, without running it.
+    """Read a .tflite file without running it.
 
     Args:
-        path: The file.
+        path: The file, made by any converter.
 
     Returns:
-        Its graphs with operators, versions, tensors, scales; signatures, metadata, and what its bytes are for.
+        Its graphs with operators, versions, tensors and scales; signatures, metadata, and bytes by use.
 
     Raises:
-        ModelFileError: If the file is missing, no .tflite file, cut short or damaged.
+        ModelFileError: If the file is missing, not a .tflite file, truncated or damaged.
 
     Example:
         >>> print(tfslim.litert.read("face-int8.tflite"))  # doctest: +SKIP
@@ -214,7 +115,7 @@ def read(path: str | Path) -> FileSummary:
 
 
 def summarize(opened: OpenFile) -> FileSummary:
-    """The summary of a file that is open already."""
+    """Summarize an open file; see `read`."""
     model = opened.model
     files, archive = associated_files(opened.data)
     metadata = {_text(entry["name"]): entry["buffer"] for entry in model["metadata"] or ()}
@@ -231,8 +132,8 @@ def summarize(opened: OpenFile) -> FileSummary:
     sizes = [0 if data is None else int(data.size) for data, _ in contents]
 
     def content(name: str) -> bytes:
-        found = contents[metadata[name]][0] if name in metadata else None
-        return b"" if found is None else found.tobytes()
+        array = contents[metadata[name]][0] if name in metadata else None
+        return b"" if array is None else array.tobytes()
 
     return FileSummary(
         path=opened.path,
@@ -255,8 +156,15 @@ def summarize(opened: OpenFile) -> FileSummary:
 
 
 def associated_files(data: bytes) -> tuple[dict[str, int], int]:
-    """Names and sizes of the files in a zip appended to a .tflite file, and where it begins; ({}, 0) without one."""
-    if _ZIP_END not in data[-_ZIP_END_ROOM:]:
+    """List the files zipped to a .tflite file's end.
+
+    Args:
+        data: The whole .tflite file.
+
+    Returns:
+        Name -> bytes of each file, and the byte at which the zip begins; ({}, 0) without a zip.
+    """
+    if _ZIP_END not in data[-_ZIP_END_BYTES:]:
         return {}, 0
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -286,3 +194,103 @@ def _producer(content: bytes) -> str:
 
 def _text(value: bytes | None) -> str:
     return "" if value is None else value.decode("utf-8", "replace")
+
+
+def _summary_text(summary: "FileSummary") -> str:
+    parts = [f"{summary.path.name}  {summary.bytes:,} bytes{_origin(summary)}"]
+    for graph in summary.graphs:
+        parts.append(_graph_text(graph, summary))
+    parts.append(_bytes_text(summary))
+    for name, signature in summary.signatures.items():
+        ends = [", ".join(signature[end]) or "nothing" for end in ("inputs", "outputs")]
+        parts.append(f"signature {name!r}: {' -> '.join(ends)}")
+    for title, sizes in (("metadata", summary.metadata), ("associated files", summary.associated_files)):
+        if sizes:
+            parts.append(f"{title}: " + ", ".join(f"{name} ({size:,} bytes)" for name, size in sizes.items()))
+    unused = [f"{name} v{version}" for name, version, uses in summary.operator_codes if not uses]
+    if unused:
+        parts.append(f"unused operator codes: {', '.join(unused)}")
+    return "\n\n".join(parts)
+
+
+def _origin(summary: "FileSummary") -> str:
+    parts = [summary.producer, summary.description]
+    if summary.min_runtime_version:
+        parts.append(f"requires runtime {summary.min_runtime_version}")
+    return "".join(f", {part}" for part in parts if part)
+
+
+def _graph_text(graph: Graph, summary: "FileSummary") -> str:
+    title = f"graph {graph.index} {graph.name}".rstrip() if len(summary.graphs) > 1 else ""
+    ends = [
+        f"{end} {graph.tensors[index].name!r}: {_tensor_text(graph.tensors[index])}"
+        for end, indices in (("input", graph.inputs), ("output", graph.outputs))
+        for index in indices
+    ]
+    rows = [
+        [
+            str(operator.index),
+            f"{operator.custom_code or operator.name} v{operator.version}",
+            _results_text(graph, operator),
+            _operands_text(graph, operator),
+            _options_text(operator),
+            f"{sum(summary.bytes_by_operator.get((graph.index, operator.index), {}).values()):,}",
+        ]
+        for operator in graph.operators
+    ]
+    table = text_table(rows, align="><<<<>", head=["", "operator", "output", "constants", "options", "bytes"])
+    return "\n".join([title, *ends, "", table] if title else [*ends, "", table])
+
+
+def _results_text(graph: Graph, operator: Operator) -> str:
+    return _shorten("; ".join(_tensor_text(tensor) for tensor in graph.results(operator)))
+
+
+def _operands_text(graph: Graph, operator: Operator) -> str:
+    constants = [tensor for tensor in graph.operands(operator) if tensor is not None and tensor.constant]
+    return _shorten("; ".join(_tensor_text(tensor) for tensor in constants))
+
+
+def _options_text(operator: Operator) -> str:
+    others = dict(operator.options)
+    words = [operator.activation or ""]
+    for title, height, width, default in _OPTION_PAIRS:
+        pair = others.pop(height, default), others.pop(width, default)
+        if pair != (default, default):
+            words.append(f"{title} {pair[0]}x{pair[1]}")
+    words += [
+        f"{name} {value}"
+        for name, value in others.items()
+        if value not in _DEFAULT_VALUES and name not in _HIDDEN_OPTIONS
+    ]
+    return _shorten(", ".join(word for word in words if word))
+
+
+def _bytes_text(summary: "FileSummary") -> str:
+    by_kind = [
+        [kind, f"{count:,}", f"{count / summary.bytes:.1%}"] for kind, count in summary.bytes_by_kind.items() if count
+    ]
+    sums: Counter = Counter()
+    for (graph, operator), counts in summary.bytes_by_operator.items():
+        name = summary.graphs[graph].operators[operator].name if graph >= 0 else "(none)"
+        sums[name] += sum(counts.values())
+    by_name = [[name, f"{count:,}", f"{count / summary.bytes:.1%}"] for name, count in sums.most_common()]
+    total = ["total", f"{summary.bytes:,}", ""]
+    return "\n\n".join(
+        text_table(rows, align="<>>", head=[title, "bytes", ""], total=total)
+        for title, rows in (("kind", by_kind), ("operator", by_name))
+    )
+
+
+def _tensor_text(tensor: Tensor) -> str:
+    """Describe a tensor: "INT8 1x16x16x3, scale 0.5 zero 3"."""
+    shape = "x".join(str(size) for size in tensor.shape_signature or tensor.shape) or "scalar"
+    text = f"{tensor.dtype} {shape}"
+    if len(tensor.scales) == 1:
+        zero = int(tensor.zero_points[0]) if len(tensor.zero_points) else 0
+        return f"{text}, scale {tensor.scales[0]:.6g} zero {zero}"
+    return f"{text}, {len(tensor.scales)} scales" if len(tensor.scales) else text
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _MAX_CELL else text[: _MAX_CELL - 3] + "..."

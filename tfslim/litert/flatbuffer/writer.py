@@ -1,4 +1,4 @@
-"""Tables written as a flatbuffer in which equal vectors, strings and tables are stored once."""
+"""Write tables as a flatbuffer that stores equal parts once."""
 
 import flatbuffers
 import numpy as np
@@ -7,8 +7,10 @@ from flatbuffers import number_types
 from tfslim.litert.flatbuffer.reader import Table
 from tfslim.litert.flatbuffer.schema import FIELDS, Field
 
+__all__ = ["write_tables"]
+
 _IDENTIFIER = b"TFL3"
-# Kernels read weights with wide loads; the schema asks for this alignment of what buffers hold.
+# Kernels read weights with wide loads, so the schema requires this alignment of buffer contents.
 _BUFFER_ALIGNMENT = 16
 _FLAGS = {
     "|b1": number_types.BoolFlags,
@@ -24,20 +26,25 @@ _FLAGS = {
 }
 
 
-def write_tables(root: Table) -> bytes:
-    """Writes tables as `tfslim.litert.flatbuffer.reader.read_tables` gives them; fields at their default are left out.
+def write_tables(root: Table, identifier: bytes = _IDENTIFIER) -> bytes:
+    """Write tables to the bytes of a flatbuffer.
+
+    Equal vectors, strings and tables are stored once; fields at their default are left out.
 
     Args:
-        root: A "Model" table.
+        root: The table at the root as returned by `tfslim.litert.flatbuffer.reader.read_tables`; a "Model" table for a
+            .tflite file.
+        identifier: Bytes 4 to 8 of the flatbuffer, which name its schema.
 
     Returns:
-        The bytes of a .tflite file. Reading them gives equal tables.
+        The bytes of the flatbuffer; reading them returns equal tables.
 
     Example:
         >>> content = write_tables(model)  # doctest: +SKIP
     """
-    writer = _Writer(sum(len(buffer["data"]) for buffer in root["buffers"] if buffer["data"] is not None))
-    return writer.finish(root)
+    buffers = root.get("buffers") or ()
+    writer = _Writer(sum(len(buffer["data"]) for buffer in buffers if buffer["data"] is not None))
+    return writer.finish(root, identifier)
 
 
 class _Writer:
@@ -45,8 +52,8 @@ class _Writer:
         self.builder = flatbuffers.Builder(weight_bytes + 65536)
         self.written: dict[tuple, int] = {}
 
-    def finish(self, root: Table) -> bytes:
-        self.builder.Finish(self.table(root), file_identifier=_IDENTIFIER)
+    def finish(self, root: Table, identifier: bytes) -> bytes:
+        self.builder.Finish(self.table(root), file_identifier=identifier)
         return bytes(self.builder.Output())
 
     def table(self, table: Table) -> int:
@@ -61,7 +68,7 @@ class _Writer:
         key = (table.kind, *((field.slot, value) for field, value in entries))
         if key not in self.written:
             self.builder.StartObject(max((field.slot for field, _ in entries), default=-1) + 1)
-            # Widest first leaves the least room between them.
+            # Widest first needs the least padding.
             for field, value in sorted(entries, key=lambda entry: -_width(entry[0])):
                 if field.kind == "scalar":
                     self.builder.PrependSlot(_FLAGS[field.dtype.str], field.slot, value, field.default)

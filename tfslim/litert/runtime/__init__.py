@@ -1,1 +1,1 @@
-""".tflite files run, timed and compared with their model."""
+"""Run, time and compare .tflite files."""

@@ -1,4 +1,7 @@
-"""A .tflite file run in a process of its own, since the interpreter may crash on it, or be another than this one's."""
+"""Run a .tflite file in a process of its own.
+
+The interpreter may crash on the file, or may belong to another Python environment.
+"""
 
 import subprocess
 import tempfile
@@ -11,48 +14,59 @@ from tfslim._support.child_process import crash_signal, last_words, printed_answ
 from tfslim.litert.flatbuffer.graph import Graph
 from tfslim.litert.flatbuffer.model_file import open_file
 
+__all__ = ["Arrays", "CannotRun", "compare_files", "largest_difference", "random_inputs", "run_isolated"]
+
 _TIMEOUT = 600  # seconds
-_MOST_ELEMENTS = 2**28
+_MAX_ELEMENTS = 2**28
 _DTYPES = {"FLOAT32": "f4", "FLOAT16": "f2", "INT8": "i1", "UINT8": "u1", "INT16": "i2", "INT32": "i4", "INT64": "i8"}
 
 Arrays = list[list[np.ndarray]]  # [run][input or output]
 
 
 class CannotRun(RuntimeError):
-    """The interpreter refuses a file, crashes on it, or does not end."""
+    """Raised if the interpreter refuses a file, crashes or hangs."""
 
 
 def random_inputs(graph: Graph, runs: int, seed: int = 0) -> Arrays:
-    """Random values for the inputs of a graph: all of the range for 8 and 16 bits, 0 or 1 for integers that may be
-    indices, normally distributed for floating point.
+    """Draw random values for the inputs of a graph.
+
+    They cover the whole range for 8 and 16 bits, are 0 or 1 for integers that may be indices, and normally distributed
+    for floating point.
 
     Args:
         graph: The graph.
-        runs: How many sets of inputs.
-        seed: What they are drawn from.
+        runs: Number of sets of inputs.
+        seed: Seed of the random numbers.
+
+    Returns:
+        For each run the arrays of all inputs, in the order of the graph.
 
     Raises:
-        CannotRun: If an input is of a type that has no such values, or larger than a gibibyte.
+        CannotRun: If an input has another type or an open size, or the inputs are larger than a gibibyte.
     """
     tensors = [graph.tensors[index] for index in graph.inputs]
     for tensor in tensors:
         if tensor.dtype not in _DTYPES or any(size < 0 for size in tensor.shape):
             raise CannotRun(
-                f"input {tensor.name!r} is of {tensor.dtype} {tensor.shape}, for which nothing can be drawn"
+                f"input {tensor.name!r} is {tensor.dtype} of shape {tensor.shape}; random values can be drawn for "
+                f"{', '.join(_DTYPES)} of fixed sizes"
             )
-    if runs * sum(prod(tensor.shape) for tensor in tensors) > _MOST_ELEMENTS:
-        raise CannotRun(f"inputs of {sum(prod(tensor.shape) for tensor in tensors):,} numbers are too large")
+    if runs * sum(prod(tensor.shape) for tensor in tensors) > _MAX_ELEMENTS:
+        raise CannotRun(
+            f"inputs of {sum(prod(tensor.shape) for tensor in tensors):,} elements in each of {runs} runs are too "
+            f"large; expected at most {_MAX_ELEMENTS:,} elements in all runs"
+        )
     rng = np.random.default_rng(seed)
-    return [[_drawn(rng, tensor.shape, np.dtype(_DTYPES[tensor.dtype])) for tensor in tensors] for _ in range(runs)]
+    return [[_draw(rng, tensor.shape, np.dtype(_DTYPES[tensor.dtype])) for tensor in tensors] for _ in range(runs)]
 
 
 def run_isolated(path: str | Path, inputs: Arrays, python: str | Path | None = None) -> Arrays:
-    """Runs a .tflite file on inputs.
+    """Run a .tflite file in a process of its own.
 
     Args:
         path: The file.
         inputs: For each run the arrays of all inputs, in the order of the graph.
-        python: Another interpreter of Python to run it with: one that has ai-edge-litert, or TensorFlow.
+        python: Another Python interpreter to run it with, which has ai-edge-litert or TensorFlow.
 
     Returns:
         For each run the arrays of all outputs.
@@ -67,26 +81,34 @@ def run_isolated(path: str | Path, inputs: Arrays, python: str | Path | None = N
     path = Path(path)
     worker = Path(__file__).with_name("inference_worker.py")
     with tempfile.TemporaryDirectory(prefix="tfslim-run-") as folder:
-        taken, given = Path(folder) / "in.npz", Path(folder) / "out.npz"
-        named = {f"{run}-{place}": array for run, arrays in enumerate(inputs) for place, array in enumerate(arrays)}
-        np.savez(taken, **named)
+        input_file, output_file = Path(folder) / "in.npz", Path(folder) / "out.npz"
+        by_name = {
+            f"{run}-{position}": array for run, arrays in enumerate(inputs) for position, array in enumerate(arrays)
+        }
+        np.savez(input_file, **by_name)
         try:
-            outcome = run_child(worker, path, str(len(inputs)), taken, given, python=python, timeout=_TIMEOUT)
+            outcome = run_child(
+                worker, path, str(len(inputs)), input_file, output_file, python=python, timeout=_TIMEOUT
+            )
         except subprocess.TimeoutExpired:
             raise CannotRun(f"the interpreter did not finish {path.name} within {_TIMEOUT} s") from None
         if outcome.returncode:
             raise CannotRun(f"{path.name}: {_reason(outcome)}")
-        with np.load(given) as arrays:
+        with np.load(output_file) as arrays:
             per_run = len(arrays.files) // max(len(inputs), 1)
-            return [[arrays[f"{run}-{place}"] for place in range(per_run)] for run in range(len(inputs))]
+            return [[arrays[f"{run}-{position}"] for position in range(per_run)] for run in range(len(inputs))]
 
 
 def largest_difference(first: Arrays, second: Arrays) -> float:
-    """The largest absolute difference of outputs.
+    """Compute the largest absolute difference between outputs.
+
+    Args:
+        first: For each run the arrays of all outputs.
+        second: The same of the other file.
 
     Returns:
-        0.0 where all bits are the same; else the difference in the units that the file stores (steps of the
-        quantisation for int8), and infinity where types, shapes or bits of NaN differ.
+        0.0 if all bits are equal; else the difference in the units that the file stores (quantization steps for int8),
+        or infinity if dtypes, shapes or bits of NaN differ.
 
     Example:
         >>> largest_difference([[np.array([1, 5], "int8")]], [[np.array([1, 3], "int8")]])
@@ -101,13 +123,18 @@ def largest_difference(first: Arrays, second: Arrays) -> float:
                 return float("inf")
             if one.tobytes() != other.tobytes():
                 with np.errstate(all="ignore"):
-                    apart = float(np.abs(one.astype("float64") - other.astype("float64")).max())
-                largest = max(largest, apart if apart > 0 else float("inf"))
+                    difference = float(np.abs(one.astype("float64") - other.astype("float64")).max())
+                largest = max(largest, difference if difference > 0 else float("inf"))
     return largest
 
 
 def compare_files(first: str | Path, second: str | Path, runs: int = 3) -> float:
-    """`largest_difference` of two files on the same random inputs.
+    """Compute `largest_difference` of two files on the same random inputs.
+
+    Args:
+        first: A .tflite file.
+        second: A .tflite file with the same inputs.
+        runs: Number of random inputs.
 
     Raises:
         CannotRun: If the interpreter can't run one of them.
@@ -116,7 +143,7 @@ def compare_files(first: str | Path, second: str | Path, runs: int = 3) -> float
     return largest_difference(run_isolated(first, inputs), run_isolated(second, inputs))
 
 
-def _drawn(rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+def _draw(rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     if dtype.kind == "f":
         return rng.normal(size=shape).astype(dtype)
     if dtype.itemsize > 2:
@@ -131,4 +158,4 @@ def _reason(outcome: subprocess.CompletedProcess) -> str:
     answer = printed_answer(outcome)
     if "error" in answer:
         return f"the interpreter refuses it: {answer['error']}"
-    return f"the interpreter ended without an answer: {last_words(outcome)}"
+    return f"the interpreter ended without a result: {last_words(outcome)}"

@@ -1,7 +1,7 @@
-"""Files run by TensorFlow 2.6, whose loader is of the Edge TPU compiler's age: a stand-in for the compiler.
+"""Run files in TensorFlow 2.6, as old as edgetpu_compiler.
 
-It says nothing of what the Edge TPU would map: only whether the loader knows the file's operators, and whether its
-kernels compute what LiteRT's do.
+It stands in for the compiler's own loader. A run shows whether that loader knows the file's operators and whether its
+kernels agree with LiteRT's; it does not show which operators the Edge TPU would map.
 """
 
 import dataclasses
@@ -11,17 +11,25 @@ from pathlib import Path
 from tfslim.litert.flatbuffer.model_file import open_file
 from tfslim.litert.runtime.isolated import CannotRun, largest_difference, random_inputs, run_isolated
 
-PACKAGES = ("tensorflow-cpu==2.6.5", "protobuf<3.21", "numpy<1.20")
-# Kernels round differently at every layer; deep nets of random weights end up to 9 steps apart.
-FEW_STEPS = 12
-_MADE = "made-by-tfslim"
+__all__ = ["MAX_STEPS", "OldRun", "make_environment", "run_old"]
+
+_PACKAGES = ("tensorflow-cpu==2.6.5", "protobuf<3.21", "numpy<1.20")
+# Kernels round differently at every layer; outputs of deep nets of random weights differ by up to 9 steps.
+MAX_STEPS = 12
+_MARKER = "made-by-tfslim"
 _TIMEOUT = 1800  # seconds
 
 
 @dataclasses.dataclass(frozen=True)
 class OldRun:
-    """One file in the old loader: `error` is why it does not run there ("" if it does), `steps` the largest difference
-    of an output from LiteRT's, in what the file stores; None where either does not run."""
+    """Result of one file in the old loader.
+
+    Attributes:
+        path: the file.
+        error: why it does not run there, "" if it does.
+        steps: the largest difference from LiteRT's outputs, in the units that the file stores; None if either does not
+            run it.
+    """
 
     path: Path
     error: str
@@ -29,22 +37,22 @@ class OldRun:
 
     @property
     def agrees(self) -> bool:
-        """Whether it runs there and gives LiteRT's outputs within a few steps."""
-        return self.steps is not None and self.steps <= FEW_STEPS
+        """Whether it runs and outputs agree to within 12 steps."""
+        return self.steps is not None and self.steps <= MAX_STEPS
 
 
 def make_environment(folder: str | Path, python: str = "python3.9") -> Path:
-    """Makes an environment with TensorFlow 2.6.5, once.
+    """Create a virtual environment with TensorFlow 2.6.5, once.
 
     Args:
-        folder: Where; what an earlier call made there is used again.
-        python: An interpreter of Python 3.9.
+        folder: Folder of the environment; one that an earlier call made there is used again.
+        python: A Python 3.9 interpreter.
 
     Returns:
-        The environment's interpreter of Python.
+        The environment's Python interpreter.
 
     Raises:
-        RuntimeError: If there is no Python 3.9, or the packages can't be had.
+        RuntimeError: If `python` is not Python 3.9, or the packages can't be installed.
 
     Example:
         >>> make_environment("old-loader")  # doctest: +SKIP
@@ -52,24 +60,29 @@ def make_environment(folder: str | Path, python: str = "python3.9") -> Path:
     """
     folder = Path(folder)
     inside = folder / "bin" / "python"
-    if (folder / _MADE).exists():
+    if (folder / _MARKER).exists():
         return inside
-    version = _ran([python, "--version"])
+    version = _run([python, "--version"])
     if not version.startswith("Python 3.9."):
-        raise RuntimeError(f"{python} is {version.strip()}; TensorFlow 2.6 needs Python 3.9")
-    _ran([python, "-m", "venv", str(folder)])
-    _ran([str(inside), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PACKAGES])
-    (folder / _MADE).write_text(" ".join(PACKAGES) + "\n")
+        raise RuntimeError(f"{python} is {version.strip()}; TensorFlow 2.6 needs Python 3.9; pass its interpreter")
+    _run([python, "-m", "venv", str(folder)])
+    _run([str(inside), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *_PACKAGES])
+    (folder / _MARKER).write_text(" ".join(_PACKAGES) + "\n")
     return inside
 
 
 def run_old(path: str | Path, python: str | Path, runs: int = 3) -> OldRun:
-    """Runs a file in TensorFlow 2.6 and in LiteRT on the same random inputs, each in a process of its own.
+    """Run a file in TensorFlow 2.6 and in LiteRT.
+
+    Both get the same random inputs, each in a process of its own.
 
     Args:
         path: The file.
-        python: What `make_environment` gave.
-        runs: How many random inputs.
+        python: The interpreter that `make_environment` returned.
+        runs: Number of random inputs.
+
+    Returns:
+        Whether it runs, and how far the outputs differ.
 
     Raises:
         ModelFileError: If the file is damaged.
@@ -90,7 +103,7 @@ def run_old(path: str | Path, python: str | Path, runs: int = 3) -> OldRun:
         return OldRun(path, f"LiteRT: {error}", None)
 
 
-def _ran(command: list[str]) -> str:
+def _run(command: list[str]) -> str:
     try:
         outcome = subprocess.run(
             command,

@@ -1,4 +1,4 @@
-"""A .tflite file run on images, with the scales of its inputs and outputs taken care of."""
+"""Run a .tflite file of one input and one output."""
 
 from pathlib import Path
 
@@ -7,16 +7,21 @@ from ai_edge_litert.interpreter import Interpreter
 
 from tfslim.litert.flatbuffer.model_file import ModelFileError, open_flatfile
 
+__all__ = ["Runner", "dequantize", "predict", "quantize"]
+
 
 class Runner:
-    """Runs a .tflite file of one image input and one output, one image after another, on the CPU.
+    """Runner of a .tflite file of one input and output.
+
+    Images run one after another on the CPU; values are quantized at the input and dequantized at the output.
 
     Args:
         path: The file; inputs and outputs may be float32, int8 or uint8.
         threads: Number of CPU threads, 1 or more.
 
     Raises:
-        ModelFileError: If the file is missing, truncated, damaged, or has other than one input and one output.
+        ModelFileError: If the file is missing, truncated, damaged, or does not have one input and one output of batch
+            1.
         ValueError: If `threads` is less than 1.
 
     Example:
@@ -38,12 +43,15 @@ class Runner:
         except (ValueError, RuntimeError) as error:
             raise ModelFileError(f"{path}: the interpreter refuses this file: {error}") from error
         if len(inputs) != 1 or len(outputs) != 1:
-            raise ModelFileError(f"{path}: {len(inputs)} inputs and {len(outputs)} outputs; expected one of each")
+            raise ModelFileError(f"{path}: has {len(inputs)} inputs and {len(outputs)} outputs; expected one of each")
         self._input, self._output = inputs[0], outputs[0]
-        for what, details in (("input", self._input), ("output", self._output)):
+        for end, details in (("input", self._input), ("output", self._output)):
             shape = tuple(int(size) for size in details["shape"])
             if shape[:1] != (1,):
-                raise ModelFileError(f"{path}: its {what} has shape {shape}; expected a batch of 1 as its first axis")
+                raise ModelFileError(
+                    f"{path}: its {end} has shape {shape}; expected a first axis of 1, the batch; convert the model "
+                    "with batch size 1"
+                )
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -52,19 +60,28 @@ class Runner:
 
     @property
     def input_dtype(self) -> str:
-        """What the file itself takes: "float32", "int8" or "uint8"."""
+        """Dtype of the file's input: "float32", "int8" or "uint8"."""
         return np.dtype(self._input["dtype"]).name
 
     @property
     def output_dtype(self) -> str:
-        """What the file itself gives: "float32", "int8" or "uint8"."""
+        """Dtype of the file's output: "float32", "int8" or "uint8"."""
         return np.dtype(self._output["dtype"]).name
 
+    @property
+    def input_range(self) -> tuple[float, float] | None:
+        """The least and the largest value that a quantized input can hold; None for a float input."""
+        scale, zero_point = self._input["quantization"]
+        if scale == 0:
+            return None
+        limits = np.iinfo(self._input["dtype"])
+        return (limits.min - zero_point) * float(scale), (limits.max - zero_point) * float(scale)
+
     def predict(self, images: np.ndarray) -> np.ndarray:
-        """Runs the file on each image.
+        """Run the file on each image.
 
         Args:
-            images: (N, H, W, C) uint8 or float, on the scale the Keras model takes (0..255 for those of tfslim).
+            images: (N, H, W, C) uint8 or float, in the Keras model's pixel range (0..255 for the models of tfslim).
 
         Returns:
             (N, A) float32 outputs, logits for the models of tfslim.
@@ -86,7 +103,7 @@ class Runner:
 
 
 def predict(path: str | Path, images: np.ndarray, threads: int = 1) -> np.ndarray:
-    """Runs a .tflite file on images; the same as `Runner(path, threads).predict(images)`.
+    """Run a .tflite file on images: `Runner(path, threads).predict(images)`.
 
     Args:
         path: The file.
@@ -99,12 +116,24 @@ def predict(path: str | Path, images: np.ndarray, threads: int = 1) -> np.ndarra
     Raises:
         ModelFileError: If the file is missing, truncated or damaged.
         ValueError: If the images have another shape than the file's input.
+
+    Example:
+        >>> tfslim.litert.predict("face-int8.tflite", images).shape  # doctest: +SKIP
+        (100, 40)
     """
     return Runner(path, threads).predict(images)
 
 
 def quantize(values: np.ndarray, details: dict) -> np.ndarray:
-    """Turns real values into what a tensor of the given interpreter details stores: round(value / scale) + zero."""
+    """Quantize real values: round(value / scale) + zero point, clipped.
+
+    Args:
+        values: real values of any shape.
+        details: the tensor's details from the interpreter, with "dtype" and "quantization".
+
+    Returns:
+        Values in the dtype of the tensor; only cast if the tensor has no scale.
+    """
     dtype = np.dtype(details["dtype"])
     scale, zero_point = details["quantization"]
     if scale == 0:
@@ -114,7 +143,12 @@ def quantize(values: np.ndarray, details: dict) -> np.ndarray:
 
 
 def dequantize(stored: np.ndarray, details: dict) -> np.ndarray:
-    """Turns what a tensor of the given interpreter details stores into real float32 values."""
+    """Dequantize stored values: (stored - zero point) * scale.
+
+    Args:
+        stored: values in the dtype of the tensor.
+        details: the tensor's details from the interpreter, with "quantization".
+    """
     scale, zero_point = details["quantization"]
     if scale == 0:
         return stored.astype("float32")

@@ -1,4 +1,4 @@
-"""A .tflite file of any number of inputs and outputs run by their names."""
+"""Run a .tflite file by names of inputs and outputs."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,12 +10,16 @@ from tfslim.litert.flatbuffer.model_file import ModelFileError
 from tfslim.litert.flatbuffer.summary import read
 from tfslim.litert.runtime.runner import dequantize, quantize
 
+__all__ = ["SignatureRunner"]
+
 
 class SignatureRunner:
-    """Runs a .tflite file of batch 1, one example after another, on the CPU.
+    """Runner of a .tflite file with any inputs and outputs.
+
+    Examples run one after another on the CPU.
 
     Args:
-        path: The file; where it has no signature, its tensors' own names are used.
+        path: The file; without a signature, its tensors' own names are used.
         threads: Number of CPU threads, 1 or more.
 
     Raises:
@@ -35,12 +39,12 @@ class SignatureRunner:
         try:
             self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
             self._interpreter.allocate_tensors()
-            taken, given = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+            inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         except (ValueError, RuntimeError) as error:
             raise ModelFileError(f"{path}: the interpreter refuses this file: {error}") from error
         signature = next((each for each in signatures.values() if each["graph"] == 0), None)
-        self._inputs = _named(taken, signature["inputs"] if signature else {})
-        self._outputs = _named(given, signature["outputs"] if signature else {})
+        self._inputs = _by_name(inputs, signature["inputs"] if signature else {})
+        self._outputs = _by_name(outputs, signature["outputs"] if signature else {})
 
     @property
     def inputs(self) -> list[str]:
@@ -53,31 +57,35 @@ class SignatureRunner:
         return list(self._outputs)
 
     def run(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Runs the file on each example.
+        """Run the file on each example.
 
         Args:
-            values: Input name -> (N, ...) array, on the scale that the Keras model takes; as many for each.
+            values: Input name -> (N, ...) array in the Keras model's range of values; the same N for each input.
 
         Returns:
             Output name -> (N, ...) float32 array.
 
         Raises:
-            ValueError: If names, numbers or shapes are not those of the file.
+            ValueError: If the names or shapes differ from the file's, or N differs between inputs.
         """
         if set(values) != set(self._inputs):
-            raise ValueError(f"values for {', '.join(values)}; {self.path} takes {', '.join(self._inputs)}")
+            raise ValueError(
+                f"got values for {', '.join(values) or 'no input'}; {self.path} takes {', '.join(self._inputs)}"
+            )
         values = {name: np.asarray(array) for name, array in values.items()}
         for name, array in values.items():
             shape = tuple(int(size) for size in self._inputs[name]["shape"])
             if array.shape[1:] != shape[1:] or shape[:1] != (1,):
-                raise ValueError(f"{name} of shape {array.shape}; {self.path} takes {shape}, one example at a time")
+                raise ValueError(f"{name} has shape {array.shape}; {self.path} takes {shape}, one example at a time")
         counts = {len(array) for array in values.values()}
         if len(counts) != 1:
-            raise ValueError(f"{' and '.join(map(str, sorted(counts)))} examples; expected as many for each input")
-        rows = [self._one({name: array[number] for name, array in values.items()}) for number in range(counts.pop())]
+            raise ValueError(
+                f"got {' and '.join(map(str, sorted(counts)))} examples; expected the same number for each input"
+            )
+        rows = [self._run_one({name: array[i] for name, array in values.items()}) for i in range(counts.pop())]
         return {name: np.stack([row[name] for row in rows]) for name in self._outputs}
 
-    def _one(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def _run_one(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         for name, value in values.items():
             details = self._inputs[name]
             self._interpreter.set_tensor(details["index"], quantize(value[None], details))
@@ -88,6 +96,6 @@ class SignatureRunner:
         }
 
 
-def _named(details: list[dict], names: Mapping[str, int]) -> dict[str, dict]:
+def _by_name(details: list[dict], names: Mapping[str, int]) -> dict[str, dict]:
     by_index = {index: name for name, index in names.items()}
     return {by_index.get(each["index"], each["name"]): each for each in details}

@@ -1,4 +1,4 @@
-"""How long .tflite files take, how much memory they need and how large they are, side by side."""
+"""Measure latency, memory and size of .tflite files."""
 
 import dataclasses
 import gzip
@@ -13,21 +13,23 @@ from tfslim._support.child_process import crash_signal, last_words, printed_answ
 from tfslim._support.text import text_table
 from tfslim.litert.flatbuffer.model_file import ModelFileError, open_file
 
+__all__ = ["Benchmark", "Timing", "benchmark", "short_names"]
+
 
 @dataclasses.dataclass(frozen=True)
 class Timing:
-    """One file under one setting; times in milliseconds.
+    """Figures of one file under one setting; times in milliseconds.
 
     Attributes:
         path: the file.
         threads: CPU threads.
         xnnpack: whether XNNPACK, the interpreter's default delegate, was on.
-        bytes, gzipped: size of the file.
-        load_ms: from opening the file until its tensors are allocated, the median of the processes.
-        first_ms: the first run, the median of the processes.
-        median_ms, p95_ms, min_ms: of all runs after the warm-up.
-        memory: bytes that opening and running it added to its process at most.
-        runs: how many runs these are of.
+        bytes, gzipped: size of the file in bytes.
+        load_ms: time from opening the file until its tensors are allocated, median over the processes.
+        first_ms: time of the first run, median over the processes.
+        median_ms, p95_ms, min_ms: times of all runs after the warm-up.
+        memory: peak bytes that loading and running the file added to its process.
+        runs: number of timed runs.
     """
 
     path: Path
@@ -44,18 +46,18 @@ class Timing:
     runs: int
 
     def to_dict(self) -> dict:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return dataclasses.asdict(self) | {"path": str(self.path)}
 
 
 @dataclasses.dataclass(frozen=True)
 class Benchmark:
-    """Files beside each other: a `Timing` for each file and setting. `print` shows it as a table."""
+    """Timings of files and settings; `print` shows a table."""
 
     timings: list[Timing]
 
     def to_dict(self) -> dict:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {"timings": [timing.to_dict() for timing in self.timings]}
 
     def __str__(self) -> str:
@@ -90,25 +92,25 @@ def benchmark(
     rounds: int = 3,
     timeout: float = 300.0,
 ) -> Benchmark:
-    """Times .tflite files, anybody's, with ai-edge-litert on this machine's CPU.
+    """Time .tflite files with ai-edge-litert on this machine's CPU.
 
-    Each file and setting is run in processes of its own, so that a file on which the interpreter crashes is an error
-    here and no crash. The settings take turns, so that all of them see what else the machine does.
+    Each file and setting runs in processes of its own, so that a crash of the interpreter raises an error here. The
+    settings take turns, so that other load on the machine affects all of them alike.
 
     Args:
-        paths: A file or several.
+        paths: One file or several, made by any converter.
         threads: Numbers of CPU threads, each 1 or more.
         xnnpack: Whether the XNNPACK delegate is on, (True, False) for both.
-        runs: Runs that are timed, in each round.
-        warmup: Runs before these.
-        rounds: How many processes run each setting.
+        runs: Timed runs in each round.
+        warmup: Untimed runs before these.
+        rounds: Number of processes for each setting.
         timeout: Seconds after which a process is ended.
 
     Returns:
         A `Timing` for each file, number of threads and state of XNNPACK, in this order.
 
     Raises:
-        ModelFileError: If a file is missing, damaged, too large, or the interpreter refuses it, crashes on it or does
+        ModelFileError: If a file is missing, damaged or too large, or the interpreter refuses it, crashes on it or does
             not end in time. It is a ValueError.
         ValueError: If a number is out of its range.
 
@@ -117,46 +119,53 @@ def benchmark(
     """
     paths = [Path(paths)] if isinstance(paths, (str, Path)) else [Path(path) for path in paths]
     if not paths or not threads or not xnnpack:
-        raise ValueError("give at least one file, one number of threads and one state of XNNPACK")
+        raise ValueError(
+            f"got {len(paths)} files, threads {tuple(threads)}, xnnpack {tuple(xnnpack)}; pass at least one file, one "
+            "number of threads and one state of XNNPACK"
+        )
     if min(*threads, runs, rounds, warmup + 1) < 1 or timeout <= 0:
         raise ValueError(
-            f"threads {tuple(threads)}, runs {runs}, rounds {rounds}, warmup {warmup}, timeout {timeout}; expected 1 "
-            "or more, for warmup 0 or more, and a timeout above 0"
+            f"got threads {tuple(threads)}, runs {runs}, rounds {rounds}, warmup {warmup}, timeout {timeout}; expected "
+            "1 or more, for warmup 0 or more, and a timeout above 0"
         )
     for path in paths:
         open_file(path)
     settings = [(path, count, on) for path in paths for count in threads for on in xnnpack]
-    found = {setting: [] for setting in settings}
+    results = {setting: [] for setting in settings}
     for _ in range(rounds):
         for setting in settings:
-            found[setting].append(_timed(*setting, runs, warmup, timeout))
-    return Benchmark([_timing(*setting, results) for setting, results in found.items()])
+            results[setting].append(_run_worker(*setting, runs, warmup, timeout))
+    return Benchmark([_timing(*setting, per_round) for setting, per_round in results.items()])
 
 
 def short_names(paths: Sequence[Path]) -> dict[Path, str]:
-    """What to call files in a table: their names, or whole paths where names are the same.
+    """Return a table's name for each file.
+
+    It is the file's name, or the whole path if several files have the same name.
 
     Example:
         >>> short_names([Path("a/x.tflite"), Path("b/y.tflite")])[Path("a/x.tflite")]
         'x.tflite'
     """
-    different = set(paths)
-    by_name = len({path.name for path in different}) == len(different)
-    return {path: path.name if by_name else str(path) for path in different}
+    unique = set(paths)
+    by_name = len({path.name for path in unique}) == len(unique)
+    return {path: path.name if by_name else str(path) for path in unique}
 
 
-def _timed(path: Path, threads: int, xnnpack: bool, runs: int, warmup: int, timeout: float) -> dict:
+def _run_worker(path: Path, threads: int, xnnpack: bool, runs: int, warmup: int, timeout: float) -> dict:
     worker = Path(__file__).with_name("timing_worker.py")
     numbers = [str(number) for number in (threads, int(xnnpack), runs, warmup)]
     try:
         outcome = run_child(worker, path, *numbers, timeout=timeout)
     except subprocess.TimeoutExpired:
-        raise ModelFileError(f"{path}: the interpreter did not end within {timeout:g} s; it was stopped") from None
+        raise ModelFileError(
+            f"{path}: the interpreter did not end within {timeout:g} s; it was stopped; pass a longer timeout"
+        ) from None
     if name := crash_signal(outcome):
         raise ModelFileError(f"{path}: the interpreter crashes on this file with {name}")
     answer = printed_answer(outcome)
     if not answer:
-        raise ModelFileError(f"{path}: the interpreter ended without an answer: {last_words(outcome)}")
+        raise ModelFileError(f"{path}: the interpreter ended without a result: {last_words(outcome)}")
     if "error" in answer:
         raise ModelFileError(f"{path}: the interpreter refuses this file: {answer['error']}")
     return answer

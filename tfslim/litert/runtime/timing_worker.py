@@ -1,4 +1,4 @@
-"""Times one .tflite file; `tfslim.litert.runtime.timing` starts it as a process of its own."""
+"""Program that times one .tflite file; `runtime.timing` starts it."""
 
 import json
 import re
@@ -10,34 +10,50 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-_MOST_MEMORY = 8 * 2**30  # bytes of address space; a damaged file may ask for any amount
+__all__ = ["limit_memory", "peak_memory", "timed", "values_for"]
+
+_MAX_MEMORY = 8 * 2**30  # bytes of address space; a damaged file may ask for any amount
 
 
 def limit_memory() -> None:
-    """Makes a file that asks for too much memory an error of this process, and not of the machine."""
+    """Limit this process to 8 GiB of address space.
+
+    A file that asks for more then fails in this process, before it exhausts the machine's memory.
+    """
     try:
         import resource
-    except ImportError:  # not on Windows
+    except ImportError:  # Windows
         return
-    _, most = resource.getrlimit(resource.RLIMIT_AS)
-    if most == resource.RLIM_INFINITY or most > _MOST_MEMORY:
-        resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, most))
+    _, hard_limit = resource.getrlimit(resource.RLIMIT_AS)
+    if hard_limit == resource.RLIM_INFINITY or hard_limit > _MAX_MEMORY:
+        resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY, hard_limit))
 
 
 def peak_memory() -> int:
-    """Bytes of memory that this process has held at most."""
+    """Return this process's peak memory in bytes."""
     status = Path("/proc/self/status")
     if status.exists():
-        # What getrusage says on Linux is that of the process that started this one, where that was more.
+        # On Linux getrusage reports the peak of the parent process if that was higher.
         return 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", status.read_text()).group(1))
     import resource
 
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else 1024 * most
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def values_for(rng: "np.random.Generator", details: dict) -> "np.ndarray":
-    """Values for an input: of the whole range for 8 and 16 bits, zeros for what may be indices, else of 0 to 1."""
+    """Draw values for an input.
+
+    They cover the whole range for 8 and 16 bits, are zeros for integers that may be indices, and lie in 0..1 for
+    floating point.
+
+    Args:
+        rng: source of random numbers.
+        details: the input's details from the interpreter.
+
+    Raises:
+        ValueError: if values can't be drawn for the input's dtype.
+    """
     import numpy as np
 
     dtype, shape = np.dtype(details["dtype"]), tuple(details["shape"])
@@ -48,11 +64,15 @@ def values_for(rng: "np.random.Generator", details: dict) -> "np.ndarray":
         return rng.random(shape).astype(dtype)
     if dtype.kind in "iub":
         return np.zeros(shape, dtype)
-    raise ValueError(f"input {details['name']!r} is of {dtype}, for which there are no values to draw")
+    raise ValueError(f"input {details['name']!r} has dtype {dtype}; values can be drawn for numbers and booleans only")
 
 
 def timed(path: str, threads: int, xnnpack: bool, runs: int, warmup: int) -> dict:
-    """Load time, latencies (seconds) and memory of a file."""
+    """Measure load time, latencies and memory of a file.
+
+    Returns:
+        "load" and "first" in seconds, "seconds" of each timed run, and "memory", the peak in bytes.
+    """
     import numpy as np
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
@@ -74,15 +94,21 @@ def timed(path: str, threads: int, xnnpack: bool, runs: int, warmup: int) -> dic
 
 
 def main() -> int:
-    """Times PATH with THREADS, XNNPACK (1 or 0), RUNS and WARMUP; the last line printed is JSON."""
+    """Time the file named on the command line.
+
+    The arguments are PATH THREADS XNNPACK RUNS WARMUP; XNNPACK is 1 or 0. The last line printed is JSON.
+
+    Returns:
+        The exit code: 0, or 1 if the JSON holds "error".
+    """
     path, (threads, xnnpack, runs, warmup) = sys.argv[1], map(int, sys.argv[2:6])
     try:
         limit_memory()
-        found = timed(path, threads, bool(xnnpack), runs, warmup)
+        result = timed(path, threads, bool(xnnpack), runs, warmup)
     except (Exception, MemoryError) as error:
         print(json.dumps({"error": " ".join(str(error).split()) or type(error).__name__}))
         return 1
-    print(json.dumps(found))
+    print(json.dumps(result))
     return 0
 
 

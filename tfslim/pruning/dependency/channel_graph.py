@@ -1,4 +1,4 @@
-"""The channel graph: which filters of a model must be removed together, and what changes when they are."""
+"""The channel graph: which filters must be removed together, and what changes when they are."""
 
 import dataclasses
 import difflib
@@ -16,13 +16,17 @@ from tfslim.pruning.dependency.rules import follow
 from tfslim.pruning.dependency.tracing import Edit, Slice, Tracer
 from tfslim.pruning.dependency.zero_propagation import not_surely_zero
 
+__all__ = ["ChannelGraph", "Group", "channel_graph"]
+
 FROZEN = -1  # in place of a unit's number, for channels that must stay
-ANSWER = "is the model's output"
+IS_OUTPUT = "is the model's output"
 
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """Units that the same layers make: any number of them can go.
+    """Describe units that are made by the same layers.
+
+    Any number of them can be removed.
 
     Args:
         units: their numbers, (n,).
@@ -38,17 +42,19 @@ class Group:
 
 @dataclasses.dataclass(frozen=True)
 class ChannelGraph:
-    """What `channel_graph` found. Units are numbered from 0; `FROZEN` stands for channels that must stay.
+    """Hold the result of `channel_graph`.
+
+    Units are numbered from 0; `FROZEN` stands for channels that must stay.
 
     Args:
-        model: the model with nested models and tfslim's layers opened, which the slices are of.
+        model: the model with nested models and tfslim's composite layers opened; `slices` refer to its variables.
         slices: axes of variables that get shorter with the units.
-        edits: settings of layers that follow.
-        measured: numbers of the units over whose channels a length is taken.
-        groups: the units by the layers that make them.
-        filters: layer's name -> the unit of each of its filters; layers whose filters are the model's answers are left
+        edits: layer settings that follow the number of units.
+        measured: numbers of the units over whose channels a layer takes a length.
+        groups: the units, grouped by the layers that make them.
+        filters: layer name -> the unit of each of its filters; layers whose filters are the model's outputs are left
             out.
-        frozen: layer's name -> why filters of it must stay.
+        frozen: layer name -> why filters of it must stay.
     """
 
     model: keras.Model
@@ -61,16 +67,17 @@ class ChannelGraph:
 
     @property
     def filter_count(self) -> int:
-        """Filters of all layers, answers left out."""
+        """Return the filters of all layers, output layers excluded."""
         return sum(len(units) for units in self.filters.values())
 
     @property
     def prunable_count(self) -> int:
-        """Filters that may go."""
+        """Return the number of filters that may be removed."""
         return sum(int((units != FROZEN).sum()) for units in self.filters.values())
 
     @property
     def unit_count(self) -> int:
+        """Return the number of units."""
         return sum(len(group.units) for group in self.groups)
 
     def __str__(self) -> str:
@@ -81,20 +88,22 @@ class ChannelGraph:
 
 
 def channel_graph(model: keras.Model, prune_outputs: bool = False, keep: Iterable[str] = ()) -> ChannelGraph:
-    """Finds the channels of a functional model that must go together; those that can't be followed stay.
+    """Find channels of a model that must be removed together.
+
+    Channels that can't be followed through the model stay.
 
     Args:
         model: a functional or a built Sequential model.
-        prune_outputs: whether the channels of the model's outputs may go, as those of an embedding.
+        prune_outputs: whether channels of the model's outputs may be removed, as those of an embedding.
         keep: names of layers whose filters stay.
 
     Raises:
         TypeError: `model` is subclassed, and so has no graph, or is not built.
-        ValueError: `keep` names a layer that is not there, or one without filters, or is a single name.
+        ValueError: `keep` names a layer that is not in the model or has no filters, or is a single name.
 
     Example:
         >>> print(channel_graph(tfslim.models.SqueezeNet()).groups[0])
-        64 channels of conv1
+        64 channels of conv1_conv
     """
     flat = opened(model)
     tracer = Tracer()
@@ -103,7 +112,7 @@ def channel_graph(model: keras.Model, prune_outputs: bool = False, keep: Iterabl
     for call in iter_layer_calls(flat, flat.inputs, opened=False):
         follow(call, tracer)
     if not prune_outputs:
-        tracer.freeze(flat.outputs, ANSWER, told=True)
+        tracer.freeze(flat.outputs, IS_OUTPUT, override=True)
     _freeze_measured(flat, tracer)
     _freeze_kept(flat, tracer, keep)
     _freeze_last_filters(tracer)
@@ -111,10 +120,13 @@ def channel_graph(model: keras.Model, prune_outputs: bool = False, keep: Iterabl
 
 
 def opened(model: keras.Model) -> keras.Model:
-    """The model as a functional one of the same layers, or a copy where nested models or tfslim's layers are opened.
+    """Return the model as functional, with nested models opened.
+
+    The result shares the layers of `model`, unless nested models or tfslim's composite layers are opened: then it is a
+    copy.
 
     Raises:
-        TypeError: it has no graph.
+        TypeError: the model has no graph.
     """
     model = as_functional(model)
     if any(isinstance(layer, Composite) or is_graph(layer) for layer in model.layers):
@@ -126,13 +138,13 @@ def _freeze_measured(model: keras.Model, tracer: Tracer) -> None:
     unsure = not_surely_zero(model, tracer.slices.values()) if tracer.measured else ()
     for each in tracer.measured:
         if id(each.tensor) in unsure:
-            why = f"{each.layer} takes a length over these channels, which a dead one may be part of"
+            why = f"{each.layer} takes a length over these channels, to which a dead one may contribute"
             tracer.units.freeze(each.units, why)
 
 
 def _freeze_kept(model: keras.Model, tracer: Tracer, keep: Iterable[str]) -> None:
     if isinstance(keep, str):
-        raise ValueError(f"keep={keep!r}: expected names of layers, such as [{keep!r}]")
+        raise ValueError(f"keep must be a list of layer names, got {keep!r}; pass [{keep!r}]")
     makers = defaultdict(list)
     for part in tracer.slices.values():
         if part.role == "filters":
@@ -141,14 +153,14 @@ def _freeze_kept(model: keras.Model, tracer: Tracer, keep: Iterable[str]) -> Non
         if name not in makers:
             near = difflib.get_close_matches(name, makers, n=3, cutoff=0.5)
             hint = f"; did you mean {', '.join(near)}?" if near else ""
-            what = "has no filters" if name in {layer.name for layer in model.layers} else "is no layer of the model"
+            what = "has no filters" if name in {layer.name for layer in model.layers} else "is not a layer of the model"
             raise ValueError(f"keep: {name!r} {what}{hint}")
         for units in makers[name]:
-            tracer.units.freeze(units, "was asked to be kept")
+            tracer.units.freeze(units, "is listed in keep")
 
 
 def _freeze_last_filters(tracer: Tracer) -> None:
-    """Keeps the filters of a layer that has but one, or whose filters all go together."""
+    """Freeze filters that are a layer's only one or unit."""
     for part in tracer.slices.values():
         if part.role == "filters" and len(np.unique(tracer.units.find(part.units))) == 1:
             why = "has one filter" if len(part.units) == 1 else "has filters that all go together"
@@ -156,7 +168,7 @@ def _freeze_last_filters(tracer: Tracer) -> None:
 
 
 def _graph(model: keras.Model, tracer: Tracer) -> ChannelGraph:
-    """Numbers the units that may go, 0, 1, ..., in the order of the layers that make them."""
+    """Number the removable units in the order of their layers."""
     roots = tracer.units.find(np.arange(len(tracer.units)))
     free = ~tracer.units.frozen()
     made = np.zeros(len(roots), bool)
@@ -179,7 +191,7 @@ def _graph(model: keras.Model, tracer: Tracer) -> ChannelGraph:
             continue
         stays = part.units == FROZEN
         reason = tracer.units.reason(old.units[stays.argmax()]) if stays.any() else None
-        if stays.all() and reason == ANSWER:
+        if stays.all() and reason == IS_OUTPUT:
             continue
         filters[part.layer.name] = part.units
         if reason:
@@ -207,7 +219,10 @@ def _groups(filters: dict[str, np.ndarray], count: int) -> list[Group]:
 
 
 def keeps_zeros(graph: "ChannelGraph") -> bool:
-    """Whether all that a model makes of its units' channels surely is zero where a channel is, in training as well.
+    """Check that a dropped channel stays zero through the model.
+
+    This holds if everything computed from a unit's channels is certainly zero where the channel is, in training as
+    well.
 
     Example:
         >>> keeps_zeros(channel_graph(tfslim.models.SqueezeNet()))

@@ -1,4 +1,4 @@
-"""Rules for what treats every channel by itself: activations, arithmetic, pooling, padding, resizing."""
+"""Rules for operations that treat channels separately: activations, arithmetic, pooling, padding, resizing."""
 
 import keras
 import numpy as np
@@ -37,7 +37,7 @@ UNARY_OPERATIONS = frozenset({
     "SoftShrink", "Softplus", "Softsign", "SparsePlus", "SparseSigmoid", "Sqrt", "Square", "Squareplus",
     "StopGradient", "Tanh", "TanhShrink", "Threshold", "ZerosLike",
 })
-# They broadcast, which is all that counts: a condition has channels as well.
+# They broadcast, and nothing else matters here: a condition has channels as well.
 BINARY_OPERATIONS = frozenset({
     "Add", "Divide", "DivideNoNan", "Equal", "Greater", "GreaterEqual", "Less", "LessEqual", "LogicalAnd", "LogicalNot",
     "LogicalOr", "Maximum", "Minimum", "Multiply", "NotEqual", "Power", "Subtract", "TrueDivide", "Where",
@@ -47,12 +47,15 @@ WINDOW_OPERATIONS = frozenset({"AveragePool", "MaxPool", "Resize"})
 
 
 def same_shape(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
-    """Each output element comes from the input element in its place."""
+    """Follow an operation whose outputs match its inputs elementwise."""
     return [tracer.channels(tensors_of(call)[0])]
 
 
 def unit_normalization(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
-    """Divides by the length over the channels, to which one that is 0 adds nothing."""
+    """Follow a division by the length over the channels.
+
+    A channel that is 0 adds nothing to that length.
+    """
     layer, tensor = call.operation, tensors_of(call)[0]
     channels = tracer.channels(tensor)
     if channels is not None and channels.axis in np.atleast_1d(layer.axis) % len(tensor.shape):
@@ -61,7 +64,10 @@ def unit_normalization(call: LayerCall, tracer: Tracer) -> list[Channels | None]
 
 
 def unary(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
-    """An operation of `keras.ops` on one tensor; one that holds numbers for each channel keeps them."""
+    """Follow an operation of `keras.ops` on one tensor.
+
+    Channels stay if the operation holds a constant for each of them.
+    """
     name, settings = call.operation.name, vars(call.operation)
     if any(np.ndim(value) for key, value in settings.items() if not key.startswith("_")):
         tracer.freeze(tensors_of(call), f"{name} holds a constant for each channel")
@@ -69,7 +75,7 @@ def unary(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
 
 
 def dropout(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
-    """Dropout; a noise that is drawn in a given shape keeps it."""
+    """Follow dropout; a fixed noise shape freezes the channels."""
     channels = tracer.channels(tensors_of(call)[0])
     shape = call.operation.noise_shape
     if channels is not None and shape is not None and shape[channels.axis] not in (None, 1):
@@ -78,14 +84,17 @@ def dropout(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
 
 
 def activation(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
-    """`keras.layers.Activation`, channel by channel if it is one of Keras' own that are."""
+    """Follow `keras.layers.Activation` if it works channel by channel."""
     channels = tracer.channels(tensors_of(call)[0])
     freeze_mixing_activation(call.operation, channels, tracer)
     return [channels]
 
 
 def freeze_mixing_activation(layer: keras.layers.Layer, channels: Channels | None, tracer: Tracer) -> None:
-    """Keeps channels that go into an activation which looks at several of them, or may do so."""
+    """Freeze channels whose activation may mix several of them.
+
+    Keras' own elementwise activations are known not to; any other function may.
+    """
     name = getattr(layer.activation, "__name__", type(layer.activation).__name__) if layer.activation else "linear"
     known = name in ACTIVATIONS and getattr(keras.activations, name, None) is not None
     own = known and not (layer.activation.__module__ if layer.activation else "keras.").startswith("keras.")
@@ -94,7 +103,7 @@ def freeze_mixing_activation(layer: keras.layers.Layer, channels: Channels | Non
 
 
 def softmax(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
-    """Softmax along another axis leaves channels apart."""
+    """Follow a softmax; one over the channels freezes them."""
     tensor = tensors_of(call)[0]
     channels = tracer.channels(tensor)
     axes = np.atleast_1d(call.operation.axis) % len(tensor.shape)
@@ -104,7 +113,7 @@ def softmax(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
 
 
 def window(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
-    """Pooling, padding, cropping and resizing of the axes beside the channels."""
+    """Follow pooling, padding, cropping and resizing of spatial axes."""
     tensor = tensors_of(call)[0]
     channels = tracer.channels(tensor)
     layer = call.operation
@@ -115,7 +124,7 @@ def window(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
 
 
 def pad(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
-    """`keras.ops.pad` beside the channels."""
+    """Follow `keras.ops.pad`; padding the channels freezes them."""
     tensor = tensors_of(call)[0]
     channels = tracer.channels(tensor)
     widths = np.broadcast_to(call.operation.pad_width, (len(tensor.shape), 2))
@@ -126,7 +135,7 @@ def pad(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
 
 
 def rescaling(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
-    """A factor and an offset, for all channels or one for each."""
+    """Follow a factor and an offset, shared or per channel."""
     layer, tensor = call.operation, tensors_of(call)[0]
     channels = tracer.channels(tensor)
     for key in ("scale", "offset"):
@@ -148,14 +157,17 @@ def _cut_list(key: str):
 
 
 def merge(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
-    """Arithmetic of tensors, which broadcasts as numpy does: channels that meet go together."""
+    """Follow arithmetic between tensors, which broadcasts as in numpy.
+
+    Channels that meet are removed together.
+    """
     name, rank = call.operation.name, len(call.outputs[0].shape)
     tensors = tensors_of(call)
     axis = _meeting_axis(tensors, rank, tracer)
     met = []
     for tensor in tensors:
         place = len(tensor.shape) - rank + (axis or 0)
-        if place >= 0:  # else it is the same for all channels
+        if place >= 0:  # else the tensor is the same for all channels
             met.append(tracer.along(tensor, place) if axis else None)
     if None in met:
         tracer.freeze(tensors, f"{name} joins channels of different axes")
@@ -174,7 +186,10 @@ def merge(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
 
 
 def _meeting_axis(tensors: list[keras.KerasTensor], rank: int, tracer: Tracer) -> int | None:
-    """The axis of the result along which there are channels that may go, or the last one; None if there are several."""
+    """Return the axis of the result that holds removable channels.
+
+    This is the last axis if no channel can be removed, and None if there are several such axes.
+    """
     wide, single = set(), set()
     for tensor in tensors:
         channels = tracer.channels(tensor)
@@ -185,12 +200,12 @@ def _meeting_axis(tensors: list[keras.KerasTensor], rank: int, tracer: Tracer) -
 
 
 def _constants(call: LayerCall) -> list[tuple[int, ...]]:
-    """The shapes of the arguments that are no tensors of the model."""
+    """Return shapes of arguments that are not the model's tensors."""
     shapes = []
     for argument in (*call.args, *call.kwargs.values()):
         inside = keras.tree.flatten(argument)
         tensors = [isinstance(value, keras.KerasTensor) for value in inside]
-        # A list of numbers is one constant, a list with a tensor in it one of arguments.
+        # A list of numbers is one constant; a list that contains a tensor is a list of arguments.
         constants = [value for value, is_tensor in zip(inside, tensors, strict=True) if not is_tensor]
         shapes += [np.shape(value) for value in (constants if any(tensors) else [argument])]
     return shapes

@@ -8,10 +8,10 @@ from tfslim.pruning.dependency.tracing import Channels, Tracer
 
 
 def convolution(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
-    """Plain and grouped convolutions of one to three dimensions.
+    """Follow plain and grouped convolutions of one to three dimensions.
 
-    In a grouped convolution the n-th channels of all groups go together, so that the groups stay of one size; where a
-    group reads a single channel, a channel goes with its group.
+    In a grouped convolution the n-th channels of all groups are removed together, so that the groups keep one size; if
+    a group reads a single channel, the channel is removed with its group.
     """
     layer, tensor = call.operation, tensors_of(call)[0]
     axis = channel_axis(layer, len(tensor.shape))
@@ -29,7 +29,7 @@ def convolution(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
 
 
 def transposed_convolution(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
-    """Transposed convolutions, whose kernel has the outputs before the inputs."""
+    """Follow transposed convolutions, whose kernel has outputs before inputs."""
     layer, tensor = call.operation, tensors_of(call)[0]
     axis = channel_axis(layer, len(tensor.shape))
     tracer.bind(layer, layer.kernel, -1, "inputs", _read(call, tracer, axis))
@@ -37,7 +37,7 @@ def transposed_convolution(call: LayerCall, tracer: Tracer) -> list[Channels | N
 
 
 def depthwise_convolution(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
-    """A filter, or `depth_multiplier` of them, for each channel, which goes with it."""
+    """Follow depthwise convolutions: `depth_multiplier` filters per input channel."""
     layer, tensor = call.operation, tensors_of(call)[0]
     axis = channel_axis(layer, len(tensor.shape))
     inputs = _read(call, tracer, axis)
@@ -46,7 +46,7 @@ def depthwise_convolution(call: LayerCall, tracer: Tracer) -> list[Channels | No
 
 
 def separable_convolution(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
-    """A depthwise and a pointwise convolution in one layer."""
+    """Follow a depthwise and a pointwise convolution in one layer."""
     layer, tensor = call.operation, tensors_of(call)[0]
     axis = channel_axis(layer, len(tensor.shape))
     inputs = _read(call, tracer, axis)
@@ -56,14 +56,14 @@ def separable_convolution(call: LayerCall, tracer: Tracer) -> list[Channels | No
 
 
 def dense(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
-    """A dense layer, on the last axis."""
+    """Follow a dense layer, which works on the last axis."""
     layer, axis = call.operation, len(tensors_of(call)[0].shape) - 1
     tracer.bind(layer, layer.kernel, -2, "inputs", _read(call, tracer, axis))
     return _made(call, tracer, axis, tracer.made(layer, layer.kernel, -1), "units")
 
 
 def batch_normalization(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
-    """Each channel by itself."""
+    """Follow batch normalization, which treats channels separately."""
     layer, tensor = call.operation, tensors_of(call)[0]
     channels = tracer.channels(tensor)
     if channels is None or layer.axis % len(tensor.shape) != channels.axis:
@@ -79,7 +79,10 @@ def batch_normalization(call: LayerCall, tracer: Tracer) -> list[Channels | None
 
 
 def group_normalization(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
-    """The channels of a group have their mean in common, so a group goes as a whole."""
+    """Follow group normalization; a group is removed as a whole.
+
+    The channels of a group share their mean.
+    """
     layer, tensor = call.operation, tensors_of(call)[0]
     channels = tracer.channels(tensor)
     if channels is None or layer.axis % len(tensor.shape) != channels.axis:
@@ -94,7 +97,10 @@ def group_normalization(call: LayerCall, tracer: Tracer) -> list[Channels | None
 
 
 def layer_normalization(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
-    """Mean and variance over the channels change with every channel that goes: they stay."""
+    """Freeze channels that layer normalization takes its statistics over.
+
+    Mean and variance over the channels change with every channel removed.
+    """
     layer, tensor = call.operation, tensors_of(call)[0]
     channels = tracer.channels(tensor)
     axes = np.atleast_1d(layer.axis) % len(tensor.shape)
@@ -104,7 +110,7 @@ def layer_normalization(call: LayerCall, tracer: Tracer) -> list[Channels | None
 
 
 def prelu(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
-    """A slope for each channel, unless the channels share one."""
+    """Follow PReLU with one slope per channel, or shared slopes."""
     layer = call.operation
     channels = tracer.channels(tensors_of(call)[0])
     if channels is not None and layer.alpha.shape[channels.axis - 1] > 1:
@@ -113,13 +119,16 @@ def prelu(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
 
 
 def normalization(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
-    """`keras.layers.Normalization`, whose means and variances are weights, or are set."""
+    """Follow `keras.layers.Normalization`.
+
+    Its means and variances are weights if it was adapted, and settings if they were passed in.
+    """
     layer, tensor = call.operation, tensors_of(call)[0]
     channels = tracer.channels(tensor)
     axes = () if layer.axis is None else np.atleast_1d(layer.axis) % len(tensor.shape)
     if channels is None or channels.axis not in axes:
         return [channels]
-    place = sorted(axes).index(channels.axis)  # as Keras orders what it stores
+    place = sorted(axes).index(channels.axis)  # the order in which Keras stores its axes
     if layer.input_mean is None:
         for variable, role in ((layer.adapt_mean, "mean"), (layer.adapt_variance, "variance")):
             tracer.bind(layer, variable, place, role, channels.units)
@@ -134,7 +143,7 @@ def normalization(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
 
 
 def _read(call: LayerCall, tracer: Tracer, axis: int) -> np.ndarray:
-    """The units of the channels that a kernel reads along an axis of its input."""
+    """Return the units a kernel reads along an input axis."""
     tensor = tensors_of(call)[0]
     channels = tracer.along(tensor, axis)
     if channels is not None:
@@ -157,7 +166,7 @@ def _made(call: LayerCall, tracer: Tracer, axis: int, units: np.ndarray, setting
 
 
 def _unite_rows(units: np.ndarray, groups: int, tracer: Tracer) -> np.ndarray:
-    """Makes the n-th units of all groups go together; gives those of the first group."""
+    """Unite groups' n-th units; return those of the first group."""
     rows = units.reshape(groups, -1)
     for row in rows[1:]:
         tracer.units.unite(rows[0], row)

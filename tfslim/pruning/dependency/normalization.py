@@ -1,4 +1,4 @@
-"""Which normalisation follows a layer, and whether it hides from the loss how strong the layer's channels are."""
+"""Which normalization follows a layer, and whether it hides the layer's channel strength from the loss."""
 
 from collections import defaultdict
 
@@ -10,7 +10,7 @@ from tfslim.pruning.dependency.elementwise_rules import WINDOW_LAYERS
 from tfslim.pruning.dependency.reshape_rules import GLOBAL_POOLING
 
 NORMS = (keras.layers.BatchNormalization, keras.layers.GroupNormalization)
-# What gives twice the output for twice the input, channel by channel.
+# Functions that scale each channel's output in proportion to its input.
 PROPORTIONAL_ACTIVATIONS = (None, keras.activations.linear, keras.activations.relu, keras.activations.leaky_relu)
 PROPORTIONAL_LAYERS = (
     *WINDOW_LAYERS,
@@ -30,7 +30,7 @@ PROPORTIONAL_LAYERS = (
 
 
 class FollowingNorms:
-    """Knows of every layer of a functional model what its outputs go into.
+    """Find the normalization that follows each layer of a model.
 
     Args:
         model: functional model without nested ones.
@@ -49,15 +49,21 @@ class FollowingNorms:
         self._answers = {id(tensor) for tensor in model.outputs}
 
     def only(self, layer: keras.layers.Layer) -> keras.layers.Layer | None:
-        """The one normalisation that all of a layer's outputs go into and nothing else does, or None."""
+        """Return the normalization that alone reads a layer's outputs.
+
+        The result is None if anything else reads them.
+        """
         outputs = self._outputs(layer)
         found = {id(call.operation): call.operation for tensor in outputs for call in self._readers[id(tensor)]}
-        alone = len(found) == 1 and not self._answers & {id(tensor) for tensor in outputs}
-        operation = next(iter(found.values())) if alone else None
+        single_reader = len(found) == 1 and not self._answers & {id(tensor) for tensor in outputs}
+        operation = next(iter(found.values())) if single_reader else None
         return operation if isinstance(operation, NORMS) else None
 
     def hide(self, layer: keras.layers.Layer) -> bool:
-        """Whether all ways of a layer's outputs end in normalisation, so that twice the output is the same loss."""
+        """Check whether normalization follows on all paths from a layer.
+
+        Then scaling the layer's output leaves the loss unchanged.
+        """
         if getattr(layer, "activation", None) not in PROPORTIONAL_ACTIVATIONS:
             return False
         waiting = self._outputs(layer)

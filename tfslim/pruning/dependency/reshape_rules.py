@@ -1,4 +1,4 @@
-"""Rules for what moves channels about: flattening, reshaping, transposing, concatenating, taking means."""
+"""Rules for operations that move channels: flattening, reshaping, transposing, concatenating, reducing."""
 
 import math
 from collections.abc import Callable
@@ -17,7 +17,7 @@ MOVES = frozenset({"ExpandDims", "Moveaxis", "Squeeze", "Swapaxes", "Transpose"}
 
 
 def flatten(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
-    """`keras.layers.Flatten`: each channel becomes as many features as the image has pixels."""
+    """Follow `Flatten`: a channel becomes one feature per pixel."""
     layer = call.operation
     first = getattr(layer, "data_format", None) == "channels_first"
     shape = call.outputs[0].shape[1:]
@@ -25,11 +25,11 @@ def flatten(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
 
 
 def reshape(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
-    """`keras.layers.Reshape` and `keras.ops.reshape`, whose target has the number of channels in it."""
+    """Follow `keras.layers.Reshape` and `keras.ops.reshape`, whose target counts channels."""
     operation, tensor, output = call.operation, tensors_of(call)[0], call.outputs[0]
     channels, shape = tracer.channels(tensor), output.shape[1:]
     if channels is not None and channels.axis == len(tensor.shape) - 1 and output.shape[-1] == tensor.shape[-1]:
-        channels = Channels(len(shape), channels.units)  # whatever becomes of the other axes
+        channels = Channels(len(shape), channels.units)  # however the other axes change
     elif output.shape[0] != tensor.shape[0] or _size(shape) != _size(tensor.shape[1:]):
         return _lost(call, tracer, "it joins the batch with other axes")
     else:
@@ -56,13 +56,13 @@ def _set_target(key: str, place: int) -> Callable[[dict, np.ndarray], None]:
 
 
 def permute(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
-    """`keras.layers.Permute`."""
+    """Follow `keras.layers.Permute`."""
     axes = [axis - 1 for axis in call.operation.dims]
     return _moved(call, tracer, lambda x: x.transpose(axes), any_size=True)
 
 
 def move(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
-    """Operations of `keras.ops` that put axes elsewhere; the batch must stay the first."""
+    """Follow operations of `keras.ops` that move axes but the batch."""
     operation = call.operation
     function = {
         "ExpandDims": lambda x: np.expand_dims(x, operation.axis),
@@ -72,7 +72,7 @@ def move(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
         "Transpose": lambda x: np.transpose(x, operation.axes),
     }[type(operation).__name__]
     tensor = tensors_of(call)[0]
-    # A batch of 2, which no axis is squeezed from, shows whether the batch stays in front.
+    # A batch of 2, which squeeze can't remove, shows whether the batch stays in front.
     places = np.empty((2, *(extent or 2 for extent in tensor.shape[1:])), np.int8)
     if function(places).shape[0] != 2 or function(places).strides[0] != places.strides[0]:
         return _lost(call, tracer, "its axes can't be followed")
@@ -80,7 +80,7 @@ def move(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
 
 
 def take(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
-    """`tensor[...]` that takes all channels."""
+    """Follow `tensor[...]` that takes all channels."""
     tensor = tensors_of(call)[0]
     channels = tracer.channels(tensor)
     (key,) = (*call.args[1:], *call.kwargs.values())
@@ -96,7 +96,7 @@ def take(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
 
 
 def global_pooling(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
-    """One value for each channel."""
+    """Follow pooling to one value per channel."""
     layer, tensor = call.operation, tensors_of(call)[0]
     channels = tracer.channels(tensor)
     rank = len(tensor.shape)
@@ -106,18 +106,21 @@ def global_pooling(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
 
 
 def reduction(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
-    """A mean, maximum, minimum or sum over axes beside the channels."""
+    """Follow a mean, maximum, minimum or sum over other axes."""
     operation, tensor = call.operation, tensors_of(call)[0]
     channels, rank = tracer.channels(tensor), len(tensor.shape)
     axes = set(range(rank)) if operation.axis is None else {axis % rank for axis in _tuple(operation.axis)}
     if channels is None or channels.axis in axes or 0 in axes:
         return _lost(call, tracer, "it reduces over the channels")
-    gone = 0 if operation.keepdims else sum(axis < channels.axis for axis in axes)
-    return [Channels(channels.axis - gone, channels.units)]
+    dropped_axes = 0 if operation.keepdims else sum(axis < channels.axis for axis in axes)
+    return [Channels(channels.axis - dropped_axes, channels.units)]
 
 
 def concatenate(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
-    """Channels side by side, or, along another axis, channels that go together."""
+    """Follow a concatenation of channels or along another axis.
+
+    Along another axis the channels of all inputs are removed together.
+    """
     tensors = tensors_of(call)
     axis = call.operation.axis % len(tensors[0].shape)
     free = [tracer.channels(tensor).axis for tensor in tensors if tracer.staying_reason(tensor) is None]
@@ -134,9 +137,9 @@ def concatenate(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
 def _moved(
     call: LayerCall, tracer: Tracer, function: Callable[[np.ndarray], np.ndarray], any_size: bool = False
 ) -> list[Channels | None]:
-    """Moves the units of every element of a tensor, batch left out, and looks along which axis they differ then.
+    """Move every element's units, and find their new axis.
 
-    With `any_size` the function only moves axes, so that sizes that are not known may be any but 1.
+    The batch is left out. With `any_size` the function only moves axes, so that unknown sizes may have any value but 1.
     """
     tensor = tensors_of(call)[0]
     channels = tracer.channels(tensor)
@@ -145,7 +148,7 @@ def _moved(
         return _lost(call, tracer, "a size that is not known can't be followed")
     along = [1] * len(shape)
     along[channels.axis - 1] = -1
-    # Channels that are known to go together count as one: so a shuffle of grouped channels is followed.
+    # Channels that are united already count as one, so that a shuffle of grouped channels is followed.
     units = tracer.units.find(channels.units)
     elements = function(np.broadcast_to(units.reshape(along), shape))
     found = []

@@ -1,4 +1,4 @@
-"""Which rule follows the channels through which layer or operation."""
+"""The table of rules that follow channels through layers and operations."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ from tfslim.pruning.dependency.tracing import Channels, Tracer
 
 LayerRule = Callable[[LayerCall, Tracer], list[Channels | None]]
 
-# The first that fits counts; transposed and depthwise convolutions are no subclasses of plain ones.
+# The first match is used; transposed and depthwise convolutions are not subclasses of plain ones.
 LAYER_RULES: tuple[tuple[type | tuple[type, ...], LayerRule], ...] = (
     (CONVOLUTIONS, layer_rules.convolution),
     (TRANSPOSED, layer_rules.transposed_convolution),
@@ -54,11 +54,14 @@ OPERATION_RULES: tuple[tuple[frozenset[str], LayerRule], ...] = (
 
 
 def follow(call: LayerCall, tracer: Tracer) -> None:
-    """Notes what a call makes of the channels; a layer that is not known keeps all that go into it."""
+    """Record how a call transforms channels.
+
+    A layer without a rule freezes all channels that it reads.
+    """
     found = _rule(call.operation) or _unknown
     for tensor, channels in zip(call.outputs, found(call, tracer), strict=True):
         if channels is not None and len(channels.units) != tensor.shape[channels.axis]:
-            # One channel was spread over several places that no unit stands for.
+            # One channel was spread over several indices that have no units of their own.
             reason = f"{call.operation.name} makes {tensor.shape[channels.axis]} of {len(channels.units)} channels"
             tracer.units.freeze(channels.units, reason)
             channels = tracer.staying(tensor, reason)
@@ -76,13 +79,16 @@ def _rule(operation: keras.Operation) -> LayerRule | None:
 
 
 def _is_special(layer: keras.layers.Layer) -> bool:
-    """Whether a layer's variables are not those that its rule expects, or can't be made in another size."""
+    """Check whether a layer's variables don't suit its rule.
+
+    They may differ from those that the rule expects, or can't be created in another size.
+    """
     fixed = any(_makes_one_shape(layer, key) for key in vars(layer) if key.endswith("_initializer"))
     return fixed or bool(getattr(layer, "quantization_mode", None)) or getattr(layer, "lora_enabled", False)
 
 
 def _makes_one_shape(layer: keras.layers.Layer, key: str) -> bool:
-    """Whether an initializer gives its variable in no other size than it has."""
+    """Check whether an initializer supports only its variable's present size."""
     initializer, name = getattr(layer, key), key.removesuffix("_initializer")
     if isinstance(initializer, keras.initializers.Constant):
         return bool(np.ndim(initializer.value))
@@ -97,7 +103,7 @@ def _makes_one_shape(layer: keras.layers.Layer, key: str) -> bool:
             try:
                 if np.shape(initializer(smaller, dtype=variable.dtype)) != smaller:
                     return True
-            except Exception:  # somebody's own code
+            except Exception:  # user code may raise anything
                 return True
     return False
 

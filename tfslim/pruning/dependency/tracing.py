@@ -1,4 +1,4 @@
-"""Following channels through a model: which unit each index of each tensor's and variable's axis belongs to."""
+"""Tracing of channels through a model: the unit of each index of each tensor's and variable's axis."""
 
 import dataclasses
 from collections.abc import Callable
@@ -14,11 +14,11 @@ Role = Literal["filters", "inputs", "scale", "mean", "variance"]
 
 @dataclasses.dataclass(frozen=True)
 class Channels:
-    """The units of a tensor's channels.
+    """Hold the units of a tensor's channels.
 
     Args:
-        axis: of the channels, counted from the batch, which is 0.
-        units: number of the unit of each index of that axis.
+        axis: the channel axis, counted from the batch, which is 0.
+        units: unit number of each index of that axis.
     """
 
     axis: int
@@ -27,16 +27,16 @@ class Channels:
 
 @dataclasses.dataclass
 class Slice:
-    """An axis of a variable that gets shorter with the channels.
+    """Describe a variable's axis that shrinks with the channels.
 
     Args:
-        layer: whose variable it is.
+        layer: owner of the variable.
         variable: the variable.
-        axis: of the variable, from 0.
+        axis: axis of the variable, from 0.
         role: "filters" for an axis along which a kernel or bias makes channels, "inputs" for one along which a kernel
-            reads them, "scale" for learned factors and offsets of normalisation and PReLU, "mean" and "variance" for
+            reads them, "scale" for learned factors and offsets of normalization and PReLU, "mean" and "variance" for
             statistics.
-        units: number of the unit of each index.
+        units: unit number of each index.
     """
 
     layer: keras.layers.Layer
@@ -48,12 +48,14 @@ class Slice:
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """Channels that a layer takes a length over: each that is not 0 changes all others.
+    """Describe channels that a layer takes a length over.
+
+    Each that is not 0 changes all others.
 
     Args:
-        layer: its name.
-        tensor: whose channels they are.
-        units: number of the unit of each channel.
+        layer: name of the layer.
+        tensor: the tensor that has the channels.
+        units: unit number of each channel.
     """
 
     layer: str
@@ -66,13 +68,13 @@ Kept = Callable[[np.ndarray], np.ndarray]
 
 @dataclasses.dataclass
 class Edit:
-    """A setting of a layer or operation that follows the number of channels.
+    """Describe a layer setting that follows the number of channels.
 
     Args:
-        operation: whose `get_config()` it is about.
-        units: number of the unit of each index that the setting counts.
+        operation: the layer or operation whose `get_config()` has the setting.
+        units: unit number of each index that the setting counts.
         change: changes the config, given which of `units` are kept.
-        place: where the setting, if it is a list, has that number.
+        place: index of the number within the setting, if that is a list.
     """
 
     operation: keras.Operation
@@ -82,7 +84,7 @@ class Edit:
 
 
 class Tracer:
-    """What is known while a model's calls are gone through in order."""
+    """Collect slices, edits and frozen units during a trace."""
 
     def __init__(self):
         self.units = Units()
@@ -90,14 +92,20 @@ class Tracer:
         self.edits: dict[tuple[int, str], Edit] = {}
         self.measured: list[Measured] = []
         self._channels: dict[int, Channels | None] = {}
-        self._alive = []  # so that an id stays its tensor's
+        self._alive = []  # references that keep tensor ids unique
 
     def channels(self, tensor: keras.KerasTensor) -> Channels | None:
-        """Where a tensor's channels are; None where it has none that can be told apart."""
+        """Return a tensor's channels.
+
+        The result is None if it has no distinguishable channels.
+        """
         return self._channels.get(id(tensor))
 
     def along(self, tensor: keras.KerasTensor, axis: int) -> Channels | None:
-        """A tensor's channels if they are along this axis; a tensor of which all stays has staying ones along any."""
+        """Return a tensor's channels if they lie along this axis.
+
+        A tensor whose channels are all frozen has frozen channels along any axis.
+        """
         channels = self.channels(tensor)
         if channels is not None and channels.axis == axis:
             return channels
@@ -109,7 +117,10 @@ class Tracer:
         return Channels(axis, units)
 
     def staying_reason(self, tensor: keras.KerasTensor) -> str | None:
-        """Why all channels of a tensor must stay, or None if some may go."""
+        """Return why all channels of a tensor must stay.
+
+        The result is None if some may be removed.
+        """
         channels = self.channels(tensor)
         if channels is None:
             return "has no channels that can be told apart"
@@ -118,25 +129,30 @@ class Tracer:
         return self.units.reason(channels.units[0])
 
     def set(self, tensor: keras.KerasTensor, channels: Channels | None) -> None:
+        """Record the channels of a tensor."""
         self._alive.append(tensor)
         self._channels[id(tensor)] = channels
 
     def staying(self, tensor: keras.KerasTensor, reason: str) -> Channels | None:
-        """Channels along a tensor's last axis that must stay."""
+        """Return new frozen channels along a tensor's last axis."""
         if len(tensor.shape) < 2 or tensor.shape[-1] is None:
             return None
         units = self.units.new(tensor.shape[-1])
         self.units.freeze(units, reason)
         return Channels(len(tensor.shape) - 1, units)
 
-    def freeze(self, tensors: list[keras.KerasTensor], reason: str, told: bool = False) -> None:
+    def freeze(self, tensors: list[keras.KerasTensor], reason: str, override: bool = False) -> None:
+        """Freeze all channels of some tensors."""
         for tensor in tensors:
             channels = self.channels(tensor)
             if channels is not None:
-                self.units.freeze(channels.units, reason, told)
+                self.units.freeze(channels.units, reason, override)
 
     def bind(self, layer: keras.layers.Layer, variable: keras.Variable | None, axis: int, role: Role, units) -> None:
-        """Notes whose channels an axis of a variable holds; where a layer is called again, both must go together."""
+        """Record which channels an axis of a variable holds.
+
+        If a layer is called again, the channels of both calls are united.
+        """
         if variable is None:
             return
         axis %= len(variable.shape)
@@ -147,7 +163,10 @@ class Tracer:
             self.units.unite(known.units, np.asarray(units))
 
     def made(self, layer: keras.layers.Layer, variable: keras.Variable, axis: int) -> np.ndarray:
-        """The units that a kernel makes along an axis: new ones, or those of the layer's first call."""
+        """Return the units that a kernel makes along an axis.
+
+        They are new units, or those of the layer's first call.
+        """
         known = self.slices.get((id(variable), axis % len(variable.shape)))
         units = self.units.new(variable.shape[axis]) if known is None else known.units
         self.bind(layer, variable, axis, "filters", units)
@@ -161,7 +180,10 @@ class Tracer:
         change: Callable[[dict, np.ndarray], None],
         place: int = 0,
     ) -> None:
-        """Notes a setting that follows the channels; where a layer is called again, both calls must agree."""
+        """Record a setting that follows the channels.
+
+        If a layer is called again, both calls must agree.
+        """
         known = self.edits.setdefault((id(operation), key), Edit(operation, np.asarray(units), change, place))
         if known.units.shape == np.shape(units) and known.place == place:
             self.units.unite(known.units, np.asarray(units))

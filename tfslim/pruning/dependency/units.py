@@ -1,10 +1,12 @@
-"""What can be removed alone: channels that must go together are one unit."""
+"""Units: the smallest sets of channels that can be removed; channels that must go together share one."""
 
 import numpy as np
 
 
 class Units:
-    """Numbered channels, of which any may be united with others (they go together) or frozen (they stay).
+    """Maintain numbered channels that may be united or frozen.
+
+    United channels are removed together; frozen ones stay. This is a union-find structure.
 
     Example:
         >>> units = Units()
@@ -22,13 +24,13 @@ class Units:
         return len(self._parent)
 
     def new(self, count: int) -> np.ndarray:
-        """Gives the numbers of `count` new units, (count,) int64."""
+        """Return the numbers of `count` new units, (count,) int64."""
         numbers = np.arange(len(self), len(self) + count)
         self._parent = np.append(self._parent, numbers)
         return numbers
 
     def find(self, numbers: np.ndarray) -> np.ndarray:
-        """The number that stands for each unit and all united with it."""
+        """Return the number that represents each unit's united set."""
         roots = self._parent[numbers]
         while True:
             above = self._parent[roots]
@@ -39,7 +41,7 @@ class Units:
         return roots
 
     def unite(self, first: np.ndarray, second: np.ndarray) -> None:
-        """Makes one unit of each pair; a frozen one freezes the other."""
+        """Unite units pairwise; a frozen one freezes the other."""
         for one, other in zip(self.find(first).tolist(), self.find(second).tolist(), strict=True):
             one, other = self._root(one), self._root(other)
             if one == other:
@@ -50,18 +52,24 @@ class Units:
                 reason = self._reasons.pop(joined)
                 self._reasons.setdefault(kept, reason)
 
-    def freeze(self, numbers: np.ndarray, reason: str, told: bool = False) -> None:
-        """Says that units must stay; the first reason given for a unit is the one that is told, or one to be `told`."""
+    def freeze(self, numbers: np.ndarray, reason: str, override: bool = False) -> None:
+        """Mark units as frozen.
+
+        Args:
+            numbers: numbers of the units.
+            reason: why they must stay; a unit keeps its first reason.
+            override: replace an earlier reason.
+        """
         for root in np.unique(self.find(numbers)).tolist():
-            if told or root not in self._reasons:
+            if override or root not in self._reasons:
                 self._reasons[root] = reason
 
     def reason(self, number: int) -> str | None:
-        """Why a unit must stay, or None if it may go."""
+        """Return why a unit must stay, or None."""
         return self._reasons.get(self._root(int(number)))
 
     def frozen(self) -> np.ndarray:
-        """Whether each unit must stay, (len(self),) bool."""
+        """Return whether each unit must stay, (len(self),) bool."""
         roots = np.zeros(len(self), bool)
         roots[list(self._reasons)] = True
         return roots[self.find(np.arange(len(self)))] if len(self) else roots

@@ -1,7 +1,6 @@
-"""Whether a channel of zeros stays one on its way through a model."""
+"""Whether a channel of zeros stays zero on its way through a model."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import keras
 
@@ -10,9 +9,6 @@ from tfslim.graph.traversal import LayerCall, iter_layer_calls, tensors_of
 from tfslim.pruning.dependency.elementwise_rules import MERGING_LAYERS
 from tfslim.pruning.dependency.normalization import PROPORTIONAL_ACTIVATIONS, PROPORTIONAL_LAYERS
 from tfslim.pruning.dependency.tracing import Slice
-
-if TYPE_CHECKING:
-    pass
 
 ZERO_AT_ZERO = (
     *PROPORTIONAL_ACTIVATIONS,
@@ -28,10 +24,10 @@ OPERATIONS = frozenset({
     "Abs", "Absolute", "Concatenate", "Gelu", "GetItem", "HardSilu", "Max", "Mean", "Multiply", "Relu", "Relu6",
     "Reshape", "Silu", "Tanh", "Transpose",
 })  # fmt: skip
-# What reads all channels, so that those it makes are others.
+# Layers that read all channels and make new ones.
 READERS = (*CONVOLUTIONS, *TRANSPOSED, *SEPARABLE, keras.layers.Dense)
 ACTIVATED = (*READERS, *DEPTHWISE, keras.layers.Activation)
-# In training too, which noise that is added would not be. The offset of a normalisation is silenced with its channel.
+# In training too, unlike additive noise. The offset of a normalization is silenced with its channel.
 KEEPING_LAYERS = (
     *PROPORTIONAL_LAYERS,
     keras.layers.ActivityRegularization,
@@ -46,7 +42,9 @@ KEEPING_LAYERS = (
 
 
 def not_surely_zero(model: keras.Model, slices: Iterable[Slice]) -> set[int]:
-    """Tensors that may have something in a channel whose making weights are all zero, in training as well.
+    """Find tensors that may be nonzero in a dead channel.
+
+    A dead channel is one whose making weights are all zero. Training mode is covered as well.
 
     Args:
         model: a functional model, of which nothing is opened.
@@ -64,12 +62,12 @@ def not_surely_zero(model: keras.Model, slices: Iterable[Slice]) -> set[int]:
         if not makes and isinstance(call.operation, READERS):
             continue
         tensors = tensors_of(call)
-        spoilt = not makes and any(id(tensor) in unsure for tensor in tensors)
-        if not makes and not spoilt and not any(id(tensor) in zero for tensor in tensors):
+        nonzero = not makes and any(id(tensor) in unsure for tensor in tensors)
+        if not makes and not nonzero and not any(id(tensor) in zero for tensor in tensors):
             continue
-        if spoilt and _is_product(call.operation):
-            spoilt = not any(id(tensor) in zero and tensor.shape == call.outputs[0].shape for tensor in tensors)
-        (zero if _keeps(call, shifters) and not spoilt else unsure).update(id(output) for output in call.outputs)
+        if nonzero and _is_product(call.operation):
+            nonzero = not any(id(tensor) in zero and tensor.shape == call.outputs[0].shape for tensor in tensors)
+        (zero if _keeps(call, shifters) and not nonzero else unsure).update(id(output) for output in call.outputs)
     return unsure
 
 
@@ -78,7 +76,10 @@ def _is_product(operation: keras.Operation) -> bool:
 
 
 def _keeps(call: LayerCall, shifters: set[int]) -> bool:
-    """Whether this call does; `shifters` are the ids of layers whose mean is a weight of each channel."""
+    """Check whether a call maps zero channels to zero.
+
+    `shifters` are the ids of layers whose mean is a weight of each channel.
+    """
     operation = call.operation
     if not isinstance(operation, keras.layers.Layer):
         return type(operation).__name__ in OPERATIONS and not getattr(operation, "initial", None)
@@ -93,6 +94,6 @@ def _keeps(call: LayerCall, shifters: set[int]) -> bool:
     if isinstance(operation, keras.layers.Resizing):
         return not operation.fill_value
     if isinstance(operation, MERGING_LAYERS) and not isinstance(operation, keras.layers.Multiply):
-        # One channel that is spread over others, such as a map added to all, has a value where these are zero.
+        # A single channel broadcast over others, such as a map added to all, is nonzero where these are zero.
         return len({tensor.shape for tensor in tensors_of(call)}) == 1
     return isinstance(operation, KEEPING_LAYERS)

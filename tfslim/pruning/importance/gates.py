@@ -1,4 +1,4 @@
-"""Where a filter could be switched off, and the gradient of that switch, from the ordinary gradients of the weights."""
+"""Gates that could switch filters off, with gradients derived from the weights' ordinary gradients."""
 
 import dataclasses
 from collections import defaultdict
@@ -15,12 +15,14 @@ from tfslim.pruning.dependency.tracing import Slice
 
 @dataclasses.dataclass(frozen=True)
 class Term:
-    """A variable's part in a gate's gradient: the sum of weight x gradient over all its axes but one.
+    """Describe a variable's contribution to a gate's gradient.
+
+    It is the sum of weight x gradient over all axes except one.
 
     Args:
         variable: the variable.
-        axis: the axis along which the channels lie.
-        places: for each index of that axis its place among the gate's units, or their number for none of them.
+        axis: the channel axis.
+        places: for each index of that axis its position among the gate's units, or the number of units if it has none.
     """
 
     variable: keras.Variable
@@ -30,12 +32,14 @@ class Term:
 
 @dataclasses.dataclass(frozen=True)
 class Gate:
-    """A factor of 1 upon each of a layer's channels, whose gradient is that of the loss by the channel's strength.
+    """Describe a unit factor on every channel of a layer.
+
+    The factor is 1; its gradient is that of the loss by the channel's strength.
 
     Args:
         layer: name of the layer that makes the channels.
         units: the units that the gate can switch, (n,).
-        terms: what adds up to its gradient.
+        terms: contributions that add up to its gradient.
     """
 
     layer: str
@@ -44,18 +48,19 @@ class Gate:
 
 
 def gates(graph: ChannelGraph) -> list[Gate]:
-    """Finds the gate of every layer that makes units.
+    """Find the gate of every layer that makes units.
 
-    It stands after batch normalisation, where its gradient is gamma x dL/dgamma + beta x dL/dbeta, or upon the layer
-    itself, where it is kernel x dL/dkernel + bias x dL/dbias. Batch normalisation that has no gamma, or comes later
-    on (after a concatenation, say), hides from the loss how strong a channel is, and weights that are not trained have
-    no gradient: then the gate stands where the channel is read, and its gradient is that of the kernels which read it.
+    A gate stands after batch normalization, where its gradient is gamma x dL/dgamma + beta x dL/dbeta, or on the layer
+    itself, where it is kernel x dL/dkernel + bias x dL/dbias. Batch normalization that has no gamma, or comes later
+    (after a concatenation, for example), hides a channel's strength from the loss, and weights that are not trained
+    have no gradient: then the gate stands where the channel is read, and its gradient is that of the kernels that read
+    it.
 
     Args:
         graph: the model's channel graph.
 
     Raises:
-        ValueError: a layer's filters have no gate, as the weights which would show it are not trained.
+        ValueError: a layer's filters have no gate, as the weights that it depends on are not trained.
 
     Example:
         >>> gates(channel_graph(tfslim.models.SqueezeNet()))[0].layer
@@ -71,7 +76,9 @@ def gates(graph: ChannelGraph) -> list[Gate]:
 
 
 def own_weights(graph: ChannelGraph) -> list[Gate]:
-    """The weights of every layer that makes units, as if a gate stood on the layer itself.
+    """Return gates that stand on the layers themselves.
+
+    Their terms are the weights of every layer that makes units.
 
     Raises:
         ValueError: a layer's weights are not trained.
@@ -85,23 +92,26 @@ def own_weights(graph: ChannelGraph) -> list[Gate]:
 
 
 def along_channels(gate: Gate, gradient_of: Callable[[keras.Variable], Any], squared: bool = False) -> Any:
-    """The sum of weight x gradient for each unit of a gate, which is the gate's gradient: a tensor (n,) of float32.
+    """Compute a gate's gradient: summed weight x gradient per unit.
 
     Args:
         gate: the gate.
-        gradient_of: variable -> its gradient, or None where it gets none.
-        squared: add up the squares of weight x gradient instead.
+        gradient_of: variable -> its gradient, or None if it has none.
+        squared: sum the squares of weight x gradient instead.
+
+    Returns:
+        A float32 tensor (n,).
 
     Raises:
-        ValueError: a variable gets no gradient.
+        ValueError: a variable has no gradient.
     """
     total = None
     for term in gate.terms:
         gradient = gradient_of(term.variable)
         if gradient is None:
             raise ValueError(
-                f"the loss gives {term.variable.path} no gradient, so the filters of {gate.layer} have no score; name "
-                f"{gate.layer} in keep"
+                f"{term.variable.path} has no gradient from the loss, so the filters of {gate.layer} have no score; "
+                f"add {gate.layer} to keep"
             )
         product = keras.ops.multiply(keras.ops.cast(term.variable, "float32"), keras.ops.cast(gradient, "float32"))
         if squared:
@@ -115,7 +125,7 @@ def along_channels(gate: Gate, gradient_of: Callable[[keras.Variable], Any], squ
 
 
 def _makers(graph: ChannelGraph) -> list[tuple[keras.layers.Layer, list[Slice], np.ndarray]]:
-    """Layers with filters in units, these filters' slices, and the units."""
+    """Return layers that make units, with slices and units."""
     own = defaultdict(list)
     for part in graph.slices:
         if part.role == "filters":
@@ -133,11 +143,11 @@ def _parts(graph: ChannelGraph, norms: FollowingNorms, layer, own: list[Slice], 
         return own
     readers = {}
     for part in graph.slices:
-        # A separable convolution reads with two kernels, one after the other: with the first, all is said.
+        # A separable convolution reads with two kernels in sequence; the first determines the gradient.
         if part.role == "inputs" and np.isin(units, part.units).any():
             readers.setdefault(id(part.layer), part)
     if not readers:
-        raise _without_gate(layer, "nothing with weights reads its channels, and batch normalisation hides its own")
+        raise _without_gate(layer, "nothing with weights reads its channels, and batch normalization hides its own")
     for part in readers.values():
         if not part.variable.trainable:
             raise _without_gate(layer, f"{part.layer.name}, which reads its channels, is not trained")
@@ -149,7 +159,7 @@ def _trained(parts: list[Slice]) -> bool:
 
 
 def _without_gate(layer: keras.layers.Layer, why: str) -> ValueError:
-    return ValueError(f"{layer.name}: its filters can have no Taylor score, as {why}; name {layer.name} in keep")
+    return ValueError(f"{layer.name}: its filters can't have a Taylor score, as {why}; add {layer.name} to keep")
 
 
 def _terms(parts: list[Slice], units: np.ndarray) -> tuple[Term, ...]:

@@ -1,4 +1,4 @@
-"""From a score for each filter to one for each unit."""
+"""Reduction of one score per filter to one per unit."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -6,6 +6,8 @@ from typing import Literal
 import numpy as np
 
 from tfslim.pruning.dependency.channel_graph import FROZEN
+
+__all__ = ["aggregate"]
 
 Aggregation = Literal["sum", "mean", "max"]
 
@@ -17,16 +19,15 @@ def aggregate(
     normalise: bool = False,
     alive: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Joins the scores of the filters that make up each unit.
+    """Combine the scores of the filters in each unit.
 
     Args:
         makers: for each layer the units of its filters (n,), `FROZEN` for none, and their scores (n,); the scores of
             several filters of one unit in one layer are added up.
         unit_count: number of units.
-        how: what becomes of the scores that several layers give a unit.
-        normalise: divide the scores of a layer by the mean over its units first.
-        alive: which units that mean is over, (unit_count,) bool; those that were dropped would make the others' scores
-            higher. By default all.
+        how: how the scores that several layers assign to a unit are combined.
+        normalise: divide the scores of a layer by their mean over its units first.
+        alive: the units in that mean, (unit_count,) bool, by default all; dropped ones would raise the others' scores.
 
     Returns:
         (unit_count,) float64; 0 for a unit that no layer has scored.

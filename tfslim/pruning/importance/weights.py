@@ -1,4 +1,4 @@
-"""How much each unit counts, by its weights alone."""
+"""Importance of units from their weights alone."""
 
 from typing import Literal
 
@@ -8,6 +8,8 @@ import numpy as np
 from tfslim.pruning.dependency.channel_graph import FROZEN, ChannelGraph
 from tfslim.pruning.dependency.tracing import Slice
 from tfslim.pruning.importance.reduction import Aggregation, aggregate
+
+__all__ = ["weight_importance"]
 
 Importance = Literal["l1", "l2", "bn_scale", "random"]
 KINDS = ("l1", "l2", "bn_scale", "random")
@@ -21,27 +23,28 @@ def weight_importance(
     seed: int = 0,
     alive: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Scores units by their filters' norms, by the factors of batch normalisation after them, or at random.
+    """Score units by filter norms, batch normalization factors or randomly.
 
     Args:
         graph: the model's channel graph.
-        kind: "l1" or "l2" norm of a filter's kernel, "bn_scale" for the absolute gamma of batch normalisation, or
+        kind: "l1" or "l2" norm of a filter's kernel, "bn_scale" for the absolute gamma of batch normalization, or
             "random".
         how: how the scores of the filters of a unit become one.
-        normalise: divide the scores of a layer by their mean, as layers' kernels are of different sizes.
-        seed: of "random".
-        alive: which units that mean is over, (graph.unit_count,) bool; by default all.
+        normalise: divide the scores of a layer by their mean, as layers' kernels differ in size.
+        seed: seed of "random".
+        alive: the units in that mean, (graph.unit_count,) bool; by default all.
 
     Returns:
-        (graph.unit_count,) float64, higher for what counts more.
+        (graph.unit_count,) float64, higher for more important units.
 
     Raises:
-        ValueError: `kind` is unknown, "bn_scale" is asked for and a unit has no batch normalisation, or the weights are
+        ValueError: `kind` is unknown, "bn_scale" is requested and a unit has no batch normalization, or the weights are
             NaN, infinite or all zero.
 
     Example:
-        >>> weight_importance(graph, "l1").argmin()
-        17
+        >>> graph = channel_graph(tfslim.models.SlimNet((64, 64, 3)))
+        >>> weight_importance(graph, "l1").shape == (graph.unit_count,)
+        True
 
     Source: l1: Li and others, "Pruning Filters for Efficient ConvNets", arXiv 1608.08710; bn_scale: Liu and others,
         "Learning Efficient Convolutional Networks through Network Slimming", arXiv 1708.06519.
@@ -55,29 +58,31 @@ def weight_importance(
         _check_all_scaled(graph, makers)
     else:
         raise ValueError(
-            f"importance={kind!r}; expected one of {', '.join(KINDS)}, or scores, such as `taylor_scores` gives"
+            f"importance={kind!r}; expected one of {', '.join(KINDS)}, or scores, such as those of `taylor_scores`"
         )
     return check_scores(graph, aggregate(makers, graph.unit_count, how, normalise, alive))
 
 
 def check_scores(graph: ChannelGraph, scores: np.ndarray) -> np.ndarray:
-    """Gives scores as float64 if they are one finite number for each unit and not all the same 0.
+    """Return scores as float64 after checking them.
+
+    There must be one finite number per unit, and not all may be 0.
 
     Raises:
-        ValueError: they are not.
+        ValueError: the scores are not like that.
     """
     scores = np.asarray(scores, np.float64)
     if scores.shape != (graph.unit_count,):
-        raise ValueError(f"importance: {graph.unit_count} scores expected, one a unit; found shape {scores.shape}")
+        raise ValueError(f"importance: expected {graph.unit_count} scores, one per unit; found shape {scores.shape}")
     if not np.isfinite(scores).all():
         first = np.isfinite(scores).argmin()
         makers = next(" + ".join(group.makers) for group in graph.groups if first in group.units)
         bad = int((~np.isfinite(scores)).sum())
         raise ValueError(
-            f"importance: {bad} of {len(scores)} scores are NaN or infinite, the first that of a filter of {makers}"
+            f"importance: {bad} of {len(scores)} scores are NaN or infinite, the first for a filter of {makers}"
         )
     if len(scores) and not scores.any():
-        raise ValueError("importance: all scores are 0, so nothing tells the units apart")
+        raise ValueError("importance: all scores are 0, so the units can't be ranked")
     return scores
 
 
@@ -102,6 +107,6 @@ def _check_all_scaled(graph: ChannelGraph, makers: list[tuple[np.ndarray, np.nda
     bare = [str(group) for group in graph.groups if not scaled[group.units].all()]
     if bare:
         raise ValueError(
-            f"importance='bn_scale': no batch normalisation with a gamma follows {bare[0]}"
-            f"{f' and {len(bare) - 1} more groups' if len(bare) > 1 else ''}; take 'l2', or name the layers in keep"
+            f"importance='bn_scale': no batch normalization with a gamma follows {bare[0]}"
+            f"{f' and {len(bare) - 1} more groups' if len(bare) > 1 else ''}; use 'l2', or add the layers to keep"
         )

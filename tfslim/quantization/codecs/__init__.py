@@ -1,1 +1,1 @@
-"""Codecs: values to codes and codebooks of few bits, and back."""
+"""Codecs: values to low-bit codes and codebooks, and back."""

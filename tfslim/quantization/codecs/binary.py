@@ -7,10 +7,14 @@ import numpy as np
 
 from tfslim.quantization.codecs.encoded import Encoded, finite_floats, reduced_axes
 
+__all__ = ["Binary"]
+
 
 @dataclasses.dataclass(frozen=True)
 class Binary:
-    """-scale or scale, which is the mean magnitude; zeros count as positive.
+    """Encode values as -scale or scale, the mean magnitude.
+
+    Zeros count as positive.
 
     Args:
         per_filter: whether each filter has a scale of its own.
@@ -28,6 +32,7 @@ class Binary:
 
     @property
     def code_bits(self) -> int:
+        """Return the bits of a code."""
         return 1
 
     def encode(
@@ -36,7 +41,7 @@ class Binary:
         filter_axes: tuple[int, ...] = (-1,),
         parameters: dict[str, np.ndarray] | None = None,
     ) -> Encoded:
-        """Codes of a tensor.
+        """Encode a tensor.
 
         Args:
             values: floats of any shape, finite.
@@ -55,7 +60,7 @@ class Binary:
         return Encoded((values < 0).reshape(-1).astype(np.uint16), 1, values.shape, parameters)
 
     def decode(self, encoded: Encoded) -> np.ndarray:
-        """The tensor that the codes stand for, float32."""
+        """Decode a tensor to float32."""
         signs = np.array([1, -1], np.float32)[encoded.codes].reshape(encoded.shape)
         # A minus times a scale of zero would be -0.
         return signs * encoded.parameters["scale"] + np.float32(0)

@@ -1,4 +1,4 @@
-"""The smallest form that keeps a tensor as it is, found by looking at its values."""
+"""Detection of the smallest codec that reproduces a tensor exactly, from its values."""
 
 from collections.abc import Iterator
 from math import prod
@@ -14,15 +14,18 @@ from tfslim.quantization.codecs.registry import Codec
 from tfslim.quantization.codecs.ternary import Ternary
 from tfslim.quantization.codecs.uniform import Uniform
 
+__all__ = ["detect_codec", "recognise"]
+
 MOST_BITS = 16
-ANY_FLOOR = 1e-30  # a tensor that came out of a codec holds its range's ends, whatever its floor was
+ANY_FLOOR = 1e-30  # a codec's output contains the ends of its range, whatever its floor was
 
 
 def detect_codec(values: np.ndarray, filter_axes: tuple[int, ...] = (-1,)) -> tuple[Codec, Encoded]:
-    """Finds the codec with the fewest bits, parameters included, that gives back the very same values.
+    """Find the smallest codec that reproduces a tensor exactly.
 
-    A tensor that came out of a codec is stored as that codec would, or better: as float16 or as a palette of its
-    different values if that takes less. What no codec keeps, -0 and NaN among it, stays float32.
+    The values come back bit for bit. The size counts codes and parameters. A tensor that came out of a codec is stored
+    as that codec would, or smaller: as float16 or as a palette of its distinct values. Tensors that no codec keeps,
+    such as those with -0 or NaN, stay float32.
 
     Args:
         values: floats of any shape.
@@ -32,6 +35,7 @@ def detect_codec(values: np.ndarray, filter_axes: tuple[int, ...] = (-1,)) -> tu
         The codec and the codes; `codec.decode(codes)` has the bits of `values`.
 
     Example:
+        >>> kernel = np.random.default_rng(0).normal(size=(3, 3, 8, 16))
         >>> codec, _ = detect_codec(LogMinMax(4).decode(LogMinMax(4).encode(kernel)))
         >>> codec
         LogMinMax(bits=4, rule='exact_zero', floor=None)
@@ -55,7 +59,7 @@ def detect_codec(values: np.ndarray, filter_axes: tuple[int, ...] = (-1,)) -> tu
 
 
 def _for_the_tensor(values: np.ndarray, distinct: np.ndarray) -> Iterator[tuple[Codec, Encoded]]:
-    if len(distinct) > 1 << (MOST_BITS + 1):  # the sign may be a bit more
+    if len(distinct) > 1 << (MOST_BITS + 1):  # the sign may take an extra bit
         return
     least = _bits_for(len(distinct))
     if least <= MOST_BITS:
@@ -79,7 +83,7 @@ def _for_each_filter(values: np.ndarray, filter_axes: tuple[int, ...]) -> Iterat
         return
     rows = np.moveaxis(values, axes, range(len(axes))).reshape(filters, -1)
     distinct = 1 + (np.diff(np.sort(rows, axis=1), axis=1) != 0).sum(axis=1)
-    # What doesn't keep the filter with the most different values is soon out.
+    # The filter with the most distinct values rules out most codecs quickly.
     hardest = rows[distinct.argmax()][:, np.newaxis]
     for family in _families(True):
         for codec in family:
@@ -91,7 +95,7 @@ def _for_each_filter(values: np.ndarray, filter_axes: tuple[int, ...]) -> Iterat
 
 
 def _families(per_filter: bool) -> list[list[Codec]]:
-    """Codecs that differ in their bits only, the fewest first."""
+    """Return lists of codecs that differ in bits, fewest first."""
     every = range(1, MOST_BITS + 1)
     families = [
         [Ternary(per_filter)],
@@ -106,12 +110,12 @@ def _families(per_filter: bool) -> list[list[Codec]]:
 
 
 def _parameters(codec: Codec, distinct: np.ndarray) -> Iterator[dict[str, np.ndarray]]:
-    """What a codec may have had as parameters when it gave these values."""
+    """Yield parameters that a codec may have encoded values with."""
     found = codec.encode(distinct).parameters
     yield found
     if not isinstance(codec, LogMinMax) or codec.rule != "floor":
         return
-    # Its levels stop a step short of the largest magnitude, which is therefore no longer among the values.
+    # Its levels stop a step short of the largest magnitude, which is therefore not among the values.
     low, highest, flag = found["range"].astype(np.float64)
     levels = 1 << codec.bits
     with np.errstate(over="ignore"):
@@ -124,14 +128,14 @@ def _parameters(codec: Codec, distinct: np.ndarray) -> Iterator[dict[str, np.nda
 
 
 def _whole_steps(distinct: np.ndarray, low: float, step: float) -> bool:
-    """Whether some of the magnitudes lie where levels may be, which is soon seen."""
+    """Check quickly whether some magnitudes lie on the levels."""
     some = np.abs(distinct[distinct != 0][:64]).astype(np.float64)
     steps = np.log(some / low) / step
     return bool(np.abs(steps - np.rint(steps)).max() < 0.1)
 
 
 def _as_stored(codec: Codec) -> Codec:
-    """The codec without what only encoding asks for."""
+    """Return the codec without settings that only encoding needs."""
     return LogMinMax(codec.bits, codec.rule) if isinstance(codec, LogMinMax) else codec
 
 

@@ -1,4 +1,4 @@
-"""What the codecs do to a tensor, as `keras.ops` that run inside a training step."""
+"""The codecs' rounding as `keras.ops` that run inside a training step."""
 
 import dataclasses
 from collections.abc import Callable
@@ -20,30 +20,31 @@ Snap = Callable[[keras.KerasTensor], keras.KerasTensor]
 
 
 def fixed(codec: Codec, values: np.ndarray) -> Codec:
-    """The codec with the floor that it chooses for `values`, where it is log min-max and left to choose.
+    """Return the codec with its floor for `values` fixed.
 
-    A floor chosen anew in every step would move all levels at once.
+    Only log min-max without a floor changes. A floor chosen again in every step would move all levels at once.
     """
     if not isinstance(codec, LogMinMax) or codec.rule != "exact_zero" or codec.floor is not None:
         return codec
     low, high, _ = codec.encode(values).parameters["range"]
-    # A hair below, so that the smallest level stays above it.
+    # Slightly below, so that the smallest level stays above it.
     return dataclasses.replace(codec, floor=0.999 * float(low) / float(high) if low < high else LEAST_FLOOR)
 
 
 def fake_quantize(codec: Codec, values: np.ndarray, filter_axes: tuple[int, ...] = (-1,)) -> Snap:
-    """A function that gives what `codec.decode(codec.encode(x))` gives, for float32 tensors of the shape of `values`.
+    """Return a function that rounds tensors as a codec does.
 
-    Ranges and scales follow the tensor; k-means' codebook is that of `values`. The backends' rounding differs from
-    numpy's by a few units in the last place.
+    It computes `codec.decode(codec.encode(x))` for float32 tensors of the shape of `values`. Ranges and scales follow
+    the tensor; the codebook of k-means is that of `values`. The backends' rounding differs from numpy's by a few units
+    in the last place.
 
     Args:
-        codec: any codec; of log min-max one with a floor, as `fixed` gives it.
-        values: the tensor as it is before training, finite.
+        codec: any codec; for log min-max one with a floor, as returned by `fixed`.
+        values: the tensor before training, finite.
         filter_axes: the axes that number its filters.
 
     Raises:
-        ValueError: log min-max without a floor.
+        ValueError: the codec is log min-max without a floor.
 
     Example:
         >>> snap = fake_quantize(Ternary(), kernel)
@@ -53,7 +54,7 @@ def fake_quantize(codec: Codec, values: np.ndarray, filter_axes: tuple[int, ...]
     match codec:
         case LogMinMax(rule="exact_zero"):
             if codec.floor is None:
-                raise ValueError(f"{codec} has no floor; take fixed(codec, values)")
+                raise ValueError(f"{codec} has no floor; pass fixed(codec, values)")
             return lambda x: _log_exact_zero(x, codec.bits, codec.floor)
         case LogMinMax():
             return lambda x: _log_paper(x, 1 << codec.bits, codec.rule == "floor")
@@ -83,7 +84,7 @@ def _log_exact_zero(x, bits: int, floor: float):
         return ops.where(x < 0, -typical, typical)
     both = ops.logical_and(ops.min(x) < 0, ops.max(x) > 0)
     count = ops.where(both, float((1 << (bits - 1)) - 1), float((1 << bits) - 1))
-    # One level a sign: all magnitudes are typical; TINY spares a tensor of zeros the logarithm of zero.
+    # One level per sign: all magnitudes are typical; TINY avoids the logarithm of zero for a tensor of zeros.
     one = ops.maximum(typical, TINY)
     low, high = ops.where(count == 1, one, low), ops.where(count == 1, one, high)
     levels = _log_levels(ops.maximum(magnitudes, low), low, high, count - 1, count - 1, ops.round)
@@ -98,10 +99,13 @@ def _log_paper(x, count: int, floor: bool):
 
 
 def _log_levels(magnitudes, low, high, steps, last, rounding):
-    """Each magnitude's level: `steps` of them lead from low to high on a logarithmic scale, and `last` is the last."""
+    """Return each magnitude's level on a logarithmic scale.
+
+    `steps` levels lead from low to high, and `last` is the index of the last one.
+    """
     span = ops.log(high) - ops.log(low)
     scale = ops.where(span > 0, span, 1.0) / ops.maximum(steps, 1.0)
-    # A floor must not fall a level below for the sake of a rounded logarithm.
+    # A rounded logarithm must not make floor fall a level too low.
     places = (ops.log(magnitudes) - ops.log(low)) / scale + (1e-4 if rounding is ops.floor else 0.0)
     return low * ops.exp(ops.clip(rounding(places), 0.0, last) * scale * ops.cast(span > 0, "float32"))
 

@@ -1,4 +1,4 @@
-"""What is stored as floats: the bits of a float16 or of a float32."""
+"""Codecs that store floats: the bits of a float16 or of a float32."""
 
 import dataclasses
 from typing import ClassVar
@@ -7,12 +7,16 @@ import numpy as np
 
 from tfslim.quantization.codecs.encoded import Encoded, finite_floats
 
+__all__ = ["Float16", "Float32"]
+
 LARGEST = 65_504  # of float16
 
 
 @dataclasses.dataclass(frozen=True)
 class Float16:
-    """Half precision: 11 significant bits; magnitudes above 65,504 are refused.
+    """Store half precision: 11 significant bits, magnitudes to 65,504.
+
+    Larger magnitudes are refused.
 
     Example:
         >>> codec = Float16()
@@ -26,6 +30,7 @@ class Float16:
 
     @property
     def code_bits(self) -> int:
+        """Return the bits of a code."""
         return 16
 
     def encode(
@@ -34,7 +39,7 @@ class Float16:
         filter_axes: tuple[int, ...] = (-1,),
         parameters: dict[str, np.ndarray] | None = None,
     ) -> Encoded:
-        """The patterns of the nearest float16; there are no parameters.
+        """Encode values as the nearest float16, without parameters.
 
         Raises:
             ValueError: a value is NaN, infinite, or too large.
@@ -43,17 +48,19 @@ class Float16:
         with np.errstate(over="ignore"):
             halves = values.astype(np.float16)
         if np.isinf(halves).any():
-            raise ValueError(f"a value of {np.abs(values).max():g} is beyond float16's 65,504; keep it as float32")
+            raise ValueError(
+                f"a value of {np.abs(values).max():g} is beyond float16's 65,504; store the tensor as float32"
+            )
         return Encoded(halves.reshape(-1).view(np.uint16), 16, values.shape, {})
 
     def decode(self, encoded: Encoded) -> np.ndarray:
-        """The values, float32."""
+        """Decode a tensor to float32."""
         return encoded.codes.view(np.float16).astype(np.float32).reshape(encoded.shape)
 
 
 @dataclasses.dataclass(frozen=True)
 class Float32:
-    """Values as they are, NaN and infinities among them.
+    """Store values unchanged, NaN and infinities included.
 
     Example:
         >>> codec = Float32()
@@ -65,6 +72,7 @@ class Float32:
 
     @property
     def code_bits(self) -> int:
+        """Return the bits of a code."""
         return 32
 
     def encode(
@@ -73,10 +81,10 @@ class Float32:
         filter_axes: tuple[int, ...] = (-1,),
         parameters: dict[str, np.ndarray] | None = None,
     ) -> Encoded:
-        """The values' own bits; there are no parameters."""
+        """Encode values as their own bits, without parameters."""
         values = np.asarray(values, np.float32)
         return Encoded(np.ascontiguousarray(values.reshape(-1)).view(np.uint32), 32, values.shape, {})
 
     def decode(self, encoded: Encoded) -> np.ndarray:
-        """The values, float32."""
+        """Decode a tensor to float32."""
         return encoded.codes.view(np.float32).reshape(encoded.shape)

@@ -1,4 +1,4 @@
-"""A codebook of the values that serve a tensor well, found by k-means."""
+"""Codebooks of values found by k-means."""
 
 import dataclasses
 from typing import ClassVar
@@ -7,14 +7,17 @@ import numpy as np
 
 from tfslim.quantization.codecs.encoded import Encoded, check_bits, code_type, finite_floats
 
+__all__ = ["KMeans"]
+
 ROUNDS = 100
 
 
 @dataclasses.dataclass(frozen=True)
 class KMeans:
-    """Codes of a codebook's entries, which are the means of the values that are nearest to them.
+    """Encode values by a k-means codebook.
 
-    A tensor with at most 2**bits different values is kept as it is.
+    The entries are the means of the values that are nearest to them. A tensor with at most 2**bits distinct values is
+    kept exactly.
 
     Args:
         bits: 1 to 16. The codebook, of at most 2**bits entries of 32 bits, counts as well.
@@ -27,8 +30,8 @@ class KMeans:
         >>> codec.decode(codec.encode(np.array([0.0, 1.0, 9.0, 10.0], "float32")))
         array([0.5, 0.5, 9.5, 9.5], dtype=float32)
 
-    Source: Han, Mao and Dally, "Deep Compression", arXiv 1510.00149, section 3, with linear initialisation; with one by
-        quantiles where that leaves entries unused and serves worse.
+    Source: Han, Mao and Dally, "Deep Compression", arXiv 1510.00149, section 3, with linear initialization; or with
+        initialization by quantiles if the linear one leaves entries unused and has a larger error.
     """
 
     bits: int
@@ -39,6 +42,7 @@ class KMeans:
 
     @property
     def code_bits(self) -> int:
+        """Return the bits of a code."""
         return self.bits
 
     def encode(
@@ -47,11 +51,11 @@ class KMeans:
         filter_axes: tuple[int, ...] = (-1,),
         parameters: dict[str, np.ndarray] | None = None,
     ) -> Encoded:
-        """Codes of a tensor.
+        """Encode a tensor.
 
         Args:
             values: floats of any shape, finite.
-            filter_axes: not asked for: the codebook is one for the whole tensor.
+            filter_axes: not used: the whole tensor has one codebook.
             parameters: those of another tensor, to use its codebook.
 
         Raises:
@@ -64,12 +68,12 @@ class KMeans:
         return Encoded(codes, self.bits, values.shape, {"codebook": codebook})
 
     def decode(self, encoded: Encoded) -> np.ndarray:
-        """The tensor that the codes stand for, float32."""
+        """Decode a tensor to float32."""
         return encoded.parameters["codebook"][encoded.codes].reshape(encoded.shape)
 
 
 def _codebook(flat: np.ndarray, size: int) -> np.ndarray:
-    """At most `size` entries in rising order, float32."""
+    """Return at most `size` entries in rising order, float32."""
     distinct, counts = np.unique(flat, return_counts=True)
     if len(distinct) <= size:
         return distinct
@@ -77,7 +81,7 @@ def _codebook(flat: np.ndarray, size: int) -> np.ndarray:
     sums = np.concatenate([[0.0], np.cumsum(distinct.astype(np.float64) * counts)])
     entries, error = _settled(np.linspace(distinct[0], distinct[-1], size, dtype=np.float64), distinct, weights, sums)
     if len(entries) < size:
-        # One far value leaves most of a linear start without any: then it may pay to start where the values are.
+        # One outlier leaves most entries of a linear start without values: quantiles may do better then.
         places = np.searchsorted(weights, (np.arange(size) + 0.5) * weights[-1] / size, side="right") - 1
         others, smaller = _settled(np.unique(distinct[places].astype(np.float64)), distinct, weights, sums)
         entries = others if smaller < error else entries
@@ -87,13 +91,15 @@ def _codebook(flat: np.ndarray, size: int) -> np.ndarray:
 def _settled(
     entries: np.ndarray, distinct: np.ndarray, weights: np.ndarray, sums: np.ndarray
 ) -> tuple[np.ndarray, float]:
-    """The entries that some value is nearest to, after k-means, and the squared error less the values' own squares.
+    """Run k-means; return the entries in use and their error.
+
+    The error is the squared error less the values' own squares.
 
     Args:
-        entries: to start from, rising.
-        distinct: the values, rising.
-        weights: how many values there are before each, and in all.
-        sums: and what they add up to.
+        entries: initial entries, rising.
+        distinct: the distinct values, rising.
+        weights: number of values before each distinct one, and in total.
+        sums: sums of these values.
     """
     for _ in range(ROUNDS):
         held, means = _runs(entries, distinct, weights, sums)
@@ -108,8 +114,8 @@ def _settled(
 
 
 def _runs(entries, distinct, weights, sums) -> tuple[np.ndarray, np.ndarray]:
-    """How many values are nearest to each entry, and their means."""
-    # The values are sorted, so what is nearest to an entry is one run of them.
+    """Return each entry's number of nearest values, and their means."""
+    # The values are sorted, so those nearest to an entry are one run.
     ends = np.searchsorted(distinct, (entries[1:] + entries[:-1]) / 2)
     bounds = np.concatenate([[0], ends, [len(distinct)]])
     held = np.diff(weights[bounds])

@@ -7,28 +7,31 @@ import numpy as np
 
 from tfslim.quantization.codecs.encoded import Encoded, check_bits, code_type, finite_floats
 
+__all__ = ["LogMinMax"]
+
 LevelRule = Literal["exact_zero", "nearest", "floor"]
-TINY = np.finfo(np.float32).tiny  # the smallest normal float32: what lies below is dead
+TINY = np.finfo(np.float32).tiny  # the smallest normal float32: values below count as dead
 AUTHORS_LEAST = np.float32(1e-20)
-BLOCK = 1 << 15  # values a block: what one needs fits the cache
+BLOCK = 1 << 15  # values per block: its working set fits the cache
 SAMPLE = 1 << 14
 LEAST_FLOOR = 2.0**-20
-SAME = 1e-5  # relative: values snapped by another library's exponential are this codec's own
+SAME = 1e-5  # relative: tolerates another library's exponential
 
 
 @dataclasses.dataclass(frozen=True)
 class LogMinMax:
-    """Codes of magnitudes whose logarithms are equally far apart, with their signs.
+    """Encode signed magnitudes whose logarithms are evenly spaced.
 
     A tensor's parameters are its "range": the smallest magnitude with a code, the largest, and a flag. Three rules:
 
     - "exact_zero", ours: nearest level; `bits` are all bits of a code. One code is zero, the others are halved between
-      the signs (10 bits make 511 levels a sign), or serve one sign where the tensor has only one (flag 1 or -1).
+      the signs (10 bits make 511 levels per sign), or serve one sign if the tensor has only one (flag 1 or -1).
       Magnitudes below `floor` times the largest don't stretch the range: they become zero or the smallest level,
-      whichever is nearer. With one bit there is no zero, and with one level a sign its magnitude is the geometric mean.
-    - "nearest", the authors' code: 2**bits levels, and the sign is a bit more. The lowest level of the negative sign
-      stands for zero where the tensor has zeros (flag 1). Zeros and what is below 1e-20 stretch the range to 1e-20.
-      With one bit there are the range's two ends, where the authors' program gives the sign alone.
+      whichever is nearer. With one bit zero has no code, and with one level per sign its magnitude is the geometric
+      mean.
+    - "nearest", the authors' code: 2**bits levels, and the sign is an extra bit. The lowest level of the negative sign
+      stands for zero if the tensor has zeros (flag 1). Zeros and magnitudes below 1e-20 stretch the range to 1e-20.
+      With one bit the levels are the two ends of the range, while the authors' program then keeps the sign alone.
     - "floor", the poster: the level below, of 2**bits levels that stop a step short of the largest.
 
     Args:
@@ -62,6 +65,7 @@ class LogMinMax:
 
     @property
     def code_bits(self) -> int:
+        """Return the bits of a code."""
         return self.bits if self.rule == "exact_zero" else self.bits + 1
 
     def encode(
@@ -70,11 +74,11 @@ class LogMinMax:
         filter_axes: tuple[int, ...] = (-1,),
         parameters: dict[str, np.ndarray] | None = None,
     ) -> Encoded:
-        """Codes of a tensor.
+        """Encode a tensor.
 
         Args:
             values: floats of any shape, finite.
-            filter_axes: not asked for: the range is one for the whole tensor.
+            filter_axes: not used: the whole tensor has one range.
             parameters: those of another tensor, to use its range; magnitudes beyond it take the nearest level.
 
         Raises:
@@ -86,14 +90,21 @@ class LogMinMax:
         return Encoded(self._codes(flat, found), self.code_bits, values.shape, {"range": found})
 
     def decode(self, encoded: Encoded) -> np.ndarray:
-        """The tensor that the codes stand for, float32."""
+        """Decode a tensor to float32."""
         found, codes = encoded.parameters["range"], encoded.codes
-        # A file of many small tensors must not cost a table for each.
+        # Many small tensors in a file must not cost a table each.
         values = self._values(codes, found) if codes.size < 1 << self.code_bits else self.table(found)[codes]
         return values.reshape(encoded.shape)
 
     def table(self, found: np.ndarray) -> np.ndarray:
-        """The value of every code, (2**code_bits,) float32, for a "range" as it is among a tensor's parameters."""
+        """Return the value of every code for a range.
+
+        Args:
+            found: a "range" of a tensor's parameters.
+
+        Returns:
+            (2**code_bits,) float32
+        """
         return self._values(np.arange(1 << self.code_bits), found)
 
     def _values(self, codes: np.ndarray, found: np.ndarray) -> np.ndarray:
@@ -112,7 +123,7 @@ class LogMinMax:
         return np.where(zero, np.float32(0), np.where(negative, -magnitudes, magnitudes))
 
     def _levels(self, sign: float) -> int:
-        """Levels of a sign."""
+        """Return the number of levels per sign."""
         if self.rule != "exact_zero":
             return 1 << self.bits
         if self.bits == 1:
@@ -125,7 +136,7 @@ class LogMinMax:
         if low == high or count == 1:
             return np.full(levels.shape, high, np.float32)
         steps = levels / (count if self.rule == "floor" else count - 1)
-        with np.errstate(over="ignore"):  # of codes beyond the levels, which stand for zero
+        with np.errstate(over="ignore"):  # codes beyond the levels stand for zero
             magnitudes = (low * np.exp(steps * np.log(high / low))).astype(np.float32)
         magnitudes[levels == 0] = found[0]
         if self.rule != "floor":
@@ -138,7 +149,7 @@ class LogMinMax:
         least, most = flat.min(), flat.max()
         high = max(-least, most)
         if self.rule != "exact_zero":
-            # Theirs is ln(|x| + 1e-20): what is dead stretches the range as zeros do.
+            # The authors take ln(|x| + 1e-20): dead values stretch the range as zeros do.
             low = max(np.abs(flat).min(), AUTHORS_LEAST)
             return np.array([low, max(high, AUTHORS_LEAST), np.count_nonzero(flat) < flat.size], np.float32)
         if high < TINY:
@@ -157,7 +168,10 @@ class LogMinMax:
         return found
 
     def _keeps(self, flat: np.ndarray, found: np.ndarray) -> bool:
-        """Whether a range keeps the tensor all but as it is, as it does if the tensor came out of this codec."""
+        """Check whether a range reproduces the tensor up to rounding.
+
+        It does if the tensor came out of this codec.
+        """
         table = self.table(found)
         for start in range(0, flat.size, BLOCK):
             block = flat[start : start + BLOCK]
@@ -208,7 +222,10 @@ class LogMinMax:
 
 
 def _smallest(flat: np.ndarray, floor: float) -> np.float32:
-    """The smallest magnitude that is at least `floor`, and normal; `floor` itself where there is none."""
+    """Return the smallest normal magnitude of at least `floor`.
+
+    The result is `floor` itself if no magnitude is so large.
+    """
     least = np.float32(max(floor, TINY))
     smallest = np.float32(np.inf)
     for start in range(0, flat.size, BLOCK):
@@ -219,7 +236,7 @@ def _smallest(flat: np.ndarray, floor: float) -> np.float32:
 
 
 def _typical(flat: np.ndarray, floor: np.float32) -> np.float32:
-    """The geometric mean of the magnitudes that are at least `floor`, and normal."""
+    """Return the geometric mean of normal magnitudes from `floor` up."""
     magnitudes = np.abs(flat)
     magnitudes = magnitudes[magnitudes >= max(floor, TINY)]
     if magnitudes.min() == magnitudes.max():

@@ -11,6 +11,8 @@ from tfslim.quantization.codecs.log_min_max import LogMinMax
 from tfslim.quantization.codecs.ternary import Ternary
 from tfslim.quantization.codecs.uniform import Uniform
 
+__all__ = ["CODECS", "Codec", "codec_of"]
+
 Codec = LogMinMax | Uniform | KMeans | Ternary | Binary | Float16 | Float32
 CODECS: dict[str, type] = {
     codec.name: codec for codec in (LogMinMax, Uniform, KMeans, Ternary, Binary, Float16, Float32)
@@ -18,11 +20,11 @@ CODECS: dict[str, type] = {
 
 
 def codec_of(name: str, config: Mapping | None = None) -> Codec:
-    """The codec of that name.
+    """Create a codec by name.
 
     Args:
         name: one of `CODECS`.
-        config: its arguments, as `dataclasses.asdict` gives them.
+        config: its arguments, as returned by `dataclasses.asdict`.
 
     Raises:
         ValueError: the name or an argument is unknown, or a value is out of range.
@@ -48,5 +50,5 @@ def codec_of(name: str, config: Mapping | None = None) -> Codec:
 
 
 def takes_bits(name: str) -> bool:
-    """Whether a codec of that name has a number of bits to choose."""
+    """Return whether a codec of that name has adjustable bits."""
     return name in CODECS and any(field.name == "bits" for field in dataclasses.fields(CODECS[name]))

@@ -1,4 +1,4 @@
-"""Ternary weights: minus, nothing, plus."""
+"""Ternary weights: minus, zero, plus."""
 
 import dataclasses
 from typing import ClassVar
@@ -7,13 +7,17 @@ import numpy as np
 
 from tfslim.quantization.codecs.encoded import Encoded, finite_floats, reduced_axes
 
+__all__ = ["Ternary"]
+
 THRESHOLD = 0.7  # of the mean magnitude, section 2.3 of the paper
 ZERO, PLUS, MINUS = 0, 1, 2
 
 
 @dataclasses.dataclass(frozen=True)
 class Ternary:
-    """-scale, 0 or scale: magnitudes below 0.7 of their mean become zero, the mean of the others is the scale.
+    """Encode values as -scale, 0 or scale.
+
+    Magnitudes below 0.7 of their mean become zero; the scale is the mean of the others.
 
     Args:
         per_filter: whether each filter has a scale and a threshold of its own.
@@ -31,6 +35,7 @@ class Ternary:
 
     @property
     def code_bits(self) -> int:
+        """Return the bits of a code."""
         return 2
 
     def encode(
@@ -39,12 +44,12 @@ class Ternary:
         filter_axes: tuple[int, ...] = (-1,),
         parameters: dict[str, np.ndarray] | None = None,
     ) -> Encoded:
-        """Codes of a tensor.
+        """Encode a tensor.
 
         Args:
             values: floats of any shape, finite.
             filter_axes: the axes that number the filters.
-            parameters: those of another tensor, to use its scales; what is nearer to zero than to a scale becomes zero.
+            parameters: those of another tensor, to use its scales; values nearer to zero than to a scale become zero.
 
         Raises:
             ValueError: a value is NaN, infinite or too large for float32.
@@ -62,7 +67,7 @@ class Ternary:
         return Encoded(codes.reshape(-1), self.code_bits, values.shape, parameters)
 
     def decode(self, encoded: Encoded) -> np.ndarray:
-        """The tensor that the codes stand for, float32."""
+        """Decode a tensor to float32."""
         signs = np.array([0, 1, -1, 0], np.float32)[encoded.codes].reshape(encoded.shape)
         # A minus times a scale of zero would be -0.
         return signs * encoded.parameters["scale"] + np.float32(0)

@@ -1,4 +1,4 @@
-"""Uniform quantisation: levels equally far apart."""
+"""Uniform quantization: evenly spaced levels."""
 
 import dataclasses
 from typing import ClassVar
@@ -7,10 +7,12 @@ import numpy as np
 
 from tfslim.quantization.codecs.encoded import Encoded, check_bits, code_type, finite_floats, reduced_axes
 
+__all__ = ["Uniform"]
+
 
 @dataclasses.dataclass(frozen=True)
 class Uniform:
-    """Codes of levels equally far apart, the nearest for each value.
+    """Encode values as the nearest of evenly spaced levels.
 
     Symmetric levels run from -peak to peak, an odd number of them, so that zero is one (with one bit they are the two
     peaks). Otherwise they run from the smallest to the largest value, and zero need not be one.
@@ -42,6 +44,7 @@ class Uniform:
 
     @property
     def code_bits(self) -> int:
+        """Return the bits of a code."""
         return self.bits
 
     def encode(
@@ -50,7 +53,7 @@ class Uniform:
         filter_axes: tuple[int, ...] = (-1,),
         parameters: dict[str, np.ndarray] | None = None,
     ) -> Encoded:
-        """Codes of a tensor.
+        """Encode a tensor.
 
         Args:
             values: floats of any shape, finite.
@@ -72,7 +75,7 @@ class Uniform:
         return Encoded(codes.reshape(-1), self.bits, values.shape, parameters)
 
     def decode(self, encoded: Encoded) -> np.ndarray:
-        """The tensor that the codes stand for, float32."""
+        """Decode a tensor to float32."""
         low, high = self._ends(encoded.parameters)
         if low.size == 1 and encoded.codes.size > 1 << self.bits:
             levels = self._values(np.arange(1 << self.bits), low.reshape(-1), high.reshape(-1))
@@ -89,7 +92,7 @@ class Uniform:
         high = values.max(axis=axes, keepdims=True, initial=-np.inf if values.size else 0)
         if self.symmetric:
             peak = np.maximum(-low, high)
-            return {"peak": np.where(peak < np.finfo(np.float32).tiny, np.float32(0), peak)}  # below it is dead
+            return {"peak": np.where(peak < np.finfo(np.float32).tiny, np.float32(0), peak)}  # values below are dead
         return {"low": low, "high": high}
 
     def _ends(self, parameters: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

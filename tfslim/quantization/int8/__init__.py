@@ -1,1 +1,1 @@
-"""Training with int8 roundings on Keras 3."""
+"""Int8 quantization-aware training on Keras 3."""

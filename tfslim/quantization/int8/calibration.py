@@ -1,4 +1,4 @@
-"""The ranges of layers' outputs on representative inputs."""
+"""Calibration: ranges of layers' outputs on representative inputs."""
 
 import warnings
 from collections.abc import Collection, Iterable, Iterator
@@ -18,26 +18,26 @@ _MOST_BATCHES = 100
 def measure_ranges(
     model: keras.Model, names: Collection[str], representative: Iterable, original: keras.Model | None = None
 ) -> dict[str, tuple[float, float]]:
-    """Averages the batches' least and largest values of some layers' outputs.
+    """Measure output ranges of layers, averaged over batches.
 
     Args:
         model: a functional model, in float.
-        names: names of its layers; one that is called several times gets the range of all its outputs.
-        representative: (N, ...) array of inputs, or batches of inputs or (inputs, targets), of which 100 are used; of
+        names: names of its layers; a layer that is called several times has the range of all its outputs.
+        representative: (N, ...) array of inputs, or batches of inputs or (inputs, targets), of which 100 are used; for
             several inputs lists or dictionaries of arrays, as the model takes them.
-        original: the model that this one was laid out from, if it was; its rescalings tell what pixels it takes.
+        original: the model that this one was rewritten from, if it was; its rescalings tell which pixel range it takes.
 
     Returns:
-        Name -> least and largest, with 0 between them.
+        Name -> mean of the batches' minima and maxima, with 0 within the range.
 
     Raises:
-        ValueError: there are no batches, or in them other inputs than the model's, or NaN or infinity.
+        ValueError: `representative` is empty, or a batch has inputs that the model doesn't take, NaN or infinity.
 
     Warns:
-        UserWarning: the inputs seem to be pixels on 0..1 where the model takes 0..255.
+        UserWarning: the inputs seem to be pixels on 0..1 while the model takes 0..255.
 
     Example:
-        >>> measure_ranges(int8_layout(model), ["image_quantized"], images, model)
+        >>> measure_ranges(rewrite_for_int8(model), ["image_quantized"], images, model)
         {'image_quantized': (0.0, 255.0)}
     """
     tensors = {
@@ -60,7 +60,7 @@ def measure_ranges(
             found[name] = min(float(values.min()), least), max(float(values.max()), largest)
         rows.append(found)
     if not rows:
-        raise ValueError("representative holds no batches, so that no range can be measured")
+        raise ValueError("representative has no batches; pass some inputs to measure ranges on")
     odd = scale_warning({name: np.array(values) for name, values in ends.items()}, original or model)
     if odd:
         warnings.warn(odd, stacklevel=3)
@@ -70,7 +70,7 @@ def measure_ranges(
 def _batches(representative: Iterable, model: keras.Model) -> Iterator:
     several = len(model.inputs) > 1 and isinstance(representative, list | tuple)
     if several and all(isinstance(each, np.ndarray) for each in representative):
-        representative = _cut(list(representative))  # an array is no batch of several inputs
+        representative = _cut(list(representative))  # an array can't be a batch of several inputs
     elif isinstance(representative, np.ndarray | dict):
         representative = _cut(representative)
     for number, batch in enumerate(representative):
@@ -82,7 +82,7 @@ def _batches(representative: Iterable, model: keras.Model) -> Iterator:
 
 
 def _cut(arrays: Any) -> Iterator:
-    """Batches of arrays in any structure."""
+    """Yield batches of arrays in any structure."""
     lengths = {len(array) for array in keras.tree.flatten(arrays)}
     if len(lengths) > 1:
         raise ValueError(f"representative holds arrays of different lengths: {sorted(lengths)}")
@@ -109,7 +109,7 @@ def _check_structure(inputs: Any, model: keras.Model) -> None:
         fits = fits and (number == 1 or not isinstance(model.input, dict))
     if not fits:
         raise ValueError(
-            f"representative: a batch holds {found}, {model.name} has the inputs {', '.join(map(repr, names))}; give "
+            f"representative: a batch holds {found}, {model.name} has the inputs {', '.join(map(repr, names))}; pass "
             "lists or dictionaries as the model takes them (a tuple is inputs and targets)"
         )
 

@@ -1,16 +1,18 @@
-"""Layers that compute with what int8 can hold: one rounds a tensor, the other the kernel of a layer."""
+"""Layers that compute with int8 roundings: one for a tensor, one for a layer's kernel."""
 
 import keras
 
 from tfslim.quantization.int8.scheme import Scaling
 
-EARLY_STEPS = 1000  # so many batches are averaged alike; later ones count for 1/1000 each
+EARLY_STEPS = 1000  # this many batches have equal weight; later ones count for 1/1000 each
 SMALLEST_RANGE = 1e-4
 
 
 @keras.saving.register_keras_serializable("tfslim")
 class FakeQuantize(keras.layers.Layer):
-    """Rounds a tensor to 8 bits between the averages of the training batches' least and largest values.
+    """Round a tensor to 8 bits within a moving range.
+
+    The range is the average of the training batches' minima and maxima.
 
     Example:
         >>> FakeQuantize()(keras.Input((8, 8, 3))).shape
@@ -24,12 +26,12 @@ class FakeQuantize(keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, input_shape):
-        """Adds the range and the number of batches that it comes from."""
+        """Add the range and the number of batches behind it."""
         for name in ("least", "largest", "batches"):
             setattr(self, name, self.add_weight(shape=(), initializer="zeros", trainable=False, name=name))
 
     def set_range(self, least: float, largest: float) -> None:
-        """Sets the range, as if one batch had had it."""
+        """Set the range, as if measured on one batch."""
         for variable, value in ((self.least, least), (self.largest, largest), (self.batches, 1.0)):
             variable.assign(value)
 
@@ -38,7 +40,7 @@ class FakeQuantize(keras.layers.Layer):
             self.batches.assign(self.batches + 1.0)
             share = 1.0 / keras.ops.minimum(self.batches, float(EARLY_STEPS))
             now = keras.ops.stop_gradient(inputs)
-            # Zero is always among the values that int8 has, and padding needs it.
+            # Zero is always in the range: int8 represents it exactly, and padding needs it.
             least, largest = (
                 keras.ops.minimum(keras.ops.min(now), 0.0),
                 keras.ops.maximum(keras.ops.max(now), 0.0),
@@ -55,7 +57,9 @@ class FakeQuantize(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("tfslim")
 class QuantizedKernel(keras.layers.Wrapper):
-    """A layer that computes with its kernel rounded to 8 bits, symmetric around 0.
+    """Wrap a layer and round its kernel to 8 bits.
+
+    The rounding is symmetric around 0.
 
     Args:
         layer: a Conv2D, DepthwiseConv2D, Conv2DTranspose or Dense layer of `keras.layers`.
@@ -70,11 +74,11 @@ class QuantizedKernel(keras.layers.Wrapper):
     def __init__(self, layer: keras.layers.Layer, scaling: Scaling, rescaling: bool = False, **kwargs):
         super().__init__(layer, **kwargs)
         self.scaling, self.rescaling = scaling, rescaling
-        self.activity_regularizer = layer.activity_regularizer  # which the layer itself is too late for
+        self.activity_regularizer = layer.activity_regularizer  # the wrapped layer itself would apply it too late
 
     def call(self, inputs):
         if isinstance(inputs, keras.KerasTensor):
-            return self.layer(inputs)  # for those who read the graph, such as `tfslim.measure`
+            return self.layer(inputs)  # keeps the layer visible in the graph, for `tfslim.measure` and others
         rounded = round_kernel(keras.ops.convert_to_tensor(self.layer.kernel), self.scaling)
         values = [
             [rounded if variable is self.layer.kernel else variable.value for variable in variables]
@@ -90,7 +94,10 @@ class QuantizedKernel(keras.layers.Wrapper):
 
 
 def round_kernel(kernel: keras.KerasTensor, scaling: Scaling) -> keras.KerasTensor:
-    """A kernel with the nearest values that int8 has, by the largest magnitude of what shares a scale."""
+    """Round a kernel to int8, scaled by its largest magnitudes.
+
+    Each set of values that shares a scale has its own.
+    """
     shape = kernel.shape
     if scaling == "depthwise":
         kernel = keras.ops.reshape(kernel, (*shape[:-2], 1, shape[-2] * shape[-1]))
@@ -99,6 +106,7 @@ def round_kernel(kernel: keras.KerasTensor, scaling: Scaling) -> keras.KerasTens
     if scaling == "tensor":
         return keras.quantizers.fake_quant_with_min_max_vars(kernel, -whole, whole, narrow_range=True)
     each = keras.ops.max(magnitude, axis=tuple(range(len(kernel.shape) - 1)))
-    largest = keras.ops.where(each > 0, each, whole)  # a filter of zeros gets the tensor's, so that its bias still fits
+    # A filter of zeros takes the tensor's scale, so that its bias fits.
+    largest = keras.ops.where(each > 0, each, whole)
     rounded = keras.quantizers.fake_quant_with_min_max_vars(kernel, -largest, largest, narrow_range=True, axis=-1)
     return keras.ops.reshape(rounded, shape)

@@ -1,7 +1,7 @@
-"""A model rearranged so that each of its steps is one that TFLite computes in int8, with the same outputs.
+"""Rewriting of a model into layers that TFLite computes in int8, with the same outputs.
 
-A batch normalisation that follows no convolution, and a rescaling, become a 1x1 depthwise convolution: one operator
-with a scale a channel, where the multiplication and addition that they are would need a range between them.
+A batch normalization that doesn't follow a convolution, and a rescaling, become a 1x1 depthwise convolution: one
+operator with a scale per channel, while separate multiplication and addition would need a range between them.
 """
 
 from collections import Counter, defaultdict
@@ -23,10 +23,11 @@ RESCALING = (keras.layers.Rescaling, keras.layers.Normalization)
 
 
 def perturb_last_bit(values: np.ndarray, number: int) -> np.ndarray:
-    """The values with one of them moved by the last bits, another one or farther for each number.
+    """Return the values with one changed in its last bits.
 
-    TensorFlow 2.21's converter keeps equal kernels once and folds a batch normalisation into all that share it, and
-    where all of a bias are alike it divides each by the first channel's scale.
+    Each number changes another value, or changes it more. TensorFlow 2.21's converter stores equal kernels once and
+    folds a batch normalization into all that share it, and if all values of a bias are equal it divides each by the
+    first channel's scale.
     """
     moved = np.array(values, "float32")
     for _ in range(number // len(moved) + 1):
@@ -35,7 +36,10 @@ def perturb_last_bit(values: np.ndarray, number: int) -> np.ndarray:
 
 
 def scale_and_offset(layer: keras.layers.Layer) -> tuple[np.ndarray, np.ndarray]:
-    """What the layer multiplies by and then adds, each in the shape in which it is broadcast."""
+    """Return the factor and the offset of a rescaling layer.
+
+    Each has the shape in which it is broadcast.
+    """
     if isinstance(layer, keras.layers.Rescaling):
         return np.asarray(layer.scale, "float64"), np.asarray(layer.offset, "float64")
     mean, variance = (np.asarray(keras.ops.convert_to_numpy(v), "float64") for v in (layer.mean, layer.variance))
@@ -44,28 +48,30 @@ def scale_and_offset(layer: keras.layers.Layer) -> tuple[np.ndarray, np.ndarray]
 
 
 def is_by_channel(values: np.ndarray, channels: int | None) -> bool:
-    """Whether there is one value, or one a channel along the last axis."""
+    """Check for a single value, or one per last-axis channel."""
     return channels is not None and values.size in (1, channels) and values.shape[-1:] in ((), (values.size,))
 
 
-FOLDING = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)  # take a batch normalisation that follows into themselves
+FOLDING = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)  # absorb a batch normalization that follows
 FUSED = (keras.activations.linear, keras.activations.relu)  # activations that a convolution may keep
 INPUT_SUFFIX = "_quantized"
 
 
 def rewrite_for_int8(model: keras.Model) -> keras.Model:
-    """Rebuilds a model in float32 from layers that TFLite has in int8; names and weights of the others stay.
+    """Rebuild a model from layers that TFLite has in int8.
+
+    The result computes in float32. Names and weights of the other layers stay.
 
     Args:
-        model: a functional or a built Sequential model, of any floats; it is not changed.
+        model: a functional or a built Sequential model, of any float dtype; it is not changed.
 
     Returns:
-        A functional model of stock layers with the same outputs. After each input `x` stands a layer "x_quantized".
+        A functional model of stock layers with the same outputs. Each input `x` is followed by a layer "x_quantized".
 
     Raises:
         TypeError: `model` is subclassed.
-        UnsupportedLayer: an operation of `keras.ops` can't be written as a layer, or a layer makes the converter
-            refuse the model.
+        UnsupportedLayer: an operation of `keras.ops` can't be written as a layer, or TFLite's converter refuses
+            a layer.
 
     Example:
         >>> [type(layer).__name__ for layer in rewrite_for_int8(model).layers]  # of a Rescaling
@@ -118,7 +124,10 @@ class _Arranger:
         }
 
     def input_dtype(self, tensor: keras.KerasTensor) -> str:
-        """float32 for floats, and for pixels that the model only ever rescales: int8 files take floats or int8."""
+        """Return the dtype of a rewritten input.
+
+        It is float32 for floats, and for pixels that the model only rescales: int8 files take floats or int8.
+        """
         return tensor.dtype if id(tensor) in self._casting and "float" not in tensor.dtype else "float32"
 
     def place(self, call: LayerCall, args: tuple, kwargs: dict):
@@ -135,9 +144,9 @@ class _Arranger:
         return self._with_own_activation(layer, args, kwargs)
 
     def folds(self, call: LayerCall) -> bool:
-        """Whether the converter can fold this batch normalisation into the convolution before it.
+        """Check whether the converter folds a normalization into its convolution.
 
-        It can't where something else reads the convolution too, at this or another of its calls.
+        It can't if something else reads the convolution too, at this or another of its calls.
         """
         norm, (tensor,) = call.operation, tensors_of(call)[:1]
         maker = self._makers.get(id(tensor))
@@ -149,7 +158,10 @@ class _Arranger:
         return alone and linear and normalises_last_axis(norm, len(tensor.shape))
 
     def _step(self, layer: keras.layers.Layer, part: Any, made: Callable[[str], Any], name: str) -> Any:
-        """What is made once for a part of a layer, however often that is called; `made` gets a name for it."""
+        """Return the layers that replace a part of a layer.
+
+        They are created once, however often the layer is called; `made` receives a name for them.
+        """
         key = (id(layer), name, part)
         if key not in self._steps:
             self._steps[key] = made(self._numbered(name))
@@ -177,7 +189,7 @@ class _Arranger:
                 1.0, offset=offset.tolist(), name=name, activity_regularizer=regularizer, dtype="float32"
             )
 
-        part = scale.tobytes()  # an average's is another for each number of tensors
+        part = scale.tobytes()  # an average's scale depends on the number of tensors
         if not biased:
             return self._step(layer, part, multiplied, layer.name)(x)
         if np.any(scale != 1.0):
@@ -205,7 +217,7 @@ class _Arranger:
                 data_format="channels_last",
                 dtype="float32",
             )
-            step.is_rescaling = True  # for `int8_plan`, to tell it from the model's own convolutions
+            step.is_rescaling = True  # distinguishes it in `int8_scheme` from the model's own convolutions
             kernel = perturb_last_bit(scale, len(self.weights)).reshape(1, 1, -1, 1)
             self.weights.append((step, [kernel, perturb_last_bit(offset, 0)] if biased else [kernel]))
             return step
@@ -283,9 +295,9 @@ class _Arranger:
     def _activated(self, layer: keras.layers.Layer, x: keras.KerasTensor) -> keras.KerasTensor:
         if not _has_activation(layer):
             return x
-        # A layer that is called again has its activation again.
+        # A layer that is called again has its activation applied again.
         name = self._numbered(f"{layer.name}_{activation_name(layer)}")
-        regularizer = layer.activity_regularizer  # of what the activation gives
+        regularizer = layer.activity_regularizer  # applies to the activation's output
         return keras.layers.Activation(layer.activation, name=name, activity_regularizer=regularizer, dtype="float32")(
             x
         )
@@ -300,7 +312,7 @@ _OTHER_FLOATS = ("float16", "bfloat16", "float64")  # the roundings of int8 are 
 
 
 def activation_name(layer: keras.layers.Layer) -> str:
-    """What a layer's activation is called, by its class where it is no function."""
+    """Return the name of a layer's activation, or its class."""
     return getattr(layer.activation, "__name__", type(layer.activation).__name__)
 
 
@@ -309,13 +321,19 @@ def _has_activation(layer: keras.layers.Layer) -> bool:
 
 
 def normalises_last_axis(layer: keras.layers.BatchNormalization, rank: int) -> bool:
-    """Whether a batch normalisation of a tensor with so many axes is along the last one, as TFLite's are."""
+    """Check whether a batch normalization works on the last axis.
+
+    TFLite's always do. `rank` is the number of axes of its input.
+    """
     axis = layer.axis if isinstance(layer.axis, int) else layer.axis[0]
     return axis % rank == rank - 1
 
 
 def _check_interpolation(layer: keras.layers.Layer) -> None:
-    """Refuses what makes the converter refuse the whole model, since TFLite has no operator for it at all."""
+    """Raise UnsupportedLayer for interpolations that TFLite has no operator for.
+
+    The converter would refuse the whole model.
+    """
     if not isinstance(layer, (keras.layers.Resizing, keras.layers.UpSampling2D)):
         return
     antialias = getattr(layer, "antialias", False)

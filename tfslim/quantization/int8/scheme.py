@@ -1,4 +1,4 @@
-"""Where int8 needs a range: which weights and which outputs of a model are quantised, and what stays in float."""
+"""The int8 scheme: which weights and outputs of a model are quantized, and what stays in float."""
 
 import dataclasses
 from collections import defaultdict
@@ -10,8 +10,8 @@ from tfslim.graph.stock_layers import is_as_stock
 from tfslim.graph.traversal import LayerCall, channel_axis, iter_layer_calls, tensors_of
 from tfslim.quantization.int8.layout import FOLDING, INPUT_SUFFIX, activation_name, normalises_last_axis
 
-# What of a kernel has a scale: each index of its last axis, each pair of its last two axes, or all of it. The converter
-# takes a scale a filter for transposed and 1D convolutions not at all, and for dense layers old interpreters don't.
+# Which part of a kernel has its own scale: each index of its last axis, each pair of its last two axes, or all of it.
+# A scale per filter is not possible for transposed and 1D convolutions (converter) and dense layers (old interpreters).
 Scaling = Literal["filters", "depthwise", "tensor"]
 
 # fmt: off
@@ -19,19 +19,19 @@ _KERNELS = {
     "Conv2D": ("kernel", "filters"), "DepthwiseConv2D": ("kernel", "depthwise"),
     "Conv2DTranspose": ("kernel", "tensor"), "Dense": ("kernel", "tensor"), "Conv1D": ("kernel", "tensor"),
 }
-# Their outputs have values of their own.
+# Layers whose outputs have a range of their own.
 _COMPUTING = frozenset({
     "Add", "Subtract", "Multiply", "Maximum", "Minimum", "ReLU", "LeakyReLU", "PReLU", "Concatenate", "Rescaling",
     "BatchNormalization", "GlobalAveragePooling1D", "GlobalAveragePooling2D", "Dot",
 })
-# They hand on values that they are given.
+# Layers that pass on the values of their inputs.
 _PASSING = frozenset({
     "MaxPooling1D", "MaxPooling2D", "AveragePooling1D", "AveragePooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D",
     "Flatten", "Reshape", "Permute", "Cropping1D", "Cropping2D", "ZeroPadding1D", "ZeroPadding2D", "UpSampling1D",
     "UpSampling2D", "Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianDropout", "GaussianNoise",
     "AlphaDropout", "ActivityRegularization", "Identity", "Resizing",
 })
-# TFLite knows the range of what they give.
+# Layers whose output range TFLite knows.
 _FIXED = frozenset({"Softmax", "UnitNormalization"})
 _ACTIVATIONS = {
     "relu": "computing", "silu": "computing", "swish": "computing", "gelu": "computing", "leaky_relu": "computing",
@@ -49,13 +49,13 @@ _REASONS = {
 
 @dataclasses.dataclass(frozen=True)
 class QuantizedStep:
-    """What of one layer is quantised.
+    """Describe which parts of one layer are quantized.
 
     Args:
-        weight: attribute of the kernel, None where there is none.
+        weight: attribute of the kernel, or None if it has none.
         scaling: which of the kernel's values share a scale.
-        output: whether the output gets a range of its own.
-        rescaling: whether the kernel is a rescaling's that `int8_layout` wrote as a convolution.
+        output: whether the output has a range of its own.
+        rescaling: whether the kernel is that of a rescaling that `rewrite_for_int8` wrote as a convolution.
     """
 
     weight: str | None = None
@@ -65,26 +65,29 @@ class QuantizedStep:
 
 
 def int8_scheme(model: keras.Model) -> tuple[dict[str, QuantizedStep], dict[str, str]]:
-    """Says for every layer of a model laid out by `int8_layout` what is quantised.
+    """Decide what is quantized in each layer.
 
-    An output has no range where the converter fuses the next layer into this one, or where a concatenation alone reads
-    it, whose range it then shares. A permutation has one where a PReLU reads it: the converter would move it in between
-    the PReLU's steps and leave these in float.
+    An output has no range if the converter fuses the next layer into this one, or if only a concatenation reads it,
+    whose range it then shares. A permutation has one if a PReLU reads it: otherwise the converter would move it in
+    between the PReLU's steps and leave these in float.
+
+    Args:
+        model: result of `rewrite_for_int8`.
 
     Returns:
-        Layer's name -> what of it is quantised, and layer's name -> why it stays in float.
+        Layer name -> its quantized parts, and layer name -> why it stays in float.
 
     Example:
-        >>> plan, skipped = int8_scheme(int8_layout(model))
+        >>> plan, skipped = int8_scheme(rewrite_for_int8(model))
         >>> plan["stem_conv"]
-        Quantised(weight='kernel', scaling='filters', output=False)
+        QuantizedStep(weight='kernel', scaling='filters', output=False, rescaling=False)
     """
     listed = list(iter_layer_calls(model, model.inputs, opened=False))
     readers = defaultdict(list)
     for call in listed:
         for tensor in tensors_of(call):
             readers[id(tensor)].append(call)
-    answers = {id(tensor) for tensor in model.outputs}
+    outputs = {id(tensor) for tensor in model.outputs}
     plan: dict[str, QuantizedStep] = {}
     skipped: dict[str, str] = {}
     for call in listed:
@@ -92,7 +95,7 @@ def int8_scheme(model: keras.Model) -> tuple[dict[str, QuantizedStep], dict[str,
         reason = _reason_to_skip(call)
         if reason:
             skipped[layer.name] = reason
-        next_calls = [] if id(call.outputs[0]) in answers else readers[id(call.outputs[0])]
+        next_calls = [] if id(call.outputs[0]) in outputs else readers[id(call.outputs[0])]
         output = any("float" in tensor.dtype for tensor in call.outputs) and (
             bool(reason)
             or (_role(layer) == "computing" and not _ranged_later(call, next_calls))
@@ -114,7 +117,7 @@ def _role(layer: keras.layers.Layer) -> str:
         return "computing"
     if isinstance(layer, keras.layers.Activation):
         name = activation_name(layer)
-        own = layer.activation is not getattr(keras.activations, name, None)  # somebody's, maybe of a known name
+        own = layer.activation is not getattr(keras.activations, name, None)  # user code, maybe of a known name
         return "unknown" if own else _ACTIVATIONS.get(name, "unknown")
     return "passing" if _kind(layer) in _PASSING else "fixed" if _kind(layer) in _FIXED else "unknown"
 
@@ -122,22 +125,22 @@ def _role(layer: keras.layers.Layer) -> str:
 def _reason_to_skip(call: LayerCall) -> str | None:
     layer, kind = call.operation, _kind(call.operation)
     if not is_as_stock(layer):
-        return f"nothing is known of the class {type(layer).__name__}"
+        return f"no int8 rule is known for the class {type(layer).__name__}"
     if len(call.outputs) != 1:
-        return "it gives several tensors"
+        return "it returns several tensors"
     rank = len(call.outputs[0].shape)
     if kind in (*_KERNELS, "BatchNormalization") and hasattr(layer, "data_format") and channel_axis(layer, rank) == 1:
         return "TFLite has the channels last"
     if kind == "BatchNormalization" and rank not in (2, 4):
-        return f"it normalises a tensor of {rank} axes"
+        return f"it normalizes a tensor of {rank} axes"
     if kind == "BatchNormalization" and not normalises_last_axis(layer, rank):
-        return "TFLite normalises along the last axis alone"
+        return "TFLite normalizes along the last axis only"
     if kind == "ReLU" and not _is_int8_relu(layer):
-        return "the converter leaves a ReLU in float that has a threshold, an end that is not 6, or an end and a slope"
+        return "the converter leaves a ReLU with a threshold, a maximum other than 6, or a maximum and a slope in float"
     if kind == "Dot" and (layer.normalize or any(len(tensor.shape) != 2 for tensor in tensors_of(call))):
-        return "int8 rules are known for products of vectors alone, as they are"
+        return "int8 rules are known for products of plain vectors only"
     if kind == "UnitNormalization" and layer.axis not in (-1, (-1,), [-1], rank - 1):
-        return "TFLite normalises along the last axis alone"
+        return "TFLite normalizes along the last axis only"
     if _role(layer) != "unknown":
         return None
     if isinstance(layer, keras.layers.Activation):
@@ -146,7 +149,7 @@ def _reason_to_skip(call: LayerCall) -> str | None:
 
 
 def _ranged_later(call: LayerCall, readers: list[LayerCall]) -> bool:
-    """Whether the one layer that reads this output is the one whose range counts."""
+    """Check whether the only reader determines this output's range."""
     if len(readers) != 1:
         return False
     layer, reader = call.operation, readers[0].operation
@@ -160,7 +163,10 @@ def _ranged_later(call: LayerCall, readers: list[LayerCall]) -> bool:
 
 
 def _is_int8_relu(layer: keras.layers.ReLU) -> bool:
-    """Whether this is one operator; a threshold is a comparison and more, of which tf_keras' are in float."""
+    """Check whether TFLite has one int8 operator for a ReLU.
+
+    A threshold takes a comparison and more; those of tf_keras stay in float.
+    """
     return not layer.threshold and (layer.max_value is None or (layer.max_value == 6.0 and not layer.negative_slope))
 
 

@@ -1,4 +1,4 @@
-"""`tfslim.quantization.quantize_aware`: training with the roundings of int8 on Keras 3, without TF-MOT."""
+"""`tfslim.quantization.quantize_aware`: int8 quantization-aware training on Keras 3, without TF-MOT."""
 
 from collections.abc import Iterable
 
@@ -15,43 +15,48 @@ from tfslim.quantization.int8.scheme import int8_scheme
 from tfslim.quantization.int8.unit_norm import Int8UnitNormalization
 from tfslim.report import Report
 
+__all__ = ["quantize_aware"]
+
 RANGE_SUFFIX = "_int8"
 _IN_PLACE_OF = {keras.layers.UnitNormalization: Int8UnitNormalization}
 
 
 def quantize_aware(model: keras.Model, representative: Iterable | None = None) -> tuple[keras.Model, Report]:
-    """Makes a Keras 3 model that computes as its int8 file will, and can be trained so, on any backend.
+    """Make a trainable model that computes as its int8 file.
 
-    Every kernel is rounded as it is used, and a layer `FakeQuantize` ("conv_int8" after "conv") rounds each output for
-    which TFLite needs a range. What TFLite has no single int8 operator for is written in ones that it has.
+    The result is a Keras 3 model that trains on any backend. Every kernel is rounded as it is used, and a layer
+    `FakeQuantize` ("conv_int8" after "conv") rounds each output for which TFLite needs a range. Layers that TFLite has
+    no single int8 operator for are rewritten.
 
-    `tfslim.tfmot.convert` needs TensorFlow. A model that was trained on JAX or PyTorch is saved there with
+    `tfslim.tfmot.convert` needs TensorFlow. Save a model that was trained on JAX or PyTorch there with
     `training.save("trained.keras")`; a process with KERAS_BACKEND=tensorflow that imports `tfslim.quantization` before
     `keras.models.load_model("trained.keras")` converts it.
 
     Args:
         model: a functional or a built Sequential model, trained; it is not changed.
-        representative: (N, ...) array of inputs, or batches of inputs or (inputs, targets), that the ranges are first
-            measured on, of several inputs lists or dictionaries of arrays; without them the first training batches set
-            the ranges.
+        representative: inputs to measure the initial ranges on: (N, ...) array, or batches of inputs or (inputs,
+            targets); for several inputs lists or dictionaries of arrays. By default the first training batches set the
+            ranges.
 
     Returns:
-        A functional model to compile, fit and save as any other, and a report: what is quantised, what stays in float
+        A functional model to compile, fit and save as any other, and a report: what is quantized, what stays in float
         and why.
 
     Raises:
         TypeError: the model is subclassed.
-        UnsupportedLayer: an operation of `keras.ops` in it can't be written as a layer, or a layer makes the
-            converter refuse the model.
-        ValueError: `representative` holds nothing, NaN or infinity, or other inputs than the model's.
+        UnsupportedLayer: an operation of `keras.ops` in it can't be written as a layer, or TFLite's converter
+            refuses a layer.
+        ValueError: `representative` is empty, has NaN or infinity, or inputs that the model doesn't take.
 
     Warns:
-        UserWarning: `representative` seems to hold pixels on 0..1 where the model takes 0..255.
+        UserWarning: `representative` seems to hold pixels on 0..1 while the model takes 0..255.
 
     Example:
-        >>> training, report = tfslim.quantization.quantize_aware(model, images[:200])
+        >>> model = tfslim.models.SlimNet((64, 64, 3), classes=2)
+        >>> images, targets = np.random.default_rng(0).uniform(0, 255, (8, 64, 64, 3)), np.ones((8, 2))
+        >>> training, report = tfslim.quantization.quantize_aware(model, images)
         >>> training.compile("adam", "mse")
-        >>> training.fit(images, targets)
+        >>> history = training.fit(images, targets, verbose=0)
         >>> report = tfslim.tfmot.convert(training, "face.tflite")
 
     Source: Jacob and others, "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only

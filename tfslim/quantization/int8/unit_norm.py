@@ -1,4 +1,4 @@
-"""Unit vectors in the form that TFLite has one int8 operator for."""
+"""Unit vectors in a form that TFLite has one int8 operator for."""
 
 import keras
 
@@ -7,7 +7,9 @@ from tfslim.layers.unit_norm import SHORTEST, SteadyUnitNormalization
 
 @keras.saving.register_keras_serializable("tfslim")
 class Int8UnitNormalization(SteadyUnitNormalization):
-    """`keras.layers.UnitNormalization` that the converter makes an L2_NORMALIZATION of; Keras' own becomes five steps.
+    """Normalize vectors so that the converter emits one L2_NORMALIZATION.
+
+    `keras.layers.UnitNormalization` itself becomes five steps.
 
     Example:
         >>> Int8UnitNormalization()(np.array([[3.0, 4.0]], "float32"))

@@ -1,17 +1,19 @@
-"""A model's configuration as JSON, and models made of JSON that nobody vouches for."""
+"""Model architectures as JSON, written, and read from untrusted files."""
 
 import copy
 import json
 import re
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import keras
 
-import tfslim.layers  # registers ours
+import tfslim.layers  # registers tfslim's own layers
 from tfslim.graph.checks import check_graph_model
 from tfslim.graph.layer_copier import UnsupportedLayer, plain_functions
 from tfslim.graph.traversal import is_graph
+from tfslim.layers.composite import Composite
 from tfslim.quantization.model_tensors import model_variables
 
 STOCK = {
@@ -23,9 +25,9 @@ STOCK = {
     "keras.dtype_policies": (keras.DTypePolicy,),
 }
 MODELS = ("Functional", "Sequential")
-OPERATIONS = re.compile(r"keras\.src\.ops\.\w+")  # where Keras itself says that the likes of `x + y` come from
+OPERATIONS = re.compile(r"keras\.src\.ops\.\w+")  # the module that Keras records for operations such as `x + y`
 PLAIN = ("__keras_tensor__", "__tuple__", "__slice__", "__ellipsis__", "__numpy__", "__tensor__", "__bytes__")
-# Layers that run code of their file's, or read other files.
+# Layers that run code from their file, or read other files.
 REFUSED = (
     "Lambda",
     "TFSMLayer",
@@ -36,42 +38,73 @@ REFUSED = (
     "IntegerLookup",
     "TextVectorization",
 )
+_ALLOWED = "a packed file holds only layers of keras.layers and tfslim.layers"
 Shapes = dict[str, tuple[tuple[int, ...], str]]
 
 
 def architecture_json(model: keras.Model) -> bytes:
-    """The configuration of a model, without how it was compiled.
+    """Return the configuration of a model, without its compile settings.
 
     Raises:
         TypeError: the model is subclassed.
-        ValueError: a layer is neither of Keras nor of tfslim, or is one that a file can't be trusted with.
+        ValueError: a layer is from neither Keras nor tfslim, or is one that a file can't be trusted with; the message
+            names it and what helps.
     """
     check_graph_model(model)
     _refuse_plain_functions(model)
     _refuse_shared_with_nested(model)
     try:
         config = _without_training(keras.saving.serialize_keras_object(model))
-    except RuntimeError as error:  # what Keras says of a class without get_config, in some twenty lines
+    except RuntimeError as error:  # Keras' message on a class without get_config has some twenty lines
         what = " ".join(str(error).split()).split(". ")[0]
-        raise ValueError(f"{model.name}: {what}. A keras.Function is opened by tfslim.flatten(model)") from error
+        raise ValueError(f"{model.name}: {what}; {_remedy_for_function(model)}") from error
     text = json.dumps(config, separators=(",", ":"), ensure_ascii=False)
-    _check(json.loads(text))
+    try:
+        _check(json.loads(text))
+    except _RefusedClass as error:
+        raise ValueError(f"{error}; {_remedy(model, error.layer)}") from None
     return text.encode()
+
+
+_OTHER_WAYS = "replace it with Keras' own, or save the model as .keras"
 
 
 def _refuse_plain_functions(model: keras.Model) -> None:
     for layer in model._flatten_layers(include_self=False):
         for setting in plain_functions(layer):
-            raise UnsupportedLayer(
-                layer.name,
-                type(layer).__name__,
-                f"its {setting} is a function of somebody's own, which a packed file can't hold; use one of Keras, or "
-                "save the model as .keras",
-            )
+            reason = f"its {setting} is a custom function, which a packed file can't hold; {_OTHER_WAYS}"
+            raise UnsupportedLayer(layer.name, type(layer).__name__, reason)
+
+
+def _remedy(model: keras.Model, name: str) -> str:
+    """Return advice on a refused layer; `flatten` opens composite ones."""
+    if any(layer.name == name and isinstance(layer, Composite) for layer in _nested_layers(model)):
+        return "open it with tfslim.flatten(model)"
+    return _OTHER_WAYS
+
+
+def _remedy_for_function(model: keras.Model) -> str:
+    """Return advice on a model that Keras can't serialize."""
+    models = [model, *(layer for layer in _nested_layers(model) if is_graph(layer))]
+    operations = [operation for each in models for operation in getattr(each, "operations", ())]
+    functions = [each for each in operations if isinstance(each, keras.Function) and not isinstance(each, keras.Model)]
+    if functions:
+        return f"open the keras.Function {functions[0].name!r} with tfslim.flatten(model)"
+    return _OTHER_WAYS
+
+
+def _nested_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    for layer in model.layers:
+        yield layer
+        if is_graph(layer):
+            yield from _nested_layers(layer)
 
 
 def _refuse_shared_with_nested(model: keras.Model) -> None:
-    """A configuration says of each model what is in it, so that what is in two would become two."""
+    """Raise ValueError if two models share a layer.
+
+    A configuration lists the layers of each model, so a shared one would become two.
+    """
     holders: dict[int, keras.Model] = {}
     waiting = [model]
     while waiting:
@@ -80,7 +113,7 @@ def _refuse_shared_with_nested(model: keras.Model) -> None:
             first = holders.setdefault(id(layer), holder)
             if first is not holder and layer.weights:
                 raise ValueError(
-                    f"{layer.name} is shared by {first.name} and {holder.name}, which Keras' configurations can't say: "
+                    f"{layer.name} is shared by {first.name} and {holder.name}, which a configuration can't express; "
                     "use tfslim.flatten(model)"
                 )
             if is_graph(layer) and first is holder:
@@ -88,39 +121,42 @@ def _refuse_shared_with_nested(model: keras.Model) -> None:
 
 
 def build_model(config: dict, expected: Shapes) -> keras.Model:
-    """The model of a configuration, with weights not yet set.
+    """Build the model of a configuration, without its weights.
 
-    It is laid out without memory for its variables first, to see that these are as expected.
+    It is first laid out without memory for its variables, to check that these are as expected.
 
     Args:
-        config: what `architecture_json` wrote.
+        config: result of `architecture_json`.
         expected: the shape and the kind of type of each variable, by the names of `model_variables`.
 
     Raises:
-        ValueError: a class is not to be trusted, Keras can't make the model, or its variables are others.
+        ValueError: a class is not trusted, Keras can't build the model, or its variables differ.
     """
     check_layout(config, expected)
     model = _deserialized(config)
-    # Once more: a layer without a name gets another one each time that it is made.
+    # Check again: a layer without a name gets a new one each time it is created.
     _check_shapes(shapes(model), expected)
     return model
 
 
 def check_layout(config: dict, expected: Shapes) -> None:
-    """Raises ValueError where `build_model` would; takes no memory for the variables."""
+    """Raise ValueError if `build_model` would.
+
+    No memory is taken for the variables.
+    """
     _check(config)
-    # In a thread of its own: Keras keeps a list, a thread each, of variables to make up later, and the next scope of
-    # anybody's would make these.
-    with ThreadPoolExecutor(max_workers=1) as aside:
-        found = aside.submit(_laid_out, config).result()
+    # In a separate thread: Keras keeps a per-thread list of variables to initialize later, and the next scope in this
+    # thread would create these.
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        found = thread.submit(_laid_out, config).result()
     _check_shapes(found, expected)
 
 
 def _check_shapes(found: Shapes, expected: Shapes) -> None:
-    astray = sorted(found.keys() ^ expected.keys())
-    if astray:
-        where = "the file has no values for it" if astray[0] in found else "the architecture has no such variable"
-        raise ValueError(f"{astray[0]}: {where}")
+    unmatched = sorted(found.keys() ^ expected.keys())
+    if unmatched:
+        where = "the file has no values for it" if unmatched[0] in found else "the architecture has no such variable"
+        raise ValueError(f"{unmatched[0]}: {where}")
     for name, variable in found.items():
         if variable != expected[name]:
             raise ValueError(f"{name}: {_shown(variable)} in the architecture, {_shown(expected[name])} in the file")
@@ -132,14 +168,15 @@ def _laid_out(config: dict) -> Shapes:
 
 
 def shapes(model: keras.Model) -> Shapes:
-    """The shape of each variable, and its `kind_of_type`."""
+    """Return the shape of each variable, and its `kind_of_type`."""
     return {name: (tuple(each.shape), kind_of_type(each.dtype)) for name, each in model_variables(model).items()}
 
 
 def kind_of_type(dtype: str) -> str:
-    """What must fit between a variable and a packed file: "integer" for all integers, "float32" for shorter floats too.
+    """Return the type that variable and packed file share.
 
-    A seed is int64 in TensorFlow and uint32 elsewhere.
+    This is "integer" for all integers, as a seed is int64 in TensorFlow and uint32 elsewhere, and "float32" for shorter
+    floats too.
     """
     if keras.backend.is_int_dtype(dtype):
         return "integer"
@@ -151,13 +188,13 @@ def _shown(variable: tuple[tuple[int, ...], str]) -> str:
 
 
 def _deserialized(config: dict) -> keras.Model:
-    # Keras takes the configuration apart as it reads it.
+    # Keras modifies the configuration as it reads it.
     try:
         model = keras.saving.deserialize_keras_object(copy.deepcopy(config), safe_mode=True)
-    except Exception as error:  # a wrong configuration ends in whatever exception the first layer to read it meets
-        raise ValueError(f"Keras can't make the model: {_last_line(error)}") from error
+    except Exception as error:  # a wrong configuration raises whatever the first layer to read it raises
+        raise ValueError(f"Keras can't build the model: {_last_line(error)}") from error
     if not is_graph(model):
-        raise ValueError(f"it is a {type(model).__name__} and no functional or Sequential model")
+        raise ValueError(f"expected a functional or Sequential model, got {type(model).__name__}")
     return model
 
 
@@ -167,26 +204,46 @@ def _without_training(config: object) -> object:
     return [_without_training(value) for value in config] if isinstance(config, list | tuple) else config
 
 
+class _RefusedClass(ValueError):
+    """Report a class that a packed file can't hold."""
+
+    def __init__(self, message: str, layer: str):
+        super().__init__(message)
+        self.layer = layer
+
+
 def _check(config: dict) -> None:
-    """Raises ValueError unless every class in a configuration is one of those that only compute."""
-    waiting = [config]
+    """Raise ValueError unless all classes of a configuration only compute."""
+    waiting: list[tuple[object, str]] = [(config, "")]
     while waiting:
-        part = waiting.pop()
+        part, layer = waiting.pop()
         if isinstance(part, list):
-            waiting += part
+            waiting += [(each, layer) for each in part]
         if not isinstance(part, dict):
             continue
+        if "class_name" in part:
+            layer = _own_name(part) or layer
         if "compile_config" in part:
-            raise ValueError("it says how the model was compiled, which has no place in a packed file")
+            raise ValueError(
+                "it contains compile_config, that is how the model was compiled, which a packed file must not contain"
+            )
         if part.get("inbound_nodes"):
             _check_calls(part)
         if "class_name" in part and part["class_name"] not in PLAIN:
-            _check_class(part)
-        waiting += part.values()
+            _check_class(part, layer)
+        waiting += [(each, layer) for each in part.values()]
+
+
+def _own_name(part: dict) -> str:
+    name = part["config"].get("name", "") if isinstance(part.get("config"), dict) else ""
+    return name if isinstance(name, str) else ""
 
 
 def _check_calls(part: dict) -> None:
-    """Raises ValueError for a call on constants alone: Keras would compute it while it reads the configuration."""
+    """Raise ValueError for a call on constants alone.
+
+    Keras would compute it while it reads the configuration.
+    """
     calls = part["inbound_nodes"]
     if not isinstance(calls, list) or not all(isinstance(each, dict) and _takes_a_tensor(each) for each in calls):
         raise ValueError(f"{part.get('name')!r}: is called on something else than other layers' outputs")
@@ -205,14 +262,15 @@ def _takes_a_tensor(call: dict) -> bool:
     return False
 
 
-def _check_class(part: dict) -> None:
+def _check_class(part: dict, layer: str) -> None:
     name, module, registered = part["class_name"], part.get("module"), part.get("registered_name")
-    label = part["config"].get("name", "") if isinstance(part.get("config"), dict) else ""
-    shown = f"{module}.{name}" + (f" ({label!r})" if isinstance(label, str) and label else "")
+    shown = f"{module}.{name}" if module else f"{name}"
+    if layer:
+        shown += f" ({layer!r})" if _own_name(part) else f" in layer {layer!r}"
     if not all(isinstance(each, str) for each in (name, module)):
-        raise ValueError(f"{shown}: a class without the module that it comes from")
+        raise _RefusedClass(f"{shown}: {_ALLOWED}, this class has no module name", layer)
     if name in REFUSED:
-        raise ValueError(f"{shown}: runs code or reads files of its own, which a packed file may not")
+        raise _RefusedClass(f"{shown}: it runs code or reads files, which a packed file must not", layer)
     if module.split(".")[0] == "keras" and registered in (None, name):
         if module in STOCK:
             found = getattr(sys.modules[module], name, None)
@@ -228,9 +286,7 @@ def _check_class(part: dict) -> None:
         found = keras.saving.get_registered_object(registered)
         if found is not None and getattr(tfslim.layers, name, None) is found:
             return
-    raise ValueError(
-        f"{shown}: a packed file holds the layers of keras.layers and tfslim.layers only; use tfslim.flatten, or .keras"
-    )
+    raise _RefusedClass(f"{shown}: {_ALLOWED}", layer)
 
 
 def _is_plain_class(found: type) -> bool:

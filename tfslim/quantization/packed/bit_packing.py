@@ -1,15 +1,15 @@
-"""Codes of any width, one after another without gaps, and back."""
+"""Codes of any width, packed without gaps, and unpacked."""
 
 import numpy as np
 
-BLOCK = 1 << 16  # codes worked on at once, so that they and their bytes stay in the cache
+BLOCK = 1 << 16  # codes per block, so that they and their bytes stay in the cache
 
 
 def pack(codes: np.ndarray, code_bits: int) -> bytes:
-    """Writes codes as one stream of bits.
+    """Pack codes into one stream of bits.
 
     Code i takes the bits from i * code_bits on, its lowest bit first; bit k of the stream is bit k % 8 of byte k // 8,
-    counted from the lowest. The last byte is filled up with zeros.
+    counted from the lowest. The last byte is padded with zeros.
 
     Args:
         codes: (count,) unsigned integers below 2**code_bits.
@@ -41,19 +41,18 @@ def pack(codes: np.ndarray, code_bits: int) -> bytes:
 
 
 def unpack(data: bytes, code_bits: int, count: int) -> np.ndarray:
-    """Reads what `pack` wrote.
+    """Unpack the result of `pack`.
 
     Args:
         data: the bytes.
         code_bits: 1 to 32.
-        count: how many codes they hold.
+        count: number of codes.
 
     Returns:
-        (count,) uint16, or uint32 where `code_bits` is above 16.
+        (count,) uint16, or uint32 if `code_bits` is above 16.
 
     Raises:
-        ValueError: `code_bits` is out of range, the bytes are more or fewer than the codes take, or a bit is set that
-            belongs to no code.
+        ValueError: `code_bits` is out of range, the number of bytes is wrong, or a padding bit is set.
 
     Example:
         >>> unpack(bytes.fromhex("2103"), 4, 3)
@@ -77,13 +76,13 @@ def unpack(data: bytes, code_bits: int, count: int) -> np.ndarray:
 
 
 def packed_bytes(count: int, code_bits: int) -> int:
-    """Bytes that so many codes take."""
+    """Return the bytes that `count` codes take."""
     return -(-count * code_bits // 8)
 
 
 def _pack_block(codes: np.ndarray, code_bits: int, packed: np.ndarray) -> None:
-    """(groups, 8) codes -> (groups, code_bits) bytes."""
-    # Column by column, each of them in one piece of memory.
+    """Pack (groups, 8) codes into (groups, code_bits) bytes."""
+    # Column by column, each contiguous in memory.
     columns = np.ascontiguousarray(codes.T).astype(np.uint64 if code_bits > 25 else np.uint32)
     byte_columns = np.zeros((code_bits, len(codes)), np.uint8)
     for which, column in enumerate(columns):
@@ -97,7 +96,7 @@ def _pack_block(codes: np.ndarray, code_bits: int, packed: np.ndarray) -> None:
 
 
 def _unpack_block(packed: np.ndarray, code_bits: int, codes: np.ndarray) -> None:
-    """(groups, code_bits) bytes -> (groups, 8) codes."""
+    """Unpack (groups, code_bits) bytes to (groups, 8) codes."""
     wide = np.uint64 if code_bits > 25 else np.uint32
     byte_columns = np.ascontiguousarray(packed.T).astype(wide)
     columns = np.empty((8, len(packed)), wide)

@@ -3,15 +3,15 @@
 All numbers are little-endian. The file is 52 bytes of header, then the sections without gaps, and ends with the last.
 
     offset  bytes
-         0      8  89 74 66 73 6c 69 6d 0a: "tfslim" between a byte that is no text and a line feed
+         0      8  89 74 66 73 6c 69 6d 0a: "tfslim" between a non-text byte and a line feed
          8      2  schema version, 1
         10      2  0
         12     36  for each section: stored bytes (u32), bytes when opened (u32), CRC-32 of the stored bytes (u32)
         48      4  CRC-32 of the 48 bytes before
 
-    section "architecture": zlib; the Keras configuration as JSON in UTF-8, with at most 2**19 of the signs , : [ {
+    section "architecture": zlib; the Keras configuration as JSON in UTF-8, with at most 2**19 of the characters , : [ {
     section "tensor list": zlib; see `tfslim.quantization.packed.tensor_table`
-    section "tensor data": as it is; see `tfslim.quantization.packed.tensor`
+    section "tensor data": uncompressed; see `tfslim.quantization.packed.tensor`
 
 CRC-32 is that of zlib, gzip and PNG.
 """
@@ -24,13 +24,13 @@ VERSION = 1
 SECTIONS = ("architecture", "tensor list", "tensor data")
 COMPRESSED = SECTIONS[:2]
 MOST_OPENED = 1 << 24  # bytes of a compressed section when opened
-MOST_JSON_VALUES = 1 << 19  # each takes up to some hundred bytes of memory
+MOST_JSON_VALUES = 1 << 19  # each takes up to about a hundred bytes of memory
 HEADER = struct.Struct("<8sHH9I")
 HEADER_BYTES = HEADER.size + 4
 
 
 def join_sections(architecture: bytes, tensor_list: bytes, tensor_data: bytes) -> bytes:
-    """A whole file of its three sections, as they are when opened.
+    """Join three uncompressed sections into a whole file.
 
     Raises:
         ValueError: a section is too large for the format, or the architecture has too many values.
@@ -49,46 +49,53 @@ def join_sections(architecture: bytes, tensor_list: bytes, tensor_data: bytes) -
 
 
 def check_json(text: bytes) -> None:
-    """Raises ValueError for a text that would become too many values; counts in no more memory than the text's."""
+    """Raise ValueError for JSON with too many values.
+
+    Counting takes no more memory than the text.
+    """
     count = sum(text.count(sign) for sign in b",:[{")
     if count > MOST_JSON_VALUES:
         raise ValueError(f"architecture: holds some {count:,} values; the format has room for {MOST_JSON_VALUES:,}")
 
 
 def check_header(header: bytes, file_bytes: int) -> list[tuple[int, int, int]]:
-    """The three sections' stored bytes, opened bytes and checksums.
+    """Return each section's stored bytes, opened bytes and checksum.
 
     Args:
         header: the first 52 bytes of the file, or all of a shorter one.
         file_bytes: the file's length.
 
     Raises:
-        ValueError: this is no `.tfslim` file, one of another version, damaged, or cut short.
+        ValueError: the file is not a `.tfslim` file, or is of another version, damaged, or cut short.
     """
     if header[: len(MAGIC)] != MAGIC[: len(header)] or not header:
-        raise ValueError(f"header: no .tfslim file; it begins with {bytes(header[:8])!r}")
+        raise ValueError(
+            f"header: not a .tfslim file; expected it to begin with {MAGIC!r}, found {bytes(header[:8])!r}"
+        )
     if len(header) < HEADER_BYTES:
         raise ValueError(f"header: cut short after {len(header)} of {HEADER_BYTES} bytes")
     _, version, reserved, *numbers = HEADER.unpack(header[: HEADER.size])
     if zlib.crc32(header[: HEADER.size]) != int.from_bytes(header[HEADER.size :], "little"):
         raise ValueError("header: damaged; its checksum does not fit")
     if version != VERSION:
-        raise ValueError(f"header: schema version {version}; this tfslim reads version {VERSION}; get a newer tfslim")
+        raise ValueError(
+            f"header: schema version {version}; this tfslim reads version {VERSION}; install a newer tfslim"
+        )
     if reserved:
         raise ValueError(f"header: bytes 10 and 11 hold {reserved}; expected 0")
     sections = list(zip(numbers[0::3], numbers[1::3], numbers[2::3], strict=True))
     for name, (stored, opened, _) in zip(SECTIONS, sections, strict=True):
         if opened > MOST_OPENED if name in COMPRESSED else opened != stored:
-            raise ValueError(f"header: the {name} has {stored:,} bytes, and says that it opens to {opened:,}")
+            raise ValueError(f"header: damaged; the {name} has {stored:,} bytes, stated to open to {opened:,}")
     expected = HEADER_BYTES + sum(stored for stored, _, _ in sections)
     if file_bytes != expected:
-        what = "cut short" if file_bytes < expected else "followed by something else"
-        raise ValueError(f"header: the file has {file_bytes:,} bytes and should have {expected:,}; it is {what}")
+        what = "cut short" if file_bytes < expected else "followed by other data"
+        raise ValueError(f"header: the file has {file_bytes:,} bytes, expected {expected:,}; it is {what}")
     return sections
 
 
 def split_sections(data: bytes) -> dict[str, bytes]:
-    """The sections of a whole file, opened, by name.
+    """Return the opened sections of a whole file by name.
 
     Raises:
         ValueError: the file is damaged; the message begins with the part's name.
@@ -105,7 +112,7 @@ def split_sections(data: bytes) -> dict[str, bytes]:
 
 
 def _opened(name: str, section: memoryview, expected: int) -> bytes:
-    """Decompresses, but never to more than `expected` bytes."""
+    """Decompress a section, never to more than `expected` bytes."""
     decompressor = zlib.decompressobj()
     try:
         opened = decompressor.decompress(section, expected + 1)

@@ -1,4 +1,4 @@
-"""Codes in about as many bits as their frequencies allow."""
+"""Entropy coding: codes in about as many bits as their frequencies allow."""
 
 import dataclasses
 from types import ModuleType
@@ -9,7 +9,7 @@ from tfslim.quantization.packed.leb128 import Reader, variable_integer
 
 MOST_SYMBOLS = 1 << 17
 WIDTHS = [width << shift for shift in range(12) for width in (2, 3)]
-STEPS = 8  # steps of a frequency byte in an octave
+STEPS = 8  # steps of a frequency byte per octave
 FREQUENCIES = np.array([0] + [(STEPS + step % STEPS) << step // STEPS for step in range(255)], np.uint64)
 LARGEST = float(1 << 30)
 PRECISION = 24  # bits of the entropy coder's probabilities
@@ -17,12 +17,12 @@ PRECISION = 24  # bits of the entropy coder's probabilities
 
 @dataclasses.dataclass(frozen=True)
 class FrequencyTable:
-    """Frequencies of the codes 0 to `symbols` - 1.
+    """Hold the frequencies of codes 0 to `symbols` - 1.
 
     The codes are taken in runs of `width`, which share one frequency; `special`, the most frequent code, has its own.
     A frequency is a byte: 0 is 0, and q above it is (8 + (q - 1) mod 8) * 2**((q - 1) div 8).
 
-    As bytes: `width`, `symbols` and `special` as variable integers, the byte of `special`, a byte for each run.
+    As bytes: `width`, `symbols` and `special` as variable integers, the byte of `special`, a byte per run.
     """
 
     width: int
@@ -32,21 +32,25 @@ class FrequencyTable:
     run_bytes: np.ndarray
 
     def frequencies(self) -> np.ndarray:
-        """The frequency of each code, (symbols,) float64 whole numbers; their sum is below 2**53."""
+        """Return the frequency of each code, (symbols,) float64.
+
+        They are whole numbers whose sum is below 2**53.
+        """
         frequencies = np.repeat(FREQUENCIES[self.run_bytes], self.width)[: self.symbols]
         frequencies[self.special] = FREQUENCIES[self.special_byte]
         return frequencies.astype(np.float64)
 
     def to_bytes(self) -> bytes:
+        """Serialize the table."""
         head = b"".join(map(variable_integer, (self.width, self.symbols, self.special)))
         return head + bytes([self.special_byte]) + self.run_bytes.tobytes()
 
     @classmethod
     def read(cls, reader: Reader) -> "FrequencyTable":
-        """Reads what `to_bytes` wrote.
+        """Read the result of `to_bytes`.
 
         Raises:
-            ValueError: the bytes end too early, or are no frequency table.
+            ValueError: the bytes end too early, or are not a frequency table.
         """
         width, symbols, special = reader.integer(), reader.integer(), reader.integer()
         if not 2 <= symbols <= MOST_SYMBOLS or not 1 <= width <= symbols or special >= symbols:
@@ -59,7 +63,7 @@ class FrequencyTable:
 
 
 def smallest_table(codes: np.ndarray) -> FrequencyTable:
-    """The table with which codes and table take the fewest bytes.
+    """Return the table with the fewest bytes, codes included.
 
     Args:
         codes: (count,) codes below 2**17, at least one.
@@ -85,29 +89,32 @@ def _table(counts: np.ndarray, width: int) -> FrequencyTable:
 
 
 def _bytes(frequencies: np.ndarray) -> np.ndarray:
-    """The bytes of the nearest frequencies, on a logarithmic scale; what occurs at all stays above 0."""
+    """Return the bytes of the logarithmically nearest frequencies.
+
+    Frequencies above 0 stay above 0.
+    """
     known = FREQUENCIES[1:].astype(np.float64)
     middles = np.sqrt(known[1:] * known[:-1])
     return np.where(frequencies > 0, 1 + np.searchsorted(middles, frequencies), 0)
 
 
 def _bits(counts: np.ndarray, table: FrequencyTable) -> float:
-    """Bits that an ideal coder takes for codes that occur so often."""
+    """Return the bits of an ideal coder for these counts."""
     frequencies = table.frequencies()
     shares = frequencies / frequencies.sum() + 2.0**-PRECISION
     occurring = counts > 0
     return float(-(counts[occurring] * np.log2(shares[occurring])).sum())
 
 
-MOST_VALUES_A_BYTE = 64  # what a reader may be made to allocate stays in proportion to the file
+MOST_VALUES_A_BYTE = 64  # bounds a reader's memory in proportion to the file
 
 
 def encode_entropy(codes: np.ndarray) -> bytes:
-    """A frequency table and the codes, by asymmetric numeral systems.
+    """Encode codes by asymmetric numeral systems.
 
-    After the table come 32-bit words, little-endian: the stack of a coder with 32-bit words, a 64-bit state and 24-bit
-    probabilities, as constriction's `AnsCoder` gives it; then zeros, if a byte would stand for more than 64 codes. With
-    n codes in the table, frequencies f and their sum F, code i takes the interval from
+    The result is a frequency table and then 32-bit words, little-endian: the stack of a coder with 32-bit words, a
+    64-bit state and 24-bit probabilities, as returned by constriction's `AnsCoder`; then zeros, if a byte would stand
+    for more than 64 codes. With n codes in the table, frequencies f and their sum F, code i takes the interval from
     floor((f[0] + ... + f[i - 1]) * ((2**24 - n) / F)) + i to that of code i + 1, in doubles; the last ends at 2**24.
 
     Args:
@@ -132,19 +139,19 @@ def encode_entropy(codes: np.ndarray) -> bytes:
 
 
 def decode_entropy(data: bytes, count: int, code_bits: int) -> np.ndarray:
-    """Reads what `encode_entropy` wrote.
+    """Decode the result of `encode_entropy`.
 
     Args:
         data: the bytes.
-        count: how many codes they hold, at least one.
-        code_bits: 1 to 17; no code may need more.
+        count: number of codes, at least one.
+        code_bits: 1 to 17; larger codes are refused.
 
     Returns:
-        (count,) uint16, or uint32 where `code_bits` is above 16.
+        (count,) uint16, or uint32 if `code_bits` is above 16.
 
     Raises:
         ImportError: constriction is not installed.
-        ValueError: the bytes are not what such codes are written as.
+        ValueError: the bytes are not valid for these codes.
     """
     coding = _constriction()
     if len(data) * MOST_VALUES_A_BYTE < count:
@@ -163,7 +170,7 @@ def decode_entropy(data: bytes, count: int, code_bits: int) -> np.ndarray:
 
 
 def _model(coding: ModuleType, table: FrequencyTable) -> object:
-    # Without "perfect" the intervals are those of the docstring above, which other languages can work out as well.
+    # With perfect=False the intervals are those of the docstring above, which other languages can compute as well.
     return coding.stream.model.Categorical(table.frequencies(), perfect=False)
 
 

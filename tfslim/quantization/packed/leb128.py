@@ -1,8 +1,10 @@
-"""Whole numbers in as many bytes as they need, and reading bytes piece by piece."""
+"""Variable-length integers (LEB128), and a reader of bytes."""
 
 
 def variable_integer(number: int) -> bytes:
-    """Seven bits a byte, the lowest first; the eighth bit says that more follow.
+    """Encode an integer in seven bits per byte, lowest first.
+
+    The eighth bit is set if more bytes follow.
 
     Example:
         >>> variable_integer(300).hex()
@@ -11,7 +13,7 @@ def variable_integer(number: int) -> bytes:
     Source: LEB128, unsigned; DWARF 5, section 7.6.
     """
     if number < 0:
-        raise ValueError(f"{number} is below zero")
+        raise ValueError(f"{number} is below zero; expected 0 or more")
     found = bytearray()
     while number > 127:
         found.append(number & 127 | 128)
@@ -21,7 +23,7 @@ def variable_integer(number: int) -> bytes:
 
 
 class Reader:
-    """Takes bytes from the front, never more than there are.
+    """Read bytes from the front, never beyond their end.
 
     Args:
         data: the bytes.
@@ -33,11 +35,11 @@ class Reader:
 
     @property
     def left(self) -> int:
-        """Bytes not taken yet."""
+        """Return the number of bytes not read yet."""
         return len(self._data) - self._position
 
     def take(self, count: int) -> memoryview:
-        """The next `count` bytes.
+        """Return the next `count` bytes.
 
         Raises:
             ValueError: fewer are left.
@@ -49,10 +51,12 @@ class Reader:
         return taken
 
     def integer(self) -> int:
-        """The next variable integer, below 2**63 and in as few bytes as it needs.
+        """Return the next variable integer.
+
+        It must be below 2**63 and in as few bytes as possible.
 
         Raises:
-            ValueError: it is neither, or the bytes end.
+            ValueError: it isn't, or the bytes end.
         """
         number = 0
         for shift in range(0, 63, 7):

@@ -10,27 +10,31 @@ from tfslim.quantization.model_tensors import model_variables
 from tfslim.quantization.packed.architecture import build_model, kind_of_type
 from tfslim.quantization.packed.reader import read_packed
 
+__all__ = ["load_packed"]
+
 
 def load_packed(path: str | os.PathLike) -> keras.Model:
-    """Opens what `tfslim.save_packed` wrote, as an ordinary float model that is not compiled.
+    """Load a file of `tfslim.save_packed` as a float model.
 
-    Nothing in the file is run or unpickled: it may be made of the layers of Keras and tfslim that only compute. A
-    damaged or hostile file ends in an error before memory is taken for the model's variables; reading its tensors,
-    which comes first, takes memory in proportion to the file's bytes.
+    The model is an ordinary one and not compiled. Nothing in the file is run or unpickled: it may only contain layers
+    of Keras and tfslim that compute. A damaged or hostile file raises an error before memory is taken for the model's
+    variables; reading its tensors, which comes first, takes memory in proportion to the file's bytes.
 
     Args:
         path: the file.
 
     Returns:
-        A model with the weights of the one that was saved, bit for bit.
+        A model with the weights of the saved one, bit for bit.
 
     Raises:
-        FileNotFoundError: there is no such file.
+        FileNotFoundError: the file does not exist.
         ImportError: it is entropy-coded and constriction is not installed.
-        ValueError: it is damaged, cut short, of another version, or holds something else than such a model.
+        ValueError: it is damaged, cut short, of another version, or doesn't contain such a model.
 
     Example:
-        >>> model = tfslim.load_packed("face.tfslim")
+        >>> report = tfslim.save_packed(tfslim.models.SlimNet(), "face.tfslim")
+        >>> tfslim.load_packed("face.tfslim").name
+        'slimnet'
     """
     packed = read_packed(path)
     values = {name: each.values for name, each in packed.tensors.items()}

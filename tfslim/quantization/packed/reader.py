@@ -1,4 +1,4 @@
-"""Reading a `.tfslim` file with numpy alone."""
+"""Reading of `.tfslim` files with numpy alone."""
 
 import dataclasses
 import json
@@ -13,16 +13,18 @@ from tfslim.quantization.packed.container import HEADER_BYTES, check_header, che
 from tfslim.quantization.packed.tensor import unpacked
 from tfslim.quantization.packed.tensor_table import read_list
 
+__all__ = ["PackedFile", "PackedTensor", "read_packed"]
+
 
 @dataclasses.dataclass(frozen=True)
 class PackedTensor:
-    """A tensor of a `.tfslim` file.
+    """Hold a tensor of a `.tfslim` file.
 
     Attributes:
-        values: float32, or the type that a variable has which is no float.
-        codec: how it is stored, or None for what is stored as it is.
+        values: float32, or the variable's own type if that is not a float.
+        codec: its codec, or None if it is stored raw.
         encoded: its codes and codebook, or None.
-        stored_bytes: what it takes in the file, codes and codebook.
+        stored_bytes: its bytes in the file, codes and codebook.
     """
 
     values: np.ndarray
@@ -33,10 +35,11 @@ class PackedTensor:
 
 @dataclasses.dataclass(frozen=True)
 class PackedFile:
-    """What a `.tfslim` file holds.
+    """Hold the contents of a `.tfslim` file.
 
     Attributes:
-        architecture: the model's Keras configuration, as `keras.saving.serialize_keras_object` gives it; not checked.
+        architecture: the model's Keras configuration, as returned by `keras.saving.serialize_keras_object`; not
+            checked.
         tensors: by name, such as "conv1/kernel".
     """
 
@@ -45,20 +48,24 @@ class PackedFile:
 
 
 def read_packed(path: str | os.PathLike) -> PackedFile:
-    """Reads a `.tfslim` file as numpy arrays; neither Keras nor TensorFlow is needed.
+    """Read a `.tfslim` file as numpy arrays.
+
+    Neither Keras nor TensorFlow is needed.
 
     Args:
         path: the file.
 
     Raises:
-        FileNotFoundError: there is no such file.
+        FileNotFoundError: the file does not exist.
         ImportError: it is entropy-coded and constriction is not installed.
-        ValueError: it is damaged, cut short, of another version, or no `.tfslim` file; the message names the part.
+        ValueError: it is damaged, cut short, of another version, or not a `.tfslim` file; the message names the part.
 
     Example:
+        >>> smaller, _ = tfslim.quantize_weights(tfslim.models.SlimNet(), "log_min_max", bits=10)
+        >>> report = tfslim.save_packed(smaller, "face.tfslim")
         >>> tensors = read_packed("face.tfslim").tensors
-        >>> tensors["conv1/kernel"].values.shape, tensors["conv1/kernel"].codec
-        ((3, 3, 3, 32), LogMinMax(bits=10, rule='exact_zero', floor=None))
+        >>> tensors["stem_conv/kernel"].values.shape, tensors["stem_conv/kernel"].codec
+        ((7, 7, 3, 96), LogMinMax(bits=10, rule='exact_zero', floor=None))
     """
     name = os.fspath(path)
     with open(path, "rb") as file:
@@ -73,11 +80,11 @@ def read_packed(path: str | os.PathLike) -> PackedFile:
 
 
 def parse_packed(data: bytes, name: str) -> PackedFile:
-    """Reads the bytes of a `.tfslim` file, as `read_packed` does.
+    """Parse the bytes of a `.tfslim` file, as `read_packed` does.
 
     Args:
         data: the whole file.
-        name: what errors call it.
+        name: the file's name in error messages.
     """
     try:
         sections = split_sections(data)
@@ -95,7 +102,7 @@ def _architecture(text: bytes) -> dict:
     try:
         found = json.loads(text.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"architecture: no JSON: {error}") from None
+        raise ValueError(f"architecture: not valid JSON: {error}") from None
     if not isinstance(found, dict):
         raise ValueError(f"architecture: holds a {type(found).__name__}; expected a dictionary")
     return found

@@ -1,34 +1,34 @@
-"""One tensor of a `.tfslim` file: what the list says of it, and its bytes among the data.
+"""One tensor of a `.tfslim` file: its entry in the list, and its bytes in the data.
 
 A tensor's bytes are its parameters as float32, little-endian, in the order of the table below, then its codes: packed
 (`tfslim.quantization.packed.bit_packing`) or entropy-coded (`tfslim.quantization.packed.entropy_coding`).
 
     kind  codec         bits of a code  parameters
        0  float32       32              none; a code is the value's own bits
-       1  float16       16              none; likewise
+       1  float16       16              none; in the same way
        2  log_min_max   1 to 16         range: smallest and largest magnitude, sign; rule "exact_zero"
        3  log_min_max   2 to 17         range: smallest and largest magnitude, zeros; rule "nearest"
-       4  log_min_max   2 to 17         likewise; rule "floor"
+       4  log_min_max   2 to 17         the same as 3; rule "floor"
        5  uniform       1 to 16         peak; symmetric
        6  uniform       1 to 16         low, high
-       7  uniform       1 to 16         a peak for each filter; symmetric
-       8  uniform       1 to 16         a low for each filter, then a high for each
+       7  uniform       1 to 16         a peak per filter; symmetric
+       8  uniform       1 to 16         a low per filter, then a high per filter
        9  kmeans        1 to 16         the codebook
       10  ternary       2               scale; codes are 0, plus, minus
-      11  ternary       2               a scale for each filter
+      11  ternary       2               a scale per filter
       12  binary        1               scale; codes are plus, minus
-      13  binary        1               a scale for each filter
-      32  none          8               bool, a byte each
+      13  binary        1               a scale per filter
+      32  none          8               bool, one byte each
       33 to 36          8 to 64         unsigned integers of 8, 16, 32, 64 bits, little-endian
       37 to 40          8 to 64         signed integers
       41  none          64              float64
 
-What a code stands for: with n levels (2**(bits - 1) - 1 for kind 2 with sign 0, 2**bits - 1 with another, 1 for one
+Decoding: with n levels (2**(bits - 1) - 1 for kind 2 with sign 0, 2**bits - 1 with another, 1 for one
 bit; 2**(bits - 1) for 3 and 4), level i of kind 2 and 3 is low * exp(i / (n - 1) * log(high / low)) in doubles, then
-rounded to float32; of kind 4, i / n. Level 0 is low itself, the last of kinds 2 and 3 high itself; where low equals
+rounded to float32; of kind 4, i / n. Level 0 is low itself, the last of kinds 2 and 3 high itself; if low equals
 high or n is 1, all are high. Kind 2: code 0 is zero, then come the n positive levels, then the n negative ones; with a
 sign that isn't 0, n levels of that sign; with one bit, plus and minus high. Kinds 3 and 4: n positive levels, n
-negative ones; where zeros is not 0, the first negative one is zero.
+negative ones; if zeros is not 0, the first negative one is zero.
 
 Kinds 5 and 7: with m = 2**bits - 2 (1 for one bit) and a code c, at most m, peak * ((2 c - m) / m). Kinds 6 and 8:
 with m = 2**bits - 1, low + (high - low) * (c / m), and high itself for c = m. All in doubles, then rounded to float32.
@@ -67,14 +67,14 @@ PARAMETERS = {"log_min_max": ("range",), "kmeans": ("codebook",), "ternary": ("s
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """What the list of a `.tfslim` file says of one tensor.
+    """Describe one tensor in the list of a `.tfslim` file.
 
     Args:
         name: its name, such as "conv1/kernel".
-        kind: the number of its codec, or of its type if it isn't stored by a codec.
+        kind: the number of its codec, or of its type if it is stored raw.
         code_bits: bits of a code.
         shape: its shape.
-        filter_axes: of kinds with parameters for each filter: the axes that number the filters, rising.
+        filter_axes: for kinds with parameters per filter: the axes that number the filters, rising.
         codebook: entries of a k-means codebook, or 0.
         coded_bytes: bytes of the entropy-coded codes, or 0 if they are packed.
     """
@@ -89,19 +89,22 @@ class Entry:
 
     @property
     def size(self) -> int:
-        """Values."""
+        """Return the number of values."""
         return prod(self.shape)
 
     @property
     def per_filter(self) -> bool:
+        """Return whether each filter has parameters of its own."""
         return KINDS.get(self.kind, ("", {}))[1].get("per_filter", False)
 
     @property
     def codec(self) -> Codec | None:
-        """The codec, or None for what is stored as it is, such as counters.
+        """Return the codec, or None for a raw tensor.
+
+        Counters, for example, are stored raw.
 
         Raises:
-            ValueError: the kind is unknown, or has no codes of so many bits.
+            ValueError: the kind is unknown, or doesn't have codes of this width.
         """
         if self.kind in RAW:
             expected = 8 * np.dtype(RAW[self.kind]).itemsize
@@ -122,7 +125,7 @@ class Entry:
 
     @property
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """The shapes of the codec's parameters, in the order in which they are stored."""
+        """Return the codec's parameter shapes, in storage order."""
         if self.kind not in KINDS or self.kind <= FLOAT16:
             return {}
         name, config = KINDS[self.kind]
@@ -137,17 +140,22 @@ class Entry:
 
     @property
     def parameter_bytes(self) -> int:
+        """Return the bytes of the parameters."""
         return 4 * sum(map(prod, self.parameter_shapes.values()))
 
     @property
     def code_bytes(self) -> int:
+        """Return the bytes of the codes."""
         return self.coded_bytes or packed_bytes(self.size, self.code_bits)
 
 
 def packed_codes(
     name: str, codec: Codec, encoded: Encoded, filter_axes: tuple[int, ...], entropy_coding: bool
 ) -> tuple[Entry, bytes]:
-    """A float tensor's entry and bytes; entropy-coded only where that is shorter, and floats never."""
+    """Return a float tensor's entry and bytes.
+
+    Codes are entropy-coded only if that is shorter, and floats never.
+    """
     config = {key: value for key, value in dataclasses.asdict(codec).items() if key not in ("bits", "floor")}
     kind = next(number for number, known in KINDS.items() if known == (codec.name, config))
     axes = tuple(sorted({axis % len(encoded.shape) for axis in filter_axes})) if len(encoded.shape) > 1 else ()
@@ -165,34 +173,40 @@ def packed_codes(
 
 
 def packed_as_it_is(name: str, values: np.ndarray) -> tuple[Entry, bytes]:
-    """The entry and bytes of a tensor that isn't float, or is float64.
+    """Return the entry and bytes of a tensor stored raw.
+
+    These are all types but floats, and float64.
 
     Raises:
-        ValueError: its type has no place in the format.
+        ValueError: the format doesn't support its type.
     """
     for kind, known in RAW.items():
         if values.dtype == np.dtype(known):
             stored = np.ascontiguousarray(values).astype(np.dtype(known).newbyteorder("<"))
             return Entry(name, kind, 8 * values.dtype.itemsize, values.shape), stored.tobytes()
-    raise ValueError(f"{name}: the format has no place for values of type {values.dtype}")
+    raise ValueError(
+        f"{name}: the format does not support {values.dtype}; expected bool, integers or floats up to float64"
+    )
 
 
 def unpacked(entry: Entry, data: bytes) -> tuple[Codec | None, Encoded | None, np.ndarray]:
-    """A tensor's codec, codes and values; codec and codes are None for what is stored as it is.
+    """Return a tensor's codec, codes and values.
+
+    Codec and codes are None for raw tensors.
 
     Args:
-        entry: what the list says.
+        entry: its entry in the list.
         data: its bytes, `entry.parameter_bytes + entry.code_bytes` of them.
 
     Raises:
         ImportError: the codes are entropy-coded and constriction is not installed.
-        ValueError: the bytes are not what such a tensor is written as.
+        ValueError: the bytes are not valid for such a tensor.
     """
     codec = entry.codec
     if codec is None:
         values = np.frombuffer(data, np.dtype(RAW[entry.kind]).newbyteorder("<")).reshape(entry.shape)
         if entry.kind == 32 and values.view(np.uint8).max(initial=0) > 1:
-            raise ValueError("a truth value is neither 0 nor 1")
+            raise ValueError("a bool is neither 0 nor 1")
         return None, None, values.astype(np.dtype(RAW[entry.kind]))
     parameters, start = {}, 0
     for name, shape in entry.parameter_shapes.items():
@@ -217,4 +231,4 @@ def _check_parameters(codec: Codec, parameters: dict[str, np.ndarray]) -> None:
     if codec.name == "log_min_max":
         low, high, flag = parameters["range"]
         if not (0 < low <= high or low == high == 0) or flag not in (-1, 0, 1):
-            raise ValueError(f"{codec.name}: a range of {low:g} to {high:g}, flag {flag:g}")
+            raise ValueError(f"{codec.name}: invalid range of {low:g} to {high:g}, flag {flag:g}")

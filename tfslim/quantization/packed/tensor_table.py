@@ -1,17 +1,17 @@
 """The list of a `.tfslim` file's tensors.
 
-It begins with the number of tensors. Then each tensor has, in the order of their data:
+It begins with the number of tensors. Each tensor then has, in the order of the data:
 
-    integer  how many bytes its name shares with the start of the one before
-    integer  how many bytes follow, then these: the rest of the name, in UTF-8
+    integer  number of bytes that its name shares with the start of the previous one
+    integer  number of bytes that follow, then these: the rest of the name, in UTF-8
     byte     kind, see `tfslim.quantization.packed.tensor`
     byte     bits of a code
     integer  number of axes; then the extent of each, an integer
-    integer  only kinds with parameters for each filter: the sum of 2**axis over the axes that number the filters
+    integer  only kinds with parameters per filter: the sum of 2**axis over the axes that number the filters
     integer  only kind 9: entries of the codebook
     integer  bytes of the entropy-coded codes, or 0 if they are packed; only kinds 2 to 13
 
-Of the entropy-coded tensors, the sum of 2**(bits of a code) is at most 2**24 and 64 for each byte of tensor data.
+Over all entropy-coded tensors, the sum of 2**(bits of a code) is at most 2**24 plus 64 per byte of tensor data.
 
 An integer has seven bits a byte, the lowest first, the eighth bit set in all bytes but its last (LEB128, unsigned).
 """
@@ -27,14 +27,14 @@ MOST_TENSORS = 1 << 14
 MOST_AXES = 16
 MOST_VALUES = 1 << 40
 LONGEST_NAME = 1024
-MOST_SYMBOLS = 1 << 24  # that all frequency tables may tell apart, beside 64 for each byte of the data
+MOST_SYMBOLS = 1 << 24  # limit of all frequency tables together, plus 64 per byte of data
 
 
 def write_list(entries: list[Entry]) -> bytes:
-    """The bytes of the list.
+    """Serialize the list of tensors.
 
     Raises:
-        ValueError: there are too many tensors, or one has more axes, or a longer name, than the format allows.
+        ValueError: there are more tensors, or one has more axes or a longer name, than the format allows.
     """
     if len(entries) > MOST_TENSORS:
         raise ValueError(f"{len(entries)} tensors; the format has room for {MOST_TENSORS}")
@@ -60,18 +60,18 @@ def write_list(entries: list[Entry]) -> bytes:
 
 
 def read_list(data: bytes, data_bytes: int) -> list[Entry]:
-    """Reads what `write_list` wrote.
+    """Read the result of `write_list`.
 
     Args:
         data: the bytes.
-        data_bytes: the length of the tensors' data, which the entries must take up exactly.
+        data_bytes: length of the tensors' data, which the entries must fill exactly.
 
     Raises:
         ValueError: the list is damaged, or does not fit the data.
     """
     reader = Reader(data)
     entries, before, names = [], b"", set()
-    # A table of a few bytes may be one of 2**17 codes.
+    # A table of a few bytes may stand for 2**17 codes.
     symbols = MOST_SYMBOLS + MOST_VALUES_A_BYTE * data_bytes
     count = reader.integer()
     if count > MOST_TENSORS:
@@ -91,11 +91,11 @@ def read_list(data: bytes, data_bytes: int) -> list[Entry]:
             raise ValueError(f"{entry.name}: more frequency tables, of {entry.code_bits} bits, than data for them")
         data_bytes -= entry.parameter_bytes + entry.code_bytes
         if data_bytes < 0:
-            raise ValueError(f"{entry.name}: takes {-data_bytes:,} bytes more than there are")
+            raise ValueError(f"{entry.name}: takes {-data_bytes:,} bytes more than the data has")
     if reader.left:
         raise ValueError(f"{reader.left} bytes are left after the last tensor")
     if data_bytes:
-        raise ValueError(f"the tensors leave {data_bytes:,} bytes of their data over")
+        raise ValueError(f"{data_bytes:,} bytes of data belong to no tensor")
     return entries
 
 

@@ -184,7 +184,7 @@ def judge(
 ) -> tuple["VerificationTable", "ErrorCurve", "Pairs", dict[str, str]]:
     """A model's figures and curve, the pairs they are of, and the images left out."""
     from tfslim.inference.embedder import embed_files
-    from tfslim.inference.pair_scores import pair_scores
+    from tfslim.inference.pair_scoring import pair_scores
     from tfslim.metrics.verification import FARS, error_curve, verification_table
 
     with progress_bar(name) as move:

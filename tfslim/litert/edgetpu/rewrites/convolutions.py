@@ -1,4 +1,4 @@
-"""Convolutions and dense layers that the Edge TPU compiler refuses, as others that compute the same."""
+"""Rewrite convolutions and dense layers for the Edge TPU compiler."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,10 +8,20 @@ import numpy as np
 
 from tfslim.graph.layer_copier import copy_operation
 from tfslim.graph.traversal import LayerCall
-from tfslim.litert.edgetpu.rewrites.rewrite import Names, Rewrite, apply, called, named
+from tfslim.litert.edgetpu.rewrites.rewrite import Names, Rewrite, apply, call_text, name_output
+
+__all__ = [
+    "dense_on_map",
+    "has_unequal_dilation",
+    "is_dense_on_map",
+    "is_grouped",
+    "pointwise",
+    "undilate",
+    "ungroup",
+]
 
 _CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D)
-# Applied to each filter by itself, so that parts of a convolution may apply them.
+# Elementwise, so each part of a convolution may apply them.
 _ELEMENTWISE = [
     getattr(keras.activations, name)
     for name in ("linear", "relu", "relu6", "sigmoid", "tanh", "silu", "hard_sigmoid", "hard_tanh")
@@ -19,12 +29,15 @@ _ELEMENTWISE = [
 
 
 def is_grouped(operation: keras.Operation) -> bool:
-    """Whether this is a one- or two-dimensional convolution with groups."""
+    """Return whether this is a 1D or 2D grouped convolution."""
     return isinstance(operation, _CONVOLUTIONS) and type(operation) in _CONVOLUTIONS and operation.groups > 1
 
 
 def ungroup(call: LayerCall, args: tuple, names: Names) -> Rewrite | None:
-    """A grouped convolution as a depthwise one where each group has one channel, else as parts put together again."""
+    """Rewrite a grouped convolution as several convolutions and a concatenation.
+
+    If each group has one channel, it becomes a depthwise convolution.
+    """
     layer = call.operation
     if not is_grouped(layer) or layer.data_format != "channels_last":
         return None
@@ -32,7 +45,7 @@ def ungroup(call: LayerCall, args: tuple, names: Names) -> Rewrite | None:
     if layer.groups == channels and isinstance(layer, keras.layers.Conv2D) and layer.strides[0] == layer.strides[1]:
         return _depthwise(call, args[0], channels, names)
     parts = keras.ops.split(args[0], layer.groups, axis=-1)
-    named(parts[0], names.free(f"{layer.name}_split"))
+    name_output(parts[0], names.free(f"{layer.name}_split"))
     kernels = np.split(np.asarray(layer.kernel), layer.groups, axis=-1)
     biases = np.split(np.asarray(layer.bias), layer.groups) if layer.use_bias else [None] * layer.groups
     inside = layer.activation if layer.activation in _ELEMENTWISE else keras.activations.linear
@@ -44,7 +57,7 @@ def ungroup(call: LayerCall, args: tuple, names: Names) -> Rewrite | None:
     output = keras.layers.Concatenate(name=names.free(layer.name))(outputs)
     if inside is not layer.activation:
         output = keras.layers.Activation(layer.activation, name=names.free(f"{layer.name}_activation"))(output)
-    return Rewrite(output, f"{called(call)}: {layer.groups} groups as {layer.groups} convolutions put together again")
+    return Rewrite(output, f"{call_text(call)}: {layer.groups} groups as {layer.groups} convolutions, concatenated")
 
 
 def _depthwise(call: LayerCall, x: keras.KerasTensor, channels: int, names: Names) -> Rewrite:
@@ -54,17 +67,17 @@ def _depthwise(call: LayerCall, x: keras.KerasTensor, channels: int, names: Name
     depthwise = copy_operation(layer, names.free(layer.name), change, kind=keras.layers.DepthwiseConv2D)
     kernel = np.asarray(layer.kernel).reshape(*layer.kernel_size, channels, multiplier)
     output = apply(depthwise, x, [kernel, np.asarray(layer.bias)] if layer.use_bias else [kernel])
-    return Rewrite(output, f"{called(call)}: a group for each channel as DepthwiseConv2D")
+    return Rewrite(output, f"{call_text(call)}: one group for each channel as DepthwiseConv2D")
 
 
 def has_unequal_dilation(operation: keras.Operation) -> bool:
-    """Whether this is a two-dimensional convolution whose dilation differs in height and width."""
+    """Return whether a convolution's dilation differs in height and width."""
     kinds = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
     return type(operation) in kinds and operation.dilation_rate[0] != operation.dilation_rate[1]
 
 
 def undilate(call: LayerCall, args: tuple, names: Names) -> Rewrite | None:
-    """A convolution with unequal dilations with its kernel stretched by zeros."""
+    """Rewrite unequal dilations as a kernel stretched by zeros."""
     layer = call.operation
     if not has_unequal_dilation(layer):
         return None
@@ -75,23 +88,34 @@ def undilate(call: LayerCall, args: tuple, names: Names) -> Rewrite | None:
     one = copy_operation(layer, names.free(layer.name), _for_inference(kernel_size=stretched, dilation_rate=1))
     output = apply(one, args[0], [zeros, np.asarray(layer.bias)] if layer.use_bias else [zeros])
     size = "x".join(map(str, stretched))
-    return Rewrite(output, f"{called(call)}: dilation {layer.dilation_rate} as a kernel of {size} with zeros")
+    return Rewrite(output, f"{call_text(call)}: dilation {layer.dilation_rate} as a kernel of {size} with zeros")
 
 
 def is_dense_on_map(call: LayerCall) -> bool:
-    """Whether a dense layer is applied to each place of a sequence or a map."""
+    """Return whether this is a dense layer on a map.
+
+    The map has one spatial axis, as a sequence, or two.
+    """
     return type(call.operation) is keras.layers.Dense and len(call.args[0].shape) in (3, 4)
 
 
 def dense_on_map(call: LayerCall, args: tuple, names: Names) -> Rewrite | None:
-    """A dense layer applied to each place as a convolution of size 1."""
+    """Rewrite a dense layer on a map as a convolution."""
     if not is_dense_on_map(call):
         return None
-    return Rewrite(pointwise(call.operation, args[0], names), f"{called(call)}: as a convolution of size 1")
+    return Rewrite(pointwise(call.operation, args[0], names), f"{call_text(call)}: as a convolution of size 1")
 
 
 def pointwise(dense: keras.layers.Dense, x: keras.KerasTensor, names: Names) -> keras.KerasTensor:
-    """A dense layer's function on (1, L, C) or (1, H, W, C), as a convolution of size 1 with the dense layer's name."""
+    """Apply a dense layer as a convolution of size 1.
+
+    The convolution has the dense layer's name.
+
+    Args:
+        dense: the dense layer.
+        x: its input, (1, L, C) or (1, H, W, C).
+        names: free names.
+    """
     kind = keras.layers.Conv1D if len(x.shape) == 3 else keras.layers.Conv2D
     layer = kind(dense.units, 1, use_bias=dense.use_bias, activation=dense.activation, name=names.free(dense.name))
     kernel = np.asarray(dense.kernel)[(None,) * (len(x.shape) - 2)]

@@ -1,4 +1,4 @@
-"""What an Edge TPU rewrite is, and the layers that rewrites put in a graph."""
+"""Common parts of the Edge TPU rewrites."""
 
 import dataclasses
 import inspect
@@ -9,10 +9,12 @@ import numpy as np
 
 from tfslim.graph.traversal import LayerCall
 
+__all__ = ["Names", "Rewrite", "apply", "call_text", "name_output", "with_positional_input"]
+
 
 @dataclasses.dataclass(frozen=True)
 class Rewrite:
-    """What stands for a call in the new graph, and the line that the report says of it."""
+    """The output that replaces a call's, and its line in the report."""
 
     output: keras.KerasTensor
     done: str
@@ -25,7 +27,7 @@ class Names:
         self._taken = set(taken)
 
     def free(self, name: str) -> str:
-        """The name, or the name with a number where it is taken."""
+        """Return the name, with a number if it is taken."""
         number, candidate = 0, name
         while candidate in self._taken:
             number += 1
@@ -35,12 +37,12 @@ class Names:
 
 
 def apply(layer: keras.layers.Layer, x: Any, weights: list[np.ndarray] | None = None) -> keras.KerasTensor:
-    """Calls a new layer and gives it its weights.
+    """Call a new layer and set its weights.
 
     Args:
-        layer: a fresh layer.
+        layer: a new layer.
         x: the tensor, or list of tensors, that it is called on.
-        weights: in the layer's order; None where it has none.
+        weights: its weights in the layer's order; None if it has none.
     """
     output = layer(x)
     if weights is not None:
@@ -48,17 +50,20 @@ def apply(layer: keras.layers.Layer, x: Any, weights: list[np.ndarray] | None = 
     return output
 
 
-def named(output: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    """Names the operation of `keras.ops` that gives a tensor, and gives the tensor back.
+def name_output(output: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    """Name the operation of `keras.ops` that computes a tensor.
 
-    Such operations are numbered by the process, and so may be called like one of a model that was loaded.
+    Keras numbers such operations in each process, so a name may repeat one of a loaded model.
+
+    Returns:
+        The tensor.
     """
     output._keras_history.operation.name = name
     return output
 
 
-def by_place(call: LayerCall) -> LayerCall:
-    """The call with its first argument given by its place, where it was given by its name."""
+def with_positional_input(call: LayerCall) -> LayerCall:
+    """Return the call with its first argument passed by position."""
     names = list(inspect.signature(call.operation.call).parameters)
     if call.args or not names or names[0] not in call.kwargs:
         return call
@@ -66,6 +71,6 @@ def by_place(call: LayerCall) -> LayerCall:
     return dataclasses.replace(call, args=(kwargs.pop(names[0]),), kwargs=kwargs)
 
 
-def called(call: LayerCall) -> str:
-    """A call in a line of the report: "block3_conv (Conv2D)"."""
+def call_text(call: LayerCall) -> str:
+    """Format a call for a report: "block3_conv (Conv2D)"."""
     return f"{call.operation.name} ({type(call.operation).__name__})"

@@ -10,11 +10,11 @@ DISTANCES = ("cosine", "chi_squared")
 
 
 def pair_scores(embedded: ImageOutputs, pairs: Pairs, distance: str = "cosine") -> np.ndarray:
-    """Gives each pair's similarity, the images of a template taken as one.
+    """Compute the similarity of each pair's templates.
 
     Args:
-        embedded: the embedding of every image of the pairs, as `embed_files` gives them.
-        pairs: what to compare.
+        embedded: the embedding of every image of the pairs, as `embed_files` returns them.
+        pairs: the pairs to compare; a template is one or more images of a person.
         distance: "cosine" (of templates that are the mean of embeddings each scaled to unit length, scaled to unit
             length again) or "chi_squared" (of templates that are the plain mean of embeddings, which must not be
             negative; the score is minus the distance).
@@ -23,7 +23,8 @@ def pair_scores(embedded: ImageOutputs, pairs: Pairs, distance: str = "cosine") 
         (P,) float32, higher for more alike.
 
     Raises:
-        ValueError: an image of the pairs has no embedding, the distance is unknown, or as `chi_squared`.
+        ValueError: an image of the pairs has no embedding, the distance is unknown, or an embedding is negative where
+            the distance is "chi_squared".
 
     Example:
         >>> embedded = embed_files(embedder, celeba.source, drawn.files())

@@ -5,7 +5,7 @@ import pytest
 
 from tfslim.data.verification.pairs import Pairs
 from tfslim.inference.batches import ImageOutputs
-from tfslim.inference.pair_scores import pair_scores
+from tfslim.inference.pair_scoring import pair_scores
 
 FILES = [f"{letter}.jpg" for letter in "dbacef"]
 TEMPLATES = (("a.jpg", "b.jpg"), ("x.jpg",), ("c.jpg",), ("d.jpg", "e.jpg", "a.jpg"))
