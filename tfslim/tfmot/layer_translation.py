@@ -120,7 +120,7 @@ def check_activity(layer: Any) -> None:
 
 def _refuse_lambda(layer: Any) -> None:
     if "Lambda" in {base.__name__ for base in type(layer).__mro__}:
-        reason = "it runs a Python function of somebody's own, which the other Keras may not take; write it with layers"
+        reason = "it runs a custom function, which the other Keras may not take; write it with layers"
         raise UnsupportedLayer(layer.name, type(layer).__name__, reason)
 
 
