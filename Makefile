@@ -1,11 +1,25 @@
 # make demo: from drawn faces to a trained Slim-Net, the same with half its MACs and for the Edge TPU, and a student that
 # verifies people, also in 4 bits and in sparse int8; tables, pictures, .tflite and .tfslim files, in minutes on a CPU.
-# make test: style and tests, save for the slowest, which are make test-slow. All make the environment in .venv first;
+# make test: style, types and tests, save for the slowest, which are make test-slow. All make the environment in .venv first;
 # PYTHON is the interpreter to make it with.
-PYTHON ?= python3.11
-# On Linux PCs the smaller CPU build of TensorFlow; TENSORFLOW=tensorflow takes the one that knows GPUs.
-TENSORFLOW ?= $(if $(filter Linux-x86_64,$(shell uname -sm | tr ' ' -)),tensorflow-cpu,tensorflow)
+ifndef PYTHON
+# The newest one that starts: a name on the path may be no more than a shim.
+PYTHON := $(shell for name in python3.13 python3.12 python3.11; do $$name -c '' 2>/dev/null && echo $$name && break; done)
+endif
+# Which of the extras tensorflow, tensorflow-cpu and tensorflow-gpu: on Linux the build with CUDA's libraries where an
+# NVIDIA GPU answers, and else the smaller CPU build on PCs.
+ifndef TENSORFLOW
+MACHINE := $(shell uname -sm | tr ' ' -)
+TENSORFLOW := $(if $(filter Linux-x86_64,$(MACHINE)),tensorflow-cpu,tensorflow)
+ifneq ($(filter Linux-%,$(MACHINE)),)
+ifeq ($(shell nvidia-smi --list-gpus >/dev/null 2>&1 && echo yes),yes)
+TENSORFLOW := tensorflow-gpu
+endif
+endif
+endif
 RUN := .venv/bin/python
+# Prints the packages of the extra tfmot, those of ours aside.
+TFMOT := $(RUN) -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; print(*(x for x in p['optional-dependencies']['tfmot'] if not x.startswith(p['name'])))"
 FACES := demo/faces
 NET := demo/slimnet
 # TensorFlow's threads of each of two programs side by side: with more of them than cores, they wait for each other.
@@ -17,10 +31,14 @@ TESTS ?= not slow
 
 setup: .venv/installed
 
-.venv/installed: pyproject.toml setup.cfg
+# TF-MOT and tf-keras come last and alone: tf-keras asks for the package "tensorflow" by name, and pip would lay the GPU
+# build of 573 MB over tensorflow-cpu, which is the same library. So `pip check` says that tf-keras lacks "tensorflow".
+.venv/installed: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "no Python 3.11, 3.12 or 3.13 was found: name one with PYTHON=" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet --upgrade pip
 	.venv/bin/pip install --quiet --editable ".[$(TENSORFLOW),programs,test]"
+	.venv/bin/pip install --quiet --no-deps $$($(TFMOT))
 	touch $@
 
 # What its commands say comes out command by command, where this make can do that.
@@ -55,6 +73,7 @@ demo-people: demo-faces
 test: setup
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
+	.venv/bin/mypy
 	TF_NUM_INTRAOP_THREADS=1 $(RUN) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder -m "$(TESTS)"
 
 test-slow: setup

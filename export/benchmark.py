@@ -1,4 +1,4 @@
-"""Times .tflite files against each other on this machine."""
+"""`tfslim benchmark`: time .tflite files on this machine."""
 
 from tfslim.cli.benchmark import run
 

@@ -1,4 +1,4 @@
-"""Compiles .tflite files for a Coral Edge TPU where edgetpu_compiler is installed, and lints them in any case."""
+"""`tfslim edgetpu`: compile .tflite files for a Coral Edge TPU, and lint them."""
 
 from tfslim.cli.edgetpu import run
 

@@ -1,4 +1,4 @@
-"""Converts every model of the zoo and some of keras.applications for the Edge TPU, and lints the files: one table."""
+"""`tfslim edgetpu-table`: lint every model of the zoo for the Edge TPU."""
 
 from tfslim.cli.edgetpu_table import run
 

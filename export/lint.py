@@ -1,4 +1,4 @@
-"""Says whether .tflite files would run on a Coral Edge TPU, and what to do where they would not."""
+"""`tfslim lint`: say whether .tflite files would run on a Coral Edge TPU."""
 
 from tfslim.cli.lint import run
 

@@ -1,4 +1,4 @@
-"""Runs .tflite files in TensorFlow 2.6, of the Edge TPU compiler's age, and compares with LiteRT and the linter."""
+"""`tfslim old-loader`: run .tflite files in TensorFlow 2.6, and compare."""
 
 from tfslim.cli.old_loader import run
 

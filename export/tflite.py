@@ -1,4 +1,4 @@
-"""Makes the .tflite files of a model and compares each with it on real images."""
+"""`tfslim export`: make the .tflite files of a model, and compare each with it."""
 
 from tfslim.cli.export import run
 

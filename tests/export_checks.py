@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 import tfslim.litert
-from tfslim.litert.flatbuffer.model_file import open_flatfile
+from tests.generated_model import open_flatfile
 from tfslim.report import Report
 
 

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-BLOCKED = """
+HEAVY = ("tensorflow", "tf_keras", "tensorflow_model_optimization", "ai_edge_litert")
+BLOCKED = f"""
 import sys
 class Blocked:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("tensorflow", "tf_keras", "tensorflow_model_optimization", "ai_edge_litert"):
-            raise ImportError(name + " is not to be had here")
+        if name.split(".")[0] in {HEAVY}:
+            raise ModuleNotFoundError(name + " is not to be had here", name=name)
 sys.meta_path.insert(0, Blocked())
 """
 

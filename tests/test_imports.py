@@ -3,11 +3,16 @@
 import subprocess
 import sys
 
-from tests.other_backend import run_on_backend
+import numpy as np
+import pytest
+
+from tests.other_backend import BLOCKED, HEAVY, run_on_backend
+from tfslim.litert.flatbuffer.reader import Table
+from tfslim.litert.flatbuffer.writer import write_tables
 
 
-def run(code):
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+def run(code, *arguments):
+    done = subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -46,6 +51,70 @@ def test_a_model_with_our_layers_opens_after_a_bare_import(tmp_path):
         f"keras.Model(inputs, tfslim.layers.Flame(8)(inputs)).save({str(path)!r})"
     )
     assert "Flame" in run(f"import keras, tfslim; print(keras.models.load_model({str(path)!r}).layers[-1])")
+
+
+def blocked(*packages: str) -> str:
+    """Return code after which importing these packages fails as if they were not installed."""
+    return BLOCKED.replace(str(HEAVY), str((*packages, "")))
+
+
+FILES_ALONE = """
+from pathlib import Path
+import tfslim
+source, slim = Path(sys.argv[1]), Path(sys.argv[2])
+tfslim.litert.lint(source)
+report = tfslim.litert.slim_file(source, slim)
+assert tfslim.litert.read(slim).bytes == report.figures["bytes"] <= report.figures["bytes_before"]
+"""
+
+
+@pytest.fixture(scope="module")
+def small_file(tmp_path_factory):
+    """Write a .tflite file that adds two float tensors."""
+    path = tmp_path_factory.mktemp("files") / "add.tflite"
+    tensor = {"shape": np.array([1, 2], "i4"), "type": 0, "buffer": 0}
+    ends = {"inputs": np.array([0, 1], "i4"), "outputs": np.array([2], "i4")}
+    options = {"builtin_options_type": 11, "builtin_options": Table("AddOptions")}
+    graph = ends | {
+        "tensors": [Table("Tensor", tensor | {"name": name}) for name in (b"a", b"b", b"sum")],
+        "operators": [Table("Operator", {"opcode_index": 0} | ends | options)],
+    }
+    content = {"version": 3, "operator_codes": [Table("OperatorCode")], "buffers": [Table("Buffer")]}
+    path.write_bytes(write_tables(Table("Model", content | {"subgraphs": [Table("SubGraph", graph)]})))
+    return path
+
+
+def test_files_are_read_linted_and_slimmed_without_keras_and_tensorflow(small_file, tmp_path):
+    code = blocked("tensorflow", "tf_keras", "keras") + FILES_ALONE
+    code += "assert not report.skipped, report.skipped\n"
+    code += "print(tfslim.litert.benchmark(source, runs=2, rounds=1).timings[0].runs)"
+    assert run(code, small_file, tmp_path / "slim.tflite").split() == ["2"]
+
+
+def test_files_are_read_linted_and_slimmed_without_an_interpreter(small_file, tmp_path):
+    code = blocked("tensorflow", "tf_keras", "keras", "ai_edge_litert") + FILES_ALONE
+    code += """
+for step in (lambda: tfslim.litert.Runner(source), lambda: tfslim.litert.benchmark(source)):
+    try:
+        step()
+    except ModuleNotFoundError as error:
+        print("tfslim-edge[litert]" in str(error))
+"""
+    assert run(code, small_file, tmp_path / "slim.tflite").split() == ["True", "True"]
+
+
+def test_without_tensorflow_models_and_pipelines_name_the_extra():
+    code = """
+import os
+os.environ["KERAS_BACKEND"] = "tensorflow"
+import tfslim
+for step in (lambda: tfslim.models, lambda: tfslim.measure, lambda: tfslim.data.training_batches):
+    try:
+        step()
+    except ModuleNotFoundError as error:
+        print("tfslim-edge[tensorflow]" in str(error))
+"""
+    assert run(blocked("tensorflow") + code).split() == ["True"] * 3
 
 
 def test_every_public_name_resolves():

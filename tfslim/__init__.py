@@ -6,6 +6,32 @@ Names are resolved on first use, so reading labels loads neither Keras nor Tenso
 
 import importlib
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # for type checkers and editors, which do not run __getattr__
+    from tfslim import (
+        data as data,
+        distillation as distillation,
+        identity as identity,
+        inference as inference,
+        layers as layers,
+        litert as litert,
+        losses as losses,
+        metrics as metrics,
+        models as models,
+        plots as plots,
+        pruning as pruning,
+        quantization as quantization,
+        tfmot as tfmot,
+        verification as verification,
+    )
+    from tfslim.cost.model_cost import measure as measure
+    from tfslim.graph.flattening import flatten as flatten
+    from tfslim.pruning.prune import prune_filters as prune_filters
+    from tfslim.quantization.packed.model import load_packed as load_packed
+    from tfslim.quantization.packed.writer import save_packed as save_packed
+    from tfslim.quantization.weights import quantize_weights as quantize_weights
+    from tfslim.report import Report as Report
 
 __version__ = "0.1.0"
 
@@ -39,10 +65,15 @@ __all__ = ["__version__", *_ROOMS, *_FUNCTIONS]
 
 
 def __getattr__(name: str):
-    if name in _FUNCTIONS:
-        return getattr(importlib.import_module(_FUNCTIONS[name]), name)
-    if name in _ROOMS:
-        return importlib.import_module(f"tfslim.{name}")
+    try:
+        if name in _FUNCTIONS:
+            return getattr(importlib.import_module(_FUNCTIONS[name]), name)
+        if name in _ROOMS:
+            return importlib.import_module(f"tfslim.{name}")
+    except ModuleNotFoundError as error:
+        from tfslim._support.extras import name_extra
+
+        raise name_extra(error, f"tfslim.{name}") from error
     raise AttributeError(f"module 'tfslim' has no attribute {name!r}")
 
 

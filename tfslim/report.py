@@ -1,14 +1,21 @@
 """The report that every compression step returns."""
 
+from __future__ import annotations  # so that Cost, which loads Keras, is a name alone
+
 import dataclasses
 import json
 import math
 import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from tfslim._support.files import replacing
 from tfslim._support.text import text_table
-from tfslim.cost.model_cost import Cost
+
+if TYPE_CHECKING:
+    from tfslim.cost.model_cost import Cost
+
+__all__ = ["Report", "chain_table"]
 
 __all__ = ["Report", "chain_table"]
 

@@ -1,4 +1,4 @@
-"""Sets prunings by different scores side by side, each over its seeds."""
+"""`tfslim compare-pruning`: compare prunings by different importance scores."""
 
 from tfslim.cli.compare_pruning import run
 

@@ -1,4 +1,4 @@
-"""Trains a student on labels and a teacher's answers."""
+"""`tfslim distill`: train a student on labels and a teacher's outputs."""
 
 from tfslim.cli.distill import run
 

@@ -1,4 +1,4 @@
-"""Draws faces in CelebA's layout, for trying things out without a download."""
+"""`tfslim draw-faces`: draw faces in CelebA's layout, to try without a download."""
 
 from tfslim.cli.draw_faces import run
 

@@ -1,4 +1,4 @@
-"""Evaluates models: attributes, whose face it is, or whether two faces are of one person."""
+"""`tfslim evaluate`: measure models on attributes, identities or verification."""
 
 from tfslim.cli.evaluate import run
 

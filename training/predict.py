@@ -1,4 +1,4 @@
-"""Says which attributes a model sees in photos."""
+"""`tfslim predict`: say which attributes a model sees in photos."""
 
 from tfslim.cli.predict import run
 

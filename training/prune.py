@@ -1,4 +1,4 @@
-"""Prunes the filters of a trained network while it trains on."""
+"""`tfslim prune`: remove the filters of a trained network while it trains on."""
 
 from tfslim.cli.prune import run
 

@@ -1,4 +1,4 @@
-"""Stores a trained network in few bits, or in int8, and trains it on so that it loses little."""
+"""`tfslim quantize`: train a network on in few bits, with zeros, or for int8."""
 
 from tfslim.cli.quantize import run
 

@@ -1,4 +1,4 @@
-"""Puts the tables of several runs of one recipe together: mean and spread over the seeds."""
+"""`tfslim spread`: merge the tables of one recipe's seeds: mean and deviation."""
 
 from tfslim.cli.spread import run
 

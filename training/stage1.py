@@ -1,4 +1,4 @@
-"""Trains a teacher and its students, alone and taught, and makes the paper's table."""
+"""`tfslim stage1`: train a teacher and its students: the Flame paper's table."""
 
 from tfslim.cli.stage1 import run
 

@@ -1,4 +1,4 @@
-"""Stores trained networks in few bits, before and after training on, and makes the paper's tables."""
+"""`tfslim stage2`: store these in few bits: the Flame paper's second table."""
 
 from tfslim.cli.stage2 import run
 

@@ -1,4 +1,4 @@
-"""Trains a network on CelebA's attributes or identities from a recipe."""
+"""`tfslim train`: train a network from a recipe."""
 
 from tfslim.cli.train import run
 

@@ -130,13 +130,13 @@ def test_a_teacher_of_probabilities_is_refused_whether_its_outputs_are_kept_or_n
     ("change", "message"),
     [
         (["--teacher", "no/such/run"], "no/such/run"),
-        (["--distillation.answers", "0", "--distillation.features", "0"], "nothing to copy"),
+        (["--distillation.answers", "0", "--distillation.features", "0"], "so nothing is copied"),
         (["--distillation.teacher_layer", "embeding"], "embedding"),
         (["--distillation.temperature", "0"], "temperature"),
-        (["--distillation.features", "0", "--distillation.distance", "cosine"], "distance: is of no effect while"),
-        (["--distillation.views", "0", "--distillation.kept_dtype", "float32"], "kept_dtype: is of no effect while"),
+        (["--distillation.features", "0", "--distillation.distance", "cosine"], "distance has no effect while"),
+        (["--distillation.views", "0", "--distillation.kept_dtype", "float32"], "kept_dtype has no effect while"),
         (["--hold_out", "1"], "not the 3 of"),
-        (["--distillation.views", "0", "--teacher_outputs", "kept"], "distillation.views keeps none"),
+        (["--distillation.views", "0", "--teacher_outputs", "kept"], "distillation.views is 0: set"),
     ],
 )
 def test_mistakes_are_said_in_one_line_before_training(setting, change, message):

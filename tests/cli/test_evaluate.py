@@ -179,7 +179,7 @@ def test_the_split_is_that_of_the_training(run_folder, faces, own_faces, model, 
 )
 def test_a_recipe_that_cannot_tell_the_split_is_said(run_folder, faces, recipe, message):
     (run_folder / "recipe.yaml").write_text(recipe)
-    with pytest.raises(ValueError, match=f"(?s){message}.*or say --split"):
+    with pytest.raises(ValueError, match=f"(?s){message}.*or give --split"):
         evaluate.main([str(run_folder)], str(faces))
     evaluate.main([str(run_folder)], str(faces), split="official")
 

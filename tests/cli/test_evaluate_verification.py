@@ -58,7 +58,7 @@ def test_people_held_out_are_verified_by_all_their_pairs(people_run, people_face
     shown = capsys.readouterr().out
     assert f"{100 * result['eer']:.2f}" in shown
     assert f"{result['genuine']} genuine and {result['impostor']} impostor pairs of {len(rows)} images" in shown
-    assert "fewer impostor pairs than it takes" in shown
+    assert "too few impostor pairs to measure" in shown
 
 
 def test_several_models_and_templates_from_a_part(people_run, people_faces, tmp_path):

@@ -170,7 +170,7 @@ def test_file_that_could_not_be_made_is_told_at_the_end(run_folder, data, monkey
         (["--kinds", "[float16]", "--io", "uint8"], "--io is of the int8 file, --kinds are float16: add int8"),
         (["--kinds", "[dynamic]", "--representative", "30"], "--representative is for integer files"),
         (["--limit", "0"], "--limit must be 1 or more"),
-        (["--outputs", "embedding", "--max_drop", "1"], "--max_drop is of accuracy, which an embedding has none of"),
+        (["--outputs", "embedding", "--max_drop", "1"], "--max_drop is of accuracy, which an embedding does not have"),
         (["--data", "nowhere"], "nowhere is not a folder"),
     ],
 )

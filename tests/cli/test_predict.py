@@ -13,6 +13,7 @@ from PIL import Image
 from tests.tiny_model import NAMES, SIZE, reference_logits, tiny_model
 from tfslim.cli import predict
 from tfslim.data.celeba.attributes import write_labels
+from tfslim.workflows import prediction
 
 
 @pytest.fixture
@@ -143,7 +144,7 @@ def test_photos_of_one_name_get_cards_of_their_own(trained, photos, tmp_path):
 
 
 def test_more_photos_than_fill_a_batch_keep_their_order(trained, faces, model, tmp_path, monkeypatch):
-    monkeypatch.setattr(predict, "BATCH", 2)
+    monkeypatch.setattr(prediction, "BATCH", 2)
     files = sorted((faces / "img_align_celeba").iterdir())[:5]
     predict.main(str(trained), [str(file) for file in files], out=str(tmp_path / "cards"), top=1)
     found = answers(tmp_path / "cards")["photos"]
@@ -179,5 +180,5 @@ def test_a_model_that_answers_nan_is_said(photos, tmp_path):
     model.get_layer("logits").set_weights([kernel, bias * np.nan])
     model.save(tmp_path / "broken.keras")
     write_labels(tmp_path, NAMES)
-    with pytest.raises(ValueError, match=r"broken\.keras gives a NaN or infinite logit for .*a\.jpg"):
+    with pytest.raises(ValueError, match=r"broken\.keras returned a NaN or infinite logit for .*a\.jpg"):
         predict.main(str(tmp_path / "broken.keras"), [str(photos / "a.jpg")], out=str(tmp_path / "cards"))

@@ -71,7 +71,7 @@ def test_a_killed_run_goes_on_and_ends_as_an_unbroken_one(setting, whole):
     killed = setting / "killed"
     kill_when_there_is(killed / "cut-01" / "state.npz", command(setting, "killed"))
     assert not (killed / "cut-01" / "cut.json").exists()  # between two drops, or before they were cut out
-    check_mistake(command(setting, "killed"), "go on with --resume")
+    check_mistake(command(setting, "killed"), "continue it with --resume")
     kill_when_there_is(killed / "cut-01" / "cut.json", command(setting, "killed", "--resume"))
     resumed = run(command(setting, "killed", "--resume"))
     assert resumed.returncode == 0, resumed.stderr
@@ -100,9 +100,7 @@ def test_it_can_be_taught_meanwhile_keep_layers_and_count_macs(setting):
 def test_a_dry_run_plans_and_writes_nothing(setting):
     done = run_here(command(setting, "dry", "--dry-run"))
     assert done.returncode == 0, done.stderr
-    assert (
-        "to at most 2,678 filters in 5 drops, one every 3 steps, and 2 cuts; then 1 epochs, no teacher" in done.stdout
-    )
+    assert "to at most 2,678 filters in 5 drops, one every 3 steps, and 2 cuts; then 1 epoch, no teacher" in done.stdout
     assert not (setting / "dry").exists()
 
 

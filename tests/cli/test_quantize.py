@@ -139,7 +139,7 @@ def test_the_int8_file_keeps_zeros_and_clusters(compressed):
 def test_a_killed_compression_resumed_ends_with_the_same_file(setting, compressed):
     killed = command(setting, "killed-sparse", recipe="sparse")
     kill_when_there_is(setting / "killed-sparse" / "clustered" / "state.npz", killed)
-    check_mistake(killed, "holds a run already (clustered/state.npz): go on")
+    check_mistake(killed, "holds a run already (clustered/state.npz): continue it")
     kill_when_there_is(setting / "killed-sparse" / "int8" / "state.npz", [*killed, "--resume"])
     done = run([*killed, "--resume"])
     assert done.returncode == 0, done.stderr
@@ -149,7 +149,7 @@ def test_a_killed_compression_resumed_ends_with_the_same_file(setting, compresse
     assert made.read_bytes() == kept
     made.unlink()  # as after a kill between the last epoch's state and the file
     done = run([*killed, "--resume"])
-    assert done.returncode == 0 and "Epoch" not in done.stdout and made.read_bytes() == kept
+    assert done.returncode == 0 and "epoch 1" not in done.stdout and made.read_bytes() == kept
 
 
 def test_files_of_others_are_not_taken_for_results(setting):
@@ -212,9 +212,13 @@ def test_a_budget_is_kept_and_a_dry_run_writes_nothing(setting):
             ["--quantization.bits", "null", "--quantization.budget", "9 kB"],
             "9,000 bytes are too few for vgg11",
         ),
-        ("quantize", ["--optimization.average", "0.9"], "averages of weights have no few bits"),
+        ("quantize", ["--optimization.average", "0.9"], "averages of weights in few bits need more bits"),
         ("sparse", ["--int8", "null"], "only the int8 step averages weights"),
-        ("quantize", ["--stages", "[{epochs: 1, size: [40, 40]}]"], "takes images of 32x32, and so must the stages"),
+        (
+            "quantize",
+            ["--stages", "[{epochs: 1, size: [40, 40]}]"],
+            "takes images of 32x32: give every stage that size",
+        ),
         (
             "quantize",
             ["--int8.by", "tfmot"],
@@ -231,7 +235,7 @@ def test_a_budget_is_kept_and_a_dry_run_writes_nothing(setting):
         (
             "sparse",
             ["--sparsity.depthwise", "true"],
-            "set clustering.depthwise too, or depthwise kernels lose their zeros",
+            "sparsity.depthwise needs clustering.depthwise, or depthwise kernels lose their zeros",
         ),
         ("sparse", ["--clustering.skip", "[embedding]"], "clustering.skip: embedding would lose its zeros"),
         ("sparse", ["--sparsity.skip", "[logit]"], "has no layer 'logit' with a kernel; did you mean logits"),

@@ -1,8 +1,7 @@
 """The middle of a photo, cut to a ratio."""
 
 import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from PIL import Image
 
 from tfslim.data.images import center_crop, middle

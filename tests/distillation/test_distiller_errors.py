@@ -134,7 +134,7 @@ def test_wrong_targets():
         fit(kept)
     with pytest.raises(ValueError, match="targets lack the teacher's embedding; found output"):
         fit(kept, IMAGES, {"labels": CLASSES, "teacher": {"output": np.zeros((24, 4), "float32")}})
-    with pytest.raises(ValueError, match="8 and 12 wide.*teacher_shapes"):
+    with pytest.raises(ValueError, match="8 and 12 channels.*teacher_shapes"):
         fit(kept, IMAGES, {"labels": CLASSES, "teacher": kept_outputs(teacher())})
     alone = Distiller(student(), teacher(), [SoftTargets()], label_weight=0)
     alone.compile("sgd", metrics=["accuracy"])

@@ -9,8 +9,7 @@ import warnings
 import numpy as np
 import pytest
 import rich.console
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 

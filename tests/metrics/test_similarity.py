@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics.pairwise import additive_chi2_kernel
-from sklearn.metrics.pairwise import cosine_similarity as sklearn_cosine
+from sklearn.metrics.pairwise import additive_chi2_kernel, cosine_similarity as sklearn_cosine
 
 from tfslim.metrics.similarity import chi_squared, cosine_similarity, templates
 

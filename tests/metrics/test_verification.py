@@ -5,8 +5,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from sklearn.metrics import det_curve, roc_auc_score
 
 from tfslim.metrics.verification import auc, eer, error_curve, kfold_accuracy, tar_at_far, verification_table

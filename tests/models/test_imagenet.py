@@ -37,7 +37,7 @@ def test_every_backbone_layer_gets_its_weights(monkeypatch):
 
 def test_without_keras_hub_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "keras_hub", None)
-    with pytest.raises(ImportError, match=r"needs keras-hub, which is not installed: pip install .*imagenet"):
+    with pytest.raises(ImportError, match=r"needs keras_hub, which is not installed: pip install .*imagenet"):
         ResNet18((32, 32, 3), weights="imagenet")
 
 

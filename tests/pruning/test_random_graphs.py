@@ -1,8 +1,7 @@
 """Random branching models: whatever is tied to whatever, dead filters go without a trace."""
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from tests.layer_checks import randomize
 from tests.pruning.invariance import assert_same, outputs_of, run_pruning_test

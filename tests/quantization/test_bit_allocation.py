@@ -6,8 +6,7 @@ import re
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import tfslim
 from tfslim.quantization import allocate_bits, output_distance

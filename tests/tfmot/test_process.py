@@ -93,7 +93,7 @@ def test_the_room_opens_whichever_keras_tf_keras_means(how, tmp_path):
 def test_without_tf_mot_the_room_says_what_to_install():
     lines = run(BLOCKED, "tensorflow_model_optimization").splitlines()
     assert len(lines) == 3 and all('pip install "tfslim-edge[tfmot]"' in line for line in lines)
-    assert all("tensorflow_model_optimization is not installed" in line for line in lines)
+    assert all("tensorflow_model_optimization, which is not installed" in line for line in lines)
 
 
 NATIVE_ON_JAX = """

@@ -2,8 +2,7 @@
 
 import keras
 import numpy as np
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 
 from tests.layer_checks import randomize
 from tests.pruning.invariance import outputs_of

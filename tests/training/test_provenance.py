@@ -46,7 +46,7 @@ def test_images_that_an_attribute_network_was_trained_on_are_not_tested_on(run_f
 def test_that_nothing_tells_how_images_were_parted_is_said(run_folder, faces, capsys):
     opened(teacher.open_to_train_on, run_folder, recipe(faces))
     said = capsys.readouterr().out
-    assert f"note: {run_folder / 'model.keras'}: no recipe.yaml" in said and "taken to be by the official split" in said
+    assert f"note: {run_folder / 'model.keras'}: no recipe.yaml" in said and "assuming the official split" in said
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from tfslim.training.recipe import Network, Optimization, Recipe, Stage
         ({"cache_gigabytes": -1.0}, "cache_gigabytes=-1.0; expected 0 or more"),
         ({"seed": -1}, "seed=-1; expected 0 or more"),
         ({"split_seed": -2}, "split_seed=-2; expected 0 or more"),
-        ({"stages": []}, "stages: at least one is needed"),
+        ({"stages": []}, "stages: found none; give at least one"),
     ],
 )
 def test_senseless_recipes(options, message):

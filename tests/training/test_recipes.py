@@ -8,10 +8,10 @@ import yaml
 
 import tfslim
 from tfslim.cli import app, distill, prune, quantize, stage1, stage2, train
-from tfslim.training import run_folder
 from tfslim.training.recipe import Network, Recipe
+from tfslim.training.recipe_files import FOLDER
 
-RECIPES = sorted((Path(run_folder.__file__).parent / "recipes").glob("*.yaml"))
+RECIPES = sorted(FOLDER.glob("*.yaml"))
 
 
 def parsed(path: Path):
@@ -27,7 +27,7 @@ def parsed(path: Path):
         main, more = quantize.main, ["--trained", "runs/trained"]
     elif "distillation" in content:
         main, more = distill.main, ["--teacher", "runs/teacher"]
-    flags = {stage1.main: stage1.FLAGS, stage2.main: stage2.FLAGS}.get(main, run_folder.FLAGS)
+    flags = {stage1.main: stage1.FLAGS, stage2.main: stage2.FLAGS}.get(main, app.RUN_FLAGS)
     parser = app.parser(main, "", {}, flags, "recipe")
     return parser.instantiate(parser.parse_args(["--config", str(path), "--data", "celeba", *more]))
 

@@ -112,7 +112,7 @@ def test_a_run_is_not_overwritten(tmp_path, name):
     run_folder.check_folder(tmp_path, resume=False)
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).touch()
-    with pytest.raises(ValueError, match=f"holds a run already \\({name}\\): go on with --resume"):
+    with pytest.raises(ValueError, match=f"holds a run already \\({name}\\): continue it with --resume"):
         run_folder.check_folder(tmp_path, resume=False)
 
 

@@ -73,6 +73,6 @@ def test_a_run_is_done_when_its_weights_are_exact(command, tmp_path, monkeypatch
 
 
 def test_who_teaches_is_said(command, trained):
-    assert "then 1 epochs, no teacher\n" in run_here(command("--dry-run")).stdout
+    assert "then 1 epoch, no teacher\n" in run_here(command("--dry-run")).stdout
     taught = run_here(command("--dry-run", "--teacher", trained))
-    assert "then 1 epochs, taught by tiny of 305 parameters\n" in taught.stdout
+    assert "then 1 epoch, taught by tiny of 305 parameters\n" in taught.stdout

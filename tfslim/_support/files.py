@@ -8,6 +8,11 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
+
+import filelock
+
+Kind = TypeVar("Kind", dict, list)
 
 
 @contextlib.contextmanager
@@ -40,24 +45,20 @@ def replacing(path: str | os.PathLike) -> Iterator[str]:
         os.umask(umask)
         os.chmod(beside, 0o666 & ~umask)
         yield beside
+        _to_disk(beside)
         os.replace(beside, path)
+        _to_disk(folder)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.remove(beside)
         raise
 
 
-try:
-    import fcntl
-except ImportError:  # Windows, where an open file can't be replaced by another process anyway
-    fcntl = None
-
-
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Lock the folder against other processes while the block runs.
 
-    The lock is released if the process is killed.
+    The lock is released if the process is killed. A file system without locks keeps nobody out.
 
     Raises:
         BlockingIOError: if another process holds the lock.
@@ -66,16 +67,40 @@ def locked(folder: Path) -> Iterator[None]:
         >>> with locked(Path("kept")):
         ...     (Path("kept") / "file").write_text("mine alone")
     """
-    with open(folder / ".lock", "w") as file:
-        if fcntl is not None:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise BlockingIOError(f"{folder}: another process is writing into it; wait until it is done") from error
-            except OSError as error:
-                if error.errno not in (errno.ENOLCK, errno.ENOTSUP):  # of a file system that has no locks
-                    raise
+    # The file stays: removing it would let two processes hold locks of the same name.
+    lock = filelock.FileLock(folder / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise BlockingIOError(f"{folder}: another process is writing into it; wait until it is done") from error
+    except NotImplementedError:  # a file system without locks
         yield
+        return
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.ENOTSUP):  # a file system without locks
+            raise
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _to_disk(path: str) -> None:
+    """Flush a file or a folder to the disk.
+
+    Without it a power cut after the rename may leave an empty file under the name.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except PermissionError:  # Windows opens no folders
+        return
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):  # not supported here
+            raise
+    finally:
+        os.close(handle)
 
 
 def write_json(path: Path, content: dict | list) -> None:
@@ -84,7 +109,7 @@ def write_json(path: Path, content: dict | list) -> None:
         Path(beside).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def read_json(path: Path, kind: type) -> dict | list:
+def read_json(path: Path, kind: type[Kind]) -> Kind:
     """Read a file written by `write_json`.
 
     Args:

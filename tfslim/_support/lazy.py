@@ -3,9 +3,12 @@
 import importlib
 import sys
 from collections.abc import Callable, Mapping
+from typing import Any
+
+from tfslim._support.extras import name_extra
 
 
-def lazy_names(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
+def lazy_names(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Make `__getattr__` and `__dir__` for a package with lazy imports.
 
     A submodule must not share its name with a public name: importing it would replace the name by the module.
@@ -21,11 +24,13 @@ def lazy_names(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], 
         >>> __getattr__, __dir__ = lazy_names(__name__, {"KMeans": ".codecs.kmeans"})
     """
 
-    def get(name: str) -> object:
+    def get(name: str) -> Any:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        home = homes[name]
-        value = getattr(importlib.import_module(home, package), name)
+        try:
+            value = getattr(importlib.import_module(homes[name], package), name)
+        except ModuleNotFoundError as error:
+            raise name_extra(error, f"{package}.{name}") from error
         setattr(sys.modules[package], name, value)
         return value
 

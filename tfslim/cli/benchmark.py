@@ -1,7 +1,8 @@
-"""Times .tflite files against each other on this machine."""
+"""`tfslim benchmark`: time .tflite files on this machine."""
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -13,10 +14,10 @@ the fastest), the time to load, the memory that they add, bytes raw and gzipped.
 which take turns; one on which the interpreter crashes is an error, and so is one that does not end in time (exit code
 2).
 
-Examples:
-  python export/benchmark.py face-float32.tflite face-int8.tflite
-  python export/benchmark.py files/*.tflite --threads '[1, 2]' --xnnpack both --picture latency.png
-  python export/benchmark.py face-int8.tflite --format json --runs 200 > latency.json
+examples:
+  tfslim benchmark face-float32.tflite face-int8.tflite
+  tfslim benchmark files/*.tflite --threads 1,2 --xnnpack both --picture latency.png
+  tfslim benchmark face-int8.tflite --format json --runs 200 > latency.json
 """
 
 
@@ -31,7 +32,7 @@ def main(
     format: Literal["text", "json"] = "text",
     picture: str | None = None,
 ) -> None:
-    """Times files.
+    """Time files.
 
     Args:
         files: .tflite files.
@@ -58,6 +59,4 @@ def main(
         print(f"wrote {picture}", file=sys.stderr)
 
 
-def run() -> None:
-    """Run the program with the command line's arguments."""
-    app.run(main, DESCRIPTION, positional={"files": ".tflite files"})
+run = partial(app.run, main, DESCRIPTION, positional={"files": ".tflite files"})

@@ -1,5 +1,6 @@
-"""Draws faces in CelebA's layout, for trying things out without a download."""
+"""`tfslim draw-faces`: draw faces in CelebA's layout."""
 
+from functools import partial
 from pathlib import Path
 
 from tfslim.cli import app
@@ -7,16 +8,16 @@ from tfslim.cli import app
 DESCRIPTION = """\
 Draws faces in CelebA's own layout: images, attribute, identity and partition files. No real person, no download.
 
-Examples:
-  python training/draw_faces.py demo/faces --count 2400 --identities 60
-  python training/draw_faces.py small --count 400 --height 109 --width 89 --seed 1
+examples:
+  tfslim draw-faces demo/faces --count 2400 --identities 60
+  tfslim draw-faces small --count 400 --height 109 --width 89 --seed 1
 """
 
 
 def main(
     folder: str, count: int = 1000, identities: int = 40, height: int = 218, width: int = 178, seed: int = 0
 ) -> None:
-    """Draws faces.
+    """Draw faces.
 
     Args:
         folder: the folder to make
@@ -33,6 +34,4 @@ def main(
     print(f"{folder}: {count:,} faces of {identities} people")
 
 
-def run() -> None:
-    """Run the program with the command line's arguments."""
-    app.run(main, DESCRIPTION, positional={"folder": "the folder to make"})
+run = partial(app.run, main, DESCRIPTION, positional={"folder": "the folder to make"})

@@ -1,7 +1,8 @@
-"""Says whether .tflite files would run on a Coral Edge TPU, and what to do where they would not."""
+"""`tfslim lint`: say whether .tflite files would run on a Coral Edge TPU."""
 
 import json
 import sys
+from functools import partial
 from typing import Literal
 
 from tfslim.cli import app
@@ -14,16 +15,16 @@ would run on the Edge TPU and which are stranded behind which; and estimates cac
 The exit code is 1 if a file has an error (an operator that stays on the CPU, or computes wrong numbers there) or can't
 be read, so that it can guard a release.
 
-Examples:
-  python export/lint.py face-int8.tflite
-  python export/lint.py files/*.tflite --format json > lint.json
-  python export/lint.py face-int8.tflite --operators
+examples:
+  tfslim lint face-int8.tflite
+  tfslim lint files/*.tflite --format json > lint.json
+  tfslim lint face-int8.tflite --operators
 """
 FAILED = 1  # exit code
 
 
 def main(files: list[str], format: Literal["text", "json"] = "text", operators: bool = False) -> int:
-    """Lints files.
+    """Lint files.
 
     Args:
         files: .tflite files.
@@ -51,11 +52,10 @@ def main(files: list[str], format: Literal["text", "json"] = "text", operators: 
     return FAILED if failed else 0
 
 
-def run() -> None:
-    """Run the program with the command line's arguments."""
-    app.run(
-        main,
-        DESCRIPTION,
-        positional={"files": ".tflite files"},
-        flags={"operators": "in text, show each operator and where it would run"},
-    )
+run = partial(
+    app.run,
+    main,
+    DESCRIPTION,
+    positional={"files": ".tflite files"},
+    flags={"operators": "in text, show each operator and where it would run"},
+)

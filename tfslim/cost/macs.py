@@ -118,6 +118,7 @@ def _attention(layer, args: tuple, kwargs: dict, output_shape: Shape) -> int:
 
 
 def _extent(shape: Shape) -> int:
-    if None in shape:
+    sizes = [size for size in shape if size is not None]
+    if len(sizes) < len(shape):
         raise UnknownExtent(f"shape {shape}")
-    return prod(shape)
+    return prod(sizes)

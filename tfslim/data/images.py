@@ -9,7 +9,7 @@ import os
 import struct
 import typing
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -175,7 +175,7 @@ def each_image(
     files: Sequence[str],
     work: Callable[[int, Image.Image], Result],
     threads: int | None = None,
-) -> Iterator[tuple[int, Result | ImageError]]:
+) -> Generator[tuple[int, Result | ImageError]]:
     """Decode images in threads and apply a function to each.
 
     Args:

@@ -1,15 +1,13 @@
 """Random samples of unaugmented images."""
 
 import contextlib
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import numpy as np
 
 from tfslim.data.celeba.dataset import CelebA
+from tfslim.data.celeba.records import Records
 from tfslim.data.images import ImageError, each_image
-
-if TYPE_CHECKING:
-    from tfslim.data import CelebA, Records
 
 
 def sample_images(celeba: CelebA, part: str, count: int, size: tuple[int, int], seed: int) -> np.ndarray:
@@ -34,27 +32,34 @@ def sample_images(celeba: CelebA, part: str, count: int, size: tuple[int, int], 
     chosen = np.sort(np.random.default_rng(seed).permutation(len(files))[:count])
     names = files[chosen].tolist()
     with contextlib.closing(each_image(celeba.source, names, lambda _, image: celeba.fit(image, size))) as results:
-        found = [image for _, image in results]
-    error = next((image for image in found if isinstance(image, ImageError)), None)
-    if error:
-        raise error
+        found = []
+        for _, image in results:
+            if isinstance(image, ImageError):
+                raise image
+            found.append(image)
     return np.stack(found)
 
 
-def drawn(records: "Records", count: int, seed: int) -> "Records":
+def drawn(records: Records, count: int, seed: int) -> Records:
     """Draw at most `count` records by seed, keeping their order."""
     if len(records) <= count:
         return records
     return records[np.sort(np.random.default_rng(seed).choice(len(records), count, replace=False))]
 
 
-def decoded(celeba: "CelebA", records: "Records", size: tuple[int, int]) -> tuple[np.ndarray, list[int]]:
+def decoded(
+    celeba: "CelebA",
+    records: "Records",
+    size: tuple[int, int],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[np.ndarray, list[int]]:
     """Decode the images of records.
 
     Args:
         celeba: the data set that the records belong to.
         records: the images to decode.
         size: (height, width) in pixels.
+        progress: called with the number of images read and of all.
 
     Returns:
         The decodable images, (N, height, width, 3) uint8, and the row of each in `records`.
@@ -72,4 +77,5 @@ def decoded(celeba: "CelebA", records: "Records", size: tuple[int, int]) -> tupl
             raise found
         else:
             celeba.skip(str(records.files[row]), str(found))
+        progress(row + 1, len(records))
     return images[: len(rows)], rows

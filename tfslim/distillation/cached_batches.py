@@ -1,10 +1,14 @@
 """Training batches joined with stored teacher outputs."""
 
-from collections.abc import Callable
+from __future__ import annotations
 
-import tensorflow as tf
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from tfslim.distillation.teacher_outputs import TeacherOutputs
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 __all__ = ["taught_batches"]
 
@@ -34,6 +38,8 @@ def taught_batches(
         >>> batches = taught_batches(lambda epochs: stream(epochs=epochs), outputs, range(100))
         >>> distiller.fit(batches, steps_per_epoch=outputs.steps, epochs=100)
     """
+    import tensorflow as tf
+
     for view in {epoch % outputs.views for epoch in epochs}:
         outputs.epoch(view)  # report a damaged file now, not in the middle of an epoch
     cycle = stream(range(outputs.views)).repeat()

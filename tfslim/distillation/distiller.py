@@ -233,6 +233,7 @@ class Distiller(keras.Model):
         # Keras returns the sum of both.
         loss = super().compute_loss(x=x, y=labels, y_pred=outputs, sample_weight=weights) - self._extra_losses()
         ones = keras.ops.ones_like(keras.ops.reshape(outputs, (keras.ops.shape(outputs)[0], -1))[:, 0], "float32")
+        assert self._label_mean is not None  # as there is a weight of labels
         # Under tf.distribute this is one replica's part of the batch mean, so divide before logging it.
         self._label_mean.update_state(loss / self._over_batch(ones, ones), sample_weight=keras.ops.sum(ones))
         return loss

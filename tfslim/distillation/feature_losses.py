@@ -52,7 +52,7 @@ class FeatureDistance(DistillationLoss):
             raise ValueError(f"FeatureDistance: distance={self.distance!r}; expected {' or '.join(DISTANCES)}")
 
     @property
-    def name(self) -> str:
+    def name(self) -> str:  # type: ignore[override]  # others set it once for all
         return f"{self.student or 'output'}_distance"
 
     def check(self, student_shape, teacher_shape):
@@ -116,7 +116,7 @@ class AttentionTransfer(DistillationLoss):
     weight: float = 1.0
 
     @property
-    def name(self) -> str:
+    def name(self) -> str:  # type: ignore[override]
         return f"{self.student}_attention"
 
     def check(self, student_shape, teacher_shape):

@@ -273,7 +273,7 @@ def _keep_epoch(folder: Path, runner: _Runner, batches: Iterable, epoch: int, ma
             progress(epoch * steps + step + 1, manifest["views"] * steps)
         for name, array in arrays.items():
             array.flush()
-            checksums[name] = zlib.crc32(array)
+            checksums[name] = zlib.crc32(array.data)
     return checksums
 
 

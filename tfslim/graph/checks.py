@@ -8,6 +8,11 @@ from tfslim.graph.traversal import is_graph
 
 __all__ = ["as_functional", "check_graph_model", "check_keras_model"]
 
+_LOADERS = {
+    ".keras": "; load it with keras.models.load_model",
+    ".tfslim": "; load it with tfslim.load_packed",
+}
+
 
 def as_functional(model: keras.Model, role: str = "model") -> keras.Model:
     """Return a model that has `input` and `output`: a Sequential one as a functional model of the same layers.
@@ -50,13 +55,14 @@ def check_graph_model(model: object, role: str = "model", advice: str | None = N
     check_keras_model(model, role)
     if is_graph(model):
         return
+    name = getattr(model, "name", "")
     if isinstance(model, keras.Sequential):
         raise TypeError(
-            f"{role} {model.name!r} is a Sequential model that is not built; give it a keras.Input as its first "
+            f"{role} {name!r} is a Sequential model that is not built; give it a keras.Input as its first "
             "layer, or call its build((None, height, width, channels))"
         )
     raise TypeError(
-        f"{role} {model.name!r} ({type(model).__name__}) is a subclassed keras.Model, whose graph of layers can't be "
+        f"{role} {name!r} ({type(model).__name__}) is a subclassed keras.Model, whose graph of layers can't be "
         f"read; {advice or 'build it as a functional model with keras.Model(inputs, outputs)'}"
     )
 
@@ -79,6 +85,7 @@ def check_keras_model(model: object, role: str = "model") -> None:
             "tfslim.tfmot.from_tf_keras(model)"
         )
     if isinstance(model, str | os.PathLike):
-        raise TypeError(f"{role} must be a keras.Model, got {str(model)!r}; load it with keras.models.load_model")
+        advice = _LOADERS.get(os.path.splitext(model)[1], "")
+        raise TypeError(f"{role} must be a keras.Model, got {os.fspath(model)!r}{advice}")
     if not isinstance(model, keras.Model):
         raise TypeError(f"{role} must be a keras.Model, got {kind.__module__}.{kind.__name__}")

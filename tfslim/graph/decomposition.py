@@ -203,7 +203,7 @@ def _with_constant(call: LayerCall, args: tuple, x: keras.KerasTensor) -> keras.
     first = operands[0] is x
     constant = _channel_constant(keras.ops.convert_to_numpy(operands[1] if first else operands[0]), x, name, kind)
     scale, offset = _WITH_CONSTANT[kind](constant, first)
-    if scale is None:
+    if scale is None or offset is None:
         raise UnsupportedLayer(name, f"keras.ops {kind}", "it divides a constant by a tensor")
     return keras.layers.Rescaling(_to_list(scale), offset=_to_list(offset), name=name)(x)
 

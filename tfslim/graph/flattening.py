@@ -10,6 +10,8 @@ from tfslim.graph.layer_copier import copy_operation, freeze_alike, take_weights
 from tfslim.graph.traversal import graph_inputs, is_graph, iter_layer_calls
 from tfslim.layers.composite import Composite
 
+__all__ = ["flatten"]
+
 
 def flatten(model: keras.Model, keep_unreadable: bool = False) -> keras.Model:
     """Rebuilds a model with every tfslim layer and every nested model opened into the stock layers it is made of.

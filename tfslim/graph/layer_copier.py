@@ -62,7 +62,7 @@ def copy_operation(
         >>> copy_operation(keras.layers.ReLU(), "again").name
         'again'
     """
-    kind = kind or type(operation)
+    made_by: Any = kind or type(operation)
     refusal: Exception | None = None
     # Where a class wants its functions written in a way of its own, its own config will do.
     for read in (read_config, _config):
@@ -73,7 +73,7 @@ def copy_operation(
             if change is not None:
                 change(config)
             # Keras would make functions of a Lambda from their code alone, and does so only on request.
-            made = kind(**config) if isinstance(operation, keras.layers.Lambda) else kind.from_config(config)
+            made = made_by(**config) if isinstance(operation, keras.layers.Lambda) else made_by.from_config(config)
         except _REFUSALS as error:
             refusal = error
             continue

@@ -1,6 +1,7 @@
 """Recognize custom layers that compute like their Keras base."""
 
 import inspect
+from typing import Any
 
 import keras
 
@@ -16,7 +17,7 @@ def is_as_stock(layer: keras.layers.Layer) -> bool:
     """
     if vars(type(layer)).get("computes_as_stock"):
         return True
-    kinds = type(layer).__mro__
+    kinds: tuple[Any, ...] = type(layer).__mro__
     position = next(index for index, kind in enumerate(kinds) if getattr(keras.layers, kind.__name__, None) is kind)
     stock = kinds[position]
     for kind in kinds[:position]:

@@ -9,7 +9,29 @@ Example:
     (8, 40)
 """
 
+from typing import TYPE_CHECKING
+
 from tfslim._support.lazy import lazy_names
+
+if TYPE_CHECKING:  # for type checkers and editors, which do not run lazy_names
+    from tfslim.inference.batches import ImageOutputs as ImageOutputs
+    from tfslim.inference.embedder import (
+        Embedder as Embedder,
+        embed_files as embed_files,
+        load_embedder as load_embedder,
+    )
+    from tfslim.inference.identifier import (
+        Identifier as Identifier,
+        identify as identify,
+        load_identifier as load_identifier,
+    )
+    from tfslim.inference.pair_scoring import pair_scores as pair_scores
+    from tfslim.inference.predictor import (
+        PartPredictions as PartPredictions,
+        Predictor as Predictor,
+        load_predictor as load_predictor,
+        predict_part as predict_part,
+    )
 
 _HOMES = {
     "embed_files": ".embedder",

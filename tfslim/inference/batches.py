@@ -2,13 +2,15 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from PIL import Image
 
 from tfslim.data.images import ImageError, each_image, resize
 from tfslim.data.sources import ImageArchive, ImageFolder
+
+__all__ = ["ImageOutputs"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +32,7 @@ def image_outputs(
     outputs: Callable[[np.ndarray], np.ndarray],
     size: tuple[int, int],
     source: ImageFolder | ImageArchive,
-    files: Sequence[str],
+    files: Iterable[str],
     fit: Callable[[Image.Image, tuple[int, int]], np.ndarray] = resize,
     batch_size: int = 64,
     on_error: str = "raise",

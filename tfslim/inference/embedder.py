@@ -19,6 +19,8 @@ from tfslim.inference.model_files import OpenedModel, format_shape, model_file, 
 if TYPE_CHECKING:
     import keras
 
+__all__ = ["Embedder", "embed_files", "load_embedder"]
+
 _CLASSIFIERS = {"attributes": "a logit per attribute", "identities": "a logit per person"}
 
 
@@ -98,6 +100,7 @@ def load_embedder(
     crop = _training_crop(opened, people) if crop == "auto" else crop
     if crop is not None and (len(crop) != 2 or min(crop) < 1):
         raise ValueError(f"crop must be a height and a width in pixels, None or 'auto', got {crop!r}")
+    assert output_shape[0] is not None  # as for every layer that an embedding can come from
     return Embedder(file, opened.size, crop, output_shape[0], opened.outputs)
 
 

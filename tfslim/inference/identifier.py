@@ -17,6 +17,8 @@ from tfslim.inference.embedder import outputs_embedding
 from tfslim.inference.model_files import format_shape, model_file, open_model
 from tfslim.metrics.identification import IdentityTable, identity_table
 
+__all__ = ["Identifier", "identify", "load_identifier"]
+
 
 @dataclasses.dataclass(frozen=True)
 class Identifier:

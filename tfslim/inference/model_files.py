@@ -201,7 +201,8 @@ def _open_tflite(file: Path, threads: int) -> OpenedModel:
     signatures = opened.model["signature_defs"] or ()
     names = tuple(item["name"].decode("utf-8", "replace") for each in signatures for item in each["outputs"] or ())
     checked = _warning_if_constant(file, outputs)
-    return OpenedModel(file, runner.input_shape[:2], output_shape, checked, metadata, names, _activation(opened))
+    height, width = runner.input_shape[:2]
+    return OpenedModel(file, (height, width), output_shape, checked, metadata, names, _activation(opened))
 
 
 def _activation(opened: "OpenFile") -> str | None:

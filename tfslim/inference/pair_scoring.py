@@ -6,6 +6,8 @@ from tfslim.data.verification.pairs import Pairs
 from tfslim.inference.batches import ImageOutputs
 from tfslim.metrics.similarity import chi_squared, cosine_similarity, templates
 
+__all__ = ["pair_scores"]
+
 DISTANCES = ("cosine", "chi_squared")
 
 

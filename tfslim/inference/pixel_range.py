@@ -55,7 +55,8 @@ def normalization_warning(metadata: Metadata) -> str | None:
 
 def normalize(images: np.ndarray, metadata: Metadata) -> np.ndarray:
     """Return (N, H, W, C) pixels as (x - mean) / std by the metadata, float32."""
-    return (images.astype("float32") - np.float32(metadata.mean)) / np.float32(metadata.std)
+    mean, std = np.asarray(metadata.mean, "float32"), np.asarray(metadata.std, "float32")
+    return (images.astype("float32") - mean) / std
 
 
 def constant_warning(images: np.ndarray, outputs: np.ndarray) -> str | None:

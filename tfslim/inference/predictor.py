@@ -18,6 +18,8 @@ from tfslim.inference.model_files import OpenedModel, format_shape, model_file, 
 if TYPE_CHECKING:
     import keras
 
+__all__ = ["PartPredictions", "Predictor", "load_predictor", "predict_part"]
+
 # task in a file's metadata -> what to do with it
 _OTHER_TASKS = {
     "identities": "load_identifier or tfslim evaluate --task identity",
@@ -81,7 +83,7 @@ def load_predictor(path: str | os.PathLike, batch_size: int = 64, threads: int |
         )
     if file.suffix == ".tflite" and not (metadata and metadata.labels):
         _check_people(file)
-    if len(shape) != 1:
+    if len(shape) != 1 or shape[0] is None:
         raise ValueError(f"{file}: its outputs have shape {format_shape(shape)}; expected one logit per attribute")
     if opened.output_activation:
         raise ValueError(f"{file}: its output is a probability ({opened.output_activation}); expected logits")
@@ -213,5 +215,6 @@ def predict_part(
     )
     for file, why in answers.skipped.items():
         celeba.skip(file, why)
+    assert records.attributes is not None  # as `label_columns` has seen to
     labels = records.attributes[np.isin(records.files, answers.files)][:, columns]
     return PartPredictions(predictor.labels.attributes, answers.values, labels, dict(celeba.skipped))

@@ -1,5 +1,7 @@
 """The Fire module of SqueezeNet."""
 
+from typing import Any
+
 import keras
 
 from tfslim.layers.composite import Composite
@@ -38,7 +40,7 @@ class Fire(Composite):
         self.squeeze_filters = squeezed(filters, squeeze_ratio, self.name)
 
     def layout(self, x, prefix):
-        common = {"use_bias": True, "batch_norm": self.batch_norm}
+        common: dict[str, Any] = {"use_bias": True, "batch_norm": self.batch_norm}
         x = conv_bn_relu(x, self.squeeze_filters, 1, f"{prefix}squeeze", **common)
         small = conv_bn_relu(x, self.filters // 2, 1, f"{prefix}expand1x1", **common)
         large = conv_bn_relu(x, self.filters // 2, 3, f"{prefix}expand3x3", **common)

@@ -1,7 +1,6 @@
 """Batch normalization with TensorFlow's fused kernel."""
 
 import keras
-import tensorflow as tf
 
 
 @keras.saving.register_keras_serializable(package="tfslim")
@@ -28,6 +27,8 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         fusible = fusible and inputs.shape[-1] % 4 == 0
         if not (training and self.trainable and fusible and mask is None):
             return super().call(inputs, training=training, mask=mask)
+        import tensorflow as tf
+
         # The fast 16-bit kernel needs a multiple of 16 channels; without it float32 is ten times faster.
         vectors = inputs.shape[-1] % 16 == 0
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(

@@ -151,7 +151,8 @@ class _Buffers:
     def number(self, old: int) -> int:
         """Return a buffer's new number, adding it at first use."""
         if old not in self.by_old_number:
-            content = b"" if self.old[old] is None else self.old[old].tobytes()
+            data = self.old[old]
+            content = b"" if data is None else data.tobytes()
             if content not in self.by_content:
                 self.by_content[content] = len(self.tables)
                 self.tables.append(Table("Buffer", {"data": self.old[old]}))

@@ -1,6 +1,38 @@
 """Metrics for attributes, identification and verification."""
 
+from typing import TYPE_CHECKING
+
 from tfslim._support.lazy import lazy_names
+
+if TYPE_CHECKING:  # for type checkers and editors, which do not run lazy_names
+    from tfslim.metrics.attributes import (
+        AttributeTable as AttributeTable,
+        accuracy_thresholds as accuracy_thresholds,
+        attribute_table as attribute_table,
+        balanced_thresholds as balanced_thresholds,
+    )
+    from tfslim.metrics.error_rates import (
+        ErrorCurve as ErrorCurve,
+        TarAtFar as TarAtFar,
+        auc as auc,
+        eer as eer,
+        error_curve as error_curve,
+        tar_at_far as tar_at_far,
+    )
+    from tfslim.metrics.identification import (
+        IdentityTable as IdentityTable,
+        identity_table as identity_table,
+    )
+    from tfslim.metrics.similarity import (
+        chi_squared as chi_squared,
+        cosine_similarity as cosine_similarity,
+        templates as templates,
+    )
+    from tfslim.metrics.verification import (
+        VerificationTable as VerificationTable,
+        kfold_accuracy as kfold_accuracy,
+        verification_table as verification_table,
+    )
 
 _HOMES = {
     "accuracy_thresholds": ".attributes",

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import os
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import rich.box
@@ -46,7 +47,7 @@ class AttributeTable:
         """Return the mean of each metric over the attributes."""
         return {column: float(np.mean(getattr(self, column))) for column in COLUMNS}
 
-    def rows(self) -> list[dict[str, float | str]]:
+    def rows(self) -> list[dict[str, Any]]:
         """Return one dictionary per attribute: name, metrics, threshold."""
         return [
             {

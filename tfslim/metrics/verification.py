@@ -155,7 +155,7 @@ class VerificationTable:
     def row(self) -> dict[str, float | int | None]:
         """Return the metrics as a CSV row; unresolved TARs are None."""
         tars = {f"tar_at_far_{point.far:g}": point.tar if point.resolved else None for point in self.tar}
-        accuracy = {"accuracy": None, "accuracy_error": None}
+        accuracy: dict[str, float | None] = {"accuracy": None, "accuracy_error": None}
         if self.accuracy:
             accuracy = {"accuracy": self.accuracy.mean, "accuracy_error": self.accuracy.error}
         return {"genuine": self.genuine, "impostor": self.impostor, "eer": self.eer, **tars, "auc": self.auc} | accuracy

@@ -2,6 +2,7 @@
 
 import keras
 
+from tfslim._support.extras import require
 from tfslim.models.common import image_input, load_weights
 
 __all__ = ["ResNet18"]
@@ -22,13 +23,7 @@ def load_imagenet_resnet18(model: keras.Model) -> keras.Model:
         ImportError: if keras-hub is not installed.
         RuntimeError: if the preset can't be downloaded (from Kaggle; it is cached after the first time).
     """
-    try:
-        import keras_hub
-    except ImportError as error:
-        raise ImportError(
-            'ResNet18(weights="imagenet") needs keras-hub, which is not installed: '
-            'pip install "tfslim-edge[imagenet]", or use weights=None'
-        ) from error
+    keras_hub = require("keras_hub", 'ResNet18(weights="imagenet")')
     try:
         backbone = keras_hub.models.Backbone.from_preset(PRESET, dtype="float32")
     except Exception as error:  # keras-hub and kagglehub raise whatever their HTTP client does

@@ -132,8 +132,8 @@ def _figure(width: float, height: float, columns: tuple[float, ...] = (1,)):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), dpi=150, facecolor="white", layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)
+    figure = Figure(figsize=(width, height), dpi=150, facecolor="white")
+    figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.12)
     FigureCanvasAgg(figure)
     axes = figure.subplots(1, len(columns), width_ratios=columns)
     chart = axes[-1] if len(columns) > 1 else axes

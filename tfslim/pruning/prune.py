@@ -14,7 +14,9 @@ from tfslim.pruning.importance.scores import Scores
 from tfslim.pruning.importance.weights import Importance, check_scores, weight_importance
 from tfslim.pruning.selection import select_units
 from tfslim.pruning.surgery import carry_optimizer, kept_mask, remove_units
-from tfslim.report import Report
+from tfslim.report import Figure, Report
+
+__all__ = ["prune_filters"]
 
 __all__ = ["prune_filters"]
 
@@ -107,7 +109,7 @@ def prune_report(step: str, graph: ChannelGraph, removed_mask: np.ndarray, small
     counts = {name: (len(units), int(kept_mask(units, removed_mask).sum())) for name, units in graph.filters.items()}
     budget = Budget(graph)
     before, after = measured(graph.model), measured(smaller)
-    figures = {
+    figures: dict[str, Figure] = {
         "filters before": graph.filter_count,
         "filters after": budget.filters(removed_mask),
         "prunable filters": graph.prunable_count,

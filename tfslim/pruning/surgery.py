@@ -1,5 +1,7 @@
 """Removal of units from a model: the same graph with shorter variables."""
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 
@@ -11,7 +13,7 @@ from tfslim.pruning.dependency.tracing import Slice
 __all__ = ["carry_optimizer", "remove_units", "silence"]
 
 
-def remove_units(graph: ChannelGraph, removed: np.ndarray) -> keras.Model:
+def remove_units(graph: ChannelGraph, removed: np.ndarray | Sequence[int]) -> keras.Model:
     """Rebuild a model without some of its units.
 
     The rest keeps its names, weights and settings.
@@ -68,7 +70,7 @@ def remove_units(graph: ChannelGraph, removed: np.ndarray) -> keras.Model:
     return smaller
 
 
-def removed_mask(graph: ChannelGraph, removed: np.ndarray) -> np.ndarray:
+def removed_mask(graph: ChannelGraph, removed: np.ndarray | Sequence[int]) -> np.ndarray:
     """Convert unit numbers to a mask (graph.unit_count,) bool.
 
     Raises:

@@ -159,6 +159,11 @@ class TaylorPruning(keras.callbacks.Callback):
         """Return whether nothing more will be dropped."""
         return self._done >= self.drops
 
+    @property
+    def _pruner(self) -> PruningOptimizer:
+        assert self._optimizer is not None  # `install` comes first
+        return self._optimizer
+
     def install(self, model: keras.Model) -> None:
         """Wrap a compiled model's optimizer in a `PruningOptimizer`.
 
@@ -181,6 +186,7 @@ class TaylorPruning(keras.callbacks.Callback):
             # A model with its own training step may read its layers' outputs there.
             alone = not hasattr(model, "student") and type(model).__module__.startswith("keras.")
             form = self.form if self.importance == "taylor" else None
+            assert self.graph is not None  # as `_set_graph` has seen to
             self._optimizer = PruningOptimizer(inner, self.graph, form, alone)
             self._optimizer.build(model.trainable_variables)
             if previous is not None:
@@ -223,19 +229,19 @@ class TaylorPruning(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self.install(self.model)
-        self._removed_mask, self._done = self._optimizer.dropped, int(self._optimizer.drops)
+        self._removed_mask, self._done = self._pruner.dropped, int(self._pruner.drops)
         self._fits, self._monitored = True, self.finished
         self.model.make_train_function(force=True)
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._steps, self._batch = int(self._optimizer.steps), 0
+        self._steps, self._batch = int(self._pruner.steps), 0
 
     # A hook at a batch's end would make Keras wait for the logs of every batch; so filters are dropped before the next
     # batch, before a validation, or at the epoch's end.
     def on_train_batch_begin(self, batch, logs=None):
         if not self.finished and self._steps + batch - self._batch >= self.every:
             self._drop_if_due()
-            self._steps, self._batch = int(self._optimizer.steps), batch
+            self._steps, self._batch = int(self._pruner.steps), batch
 
     def on_test_begin(self, logs=None):
         self._drop_if_due()
@@ -257,10 +263,10 @@ class TaylorPruning(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         self._fits, model = False, self.model
         if isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):
-            model.optimizer.inner_optimizer = self._optimizer.inner_optimizer
+            model.optimizer.inner_optimizer = self._pruner.inner_optimizer
         else:
-            model.optimizer = self._optimizer.inner_optimizer
-        self._optimizer.silence()
+            model.optimizer = self._pruner.inner_optimizer
+        self._pruner.silence()
         model.make_train_function(force=True)
         if self.monitor is not None and not self._monitored:
             warnings.warn(
@@ -280,22 +286,25 @@ class TaylorPruning(keras.callbacks.Callback):
         if not self._fits or self.finished:
             return
         _ = self.model  # on JAX, this access syncs the weights and the optimizer's variables back
-        if int(self._optimizer.steps) < self.every:
+        graph, optimizer = self.graph, self._pruner
+        assert graph is not None
+        if int(optimizer.steps) < self.every:
             return
         self._done += 1
         if self.importance == "taylor":
-            scores = self._optimizer.scores(self.how, self.normalise)
+            scores = optimizer.scores(self.how, self.normalise)
         else:
-            scores = self._weight_scores(self.graph)
+            scores = self._weight_scores(graph)
         scores = np.where(self._removed_mask, -np.inf, scores)  # dropped units stay dropped
         limit = self._whole - (self._whole - self._limit) * progress(self.schedule, self._done, self.drops)
-        self._removed_mask |= self._chosen(self.graph, scores, limit)
-        self._optimizer.drop(np.flatnonzero(self._removed_mask))
+        self._removed_mask |= self._chosen(graph, scores, limit)
+        self._pruner.drop(np.flatnonzero(self._removed_mask))
         if self._left(self._removed_mask) <= self._limit:
             self._finish()
 
     def _weight_scores(self, graph: ChannelGraph) -> np.ndarray:
         seed = self.seed + self._done
+        assert self.importance != "taylor"
         return weight_importance(graph, self.importance, self.how, self.normalise, seed, alive=~self._removed_mask)
 
     def _chosen(self, graph: ChannelGraph, scores: np.ndarray, limit: float) -> np.ndarray:
@@ -311,4 +320,4 @@ class TaylorPruning(keras.callbacks.Callback):
 
     def _finish(self) -> None:
         self._done = self.drops
-        self._optimizer.drops.assign(self.drops)
+        self._pruner.drops.assign(self.drops)

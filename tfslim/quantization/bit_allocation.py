@@ -122,10 +122,11 @@ def allocate_bits(
     sizes = np.empty((len(chosen), len(bits)))
     distances = np.empty_like(sizes)
     trial = clone_model(model, keep_compiled=True)  # `distance` may evaluate it
-    if distance is None:
+    if images is not None:
         if not len(keras.tree.flatten(images)[0]):
             raise ValueError("images is empty; pass some inputs to compare outputs on")
         distance = output_distance(model, images)
+    assert distance is not None  # one of the two is given
     parts = weight_tensors(trial)
     fixed_bits = 0  # bits of tensors outside the scope, the same in all plans
     for number, plan in enumerate(plans):

@@ -130,7 +130,7 @@ def _tensor(variable: keras.Variable, layer: keras.layers.Layer, owner: keras.la
     axes = len(variable.shape)
     if axes < 2 or not variable.name.endswith(("kernel", "embeddings")):
         return WeightTensor(variable, layer, owner, "vector", (-1,))
-    role = "convolution" if isinstance(owner, CONVOLUTIONS) else "matrix"
+    role: Role = "convolution" if isinstance(owner, CONVOLUTIONS) else "matrix"
     if isinstance(owner, DEPTHWISE) or variable.name == "depthwise_kernel":
         return WeightTensor(variable, layer, owner, role, (-2, -1))
     return WeightTensor(variable, layer, owner, role, (-2,) if isinstance(owner, TRANSPOSED) else (-1,))

@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import re
+import weakref
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
@@ -18,6 +19,7 @@ __all__ = ["plan_codecs"]
 Scope = Literal["kernels", "convolutions", "all"]
 ROLES = {"kernels": ("convolution", "matrix"), "convolutions": ("convolution",), "all": None}
 Layers = Iterable[str | type | re.Pattern]
+_PLANS: weakref.WeakKeyDictionary[keras.Model, dict[str, Codec]] = weakref.WeakKeyDictionary()
 
 
 def plan_codecs(
@@ -70,13 +72,49 @@ def plan_codecs(
     others = Float16() if rest == "float16" else Float32()
     plan = {}
     for path, tensor in found.items():
-        inside = ROLES[scope] is None or tensor.role in ROLES[scope]
+        roles = ROLES[scope]
+        inside = roles is None or tensor.role in roles
         inside = inside and (chosen is None or chosen(tensor)) and not left_out(tensor)
         if isinstance(bits, Mapping):
             if path in bits and not inside:
                 raise ValueError(f"bits: {path!r} is excluded by scope={scope!r}, layers or skip")
             inside = path in bits
         plan[path] = _suited(named(path), tensor) if inside else others
+    return plan
+
+
+def remember_plan(model: keras.Model, plan: Mapping[str, Codec]) -> None:
+    """Remember which codecs a model's weights came out of."""
+    _PLANS[model] = dict(plan)
+
+
+def known_plan(
+    model: keras.Model, paths: Iterable[str], plan: Mapping[str, Codec] | None = None
+) -> Mapping[str, Codec]:
+    """Return the given plan, or else the remembered one.
+
+    The weights may have changed since.
+
+    Args:
+        model: the model.
+        paths: those of its tensors.
+        plan: the given plan, if any.
+
+    Returns:
+        Codecs by path; empty if no plan is given or remembered.
+
+    Raises:
+        TypeError: `plan` is not a mapping, or something in it is not a codec.
+        ValueError: `plan` names a tensor that the model does not have.
+    """
+    if plan is None:
+        return _PLANS.get(model, {})
+    if not isinstance(plan, Mapping):
+        raise TypeError(f"plan must map the paths of tensors to codecs, got {type(plan).__name__}")
+    _check_names(plan, paths, "plan", "tensor")
+    for path, codec in plan.items():
+        if not isinstance(codec, Codec):
+            raise TypeError(f"plan[{path!r}] must be a codec such as LogMinMax(bits=4), got {type(codec).__name__}")
     return plan
 
 
@@ -116,7 +154,7 @@ def _matcher(wanted: Layers, names: set[str], argument: str):
             elif isinstance(each, str):
                 found = layer.name == each
             else:
-                found = each.fullmatch(layer.name)
+                found = each.fullmatch(layer.name) is not None
             if found:
                 return True
         return False

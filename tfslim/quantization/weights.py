@@ -15,7 +15,7 @@ from tfslim.quantization.codecs.encoded import Encoded
 from tfslim.quantization.codecs.floats import LARGEST, Float16, Float32
 from tfslim.quantization.codecs.registry import Codec
 from tfslim.quantization.model_tensors import WeightTensor, weight_tensors
-from tfslim.quantization.plan import Layers, Scope, plan_codecs
+from tfslim.quantization.plan import Layers, Scope, plan_codecs, remember_plan
 from tfslim.report import Report
 
 __all__ = ["quantize_weights"]
@@ -79,6 +79,7 @@ def quantize_weights(
         errors[path] = _relative_error(before, after)
         tensor.variable.assign(after)
     refresh_cached_state(snapped)
+    remember_plan(snapped, plan)
     return snapped, _report(model, found, plan, encoded, errors)
 
 

@@ -102,9 +102,10 @@ def file_kernels(path: str | Path, layers: Sequence[str] = ()) -> list[KernelCon
     for graph in graphs:
         for operator in graph.operators:
             kernel = graph.operand(operator, _KERNEL_PLACE)
-            if operator.name not in _FILTER_AXES or kernel is None or kernel.values() is None:
+            stored = None if kernel is None else kernel.values()
+            if operator.name not in _FILTER_AXES or kernel is None or stored is None:
                 continue
-            values = np.moveaxis(kernel.values(), _FILTER_AXES[operator.name], 0)
+            values = np.moveaxis(stored, _FILTER_AXES[operator.name], 0)
             # Equal kernels are stored once, under the name of one of them: the result's name is more reliable.
             names = [*(tensor.name for tensor in graph.results(operator)), kernel.name]
             name = _layer_name(names, known) or kernel.name

@@ -130,7 +130,7 @@ def _reason_against(name: str) -> str | None:
     return "tf_keras needs names of letters, digits, '_', '.', '-' and '>' that begin with a letter or digit; rename it"
 
 
-def _made(kind: type, config: dict, layer: Any, package: str) -> Any:
+def _made(kind: Any, config: dict, layer: Any, package: str) -> Any:
     try:
         return kind.from_config(config)
     except (TypeError, ValueError) as error:
@@ -177,7 +177,7 @@ def _unwrapped(key: str, value: Any, layer: Any, source: type) -> Any:
     return list(value) if type(value).__name__ == "ListWrapper" else value
 
 
-def _parameters(kind: type) -> set[str]:
+def _parameters(kind: Any) -> set[str]:
     """Return constructor parameters of a layer, base classes' included."""
     names: set[str] = set()
     for base in kind.__mro__:
@@ -195,7 +195,7 @@ def _passes_on(constructor: Callable) -> bool:
     return inspect.Parameter.VAR_KEYWORD in kinds
 
 
-def _is_default(kind: type, key: str, value: Any) -> bool:
+def _is_default(kind: Any, key: str, value: Any) -> bool:
     if value is None or (key == "data_format" and value == "channels_last"):
         return True
     for base in kind.__mro__:

@@ -87,7 +87,7 @@ def _random(tensor: keras.KerasTensor, largest: float, model: keras.Model) -> np
 def _run(model: Any, inputs: list[np.ndarray]) -> list[np.ndarray]:
     structure = model.input
     if isinstance(structure, dict):
-        given = dict(zip(sorted(structure), inputs, strict=True))
+        given: Any = dict(zip(sorted(structure), inputs, strict=True))
     else:
         given = inputs[0] if not isinstance(structure, list | tuple) else inputs
     return [np.asarray(output, np.float64) for output in keras.tree.flatten(model(given, training=False))]

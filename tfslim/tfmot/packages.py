@@ -9,8 +9,9 @@ import os
 import warnings
 from types import ModuleType
 
+from tfslim._support.extras import name_extra
+
 _SWITCH = "TF_USE_LEGACY_KERAS"
-_ADVICE = 'pip install "tfslim-edge[tfmot]"'
 
 
 def tf_keras() -> ModuleType:
@@ -57,11 +58,8 @@ def _packages() -> tuple[ModuleType, ModuleType]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # TF-MOT uses distutils to compare versions
             return importlib.import_module("tf_keras"), importlib.import_module("tensorflow_model_optimization")
-    except ImportError as error:
-        missing = error.name or str(error)
-        raise ImportError(
-            f"tfslim.tfmot needs tf_keras and TF-MOT, and {missing} is not installed: {_ADVICE}"
-        ) from error
+    except ModuleNotFoundError as error:
+        raise name_extra(error, "tfslim.tfmot") from error
     finally:
         os.environ.pop(_SWITCH, None)
         if switch is not None:

@@ -101,7 +101,7 @@ def set_range(wrapper: Any, least: float, largest: float) -> None:
 
 
 def _config(layer: Any, part: QuantizedStep, keep: Sequence[Kept]) -> Int8Config:
-    if part.weight is None:
+    if part.weight is None or part.scaling is None:
         return Int8Config(None, None, part.output)
     attribute = legacy_weight(type(layer).__name__, part.weight)
     kernel = getattr(layer, attribute).numpy()

@@ -187,7 +187,10 @@ def _check(sparsity, schedule, begin_step, end_step, every, pattern) -> None:
         raise ValueError(f"pattern={pattern!r}; expected 'unstructured', '2:4' or (height, width) of a block")
 
 
-class DecayToTheEnd(tfmot().sparsity.keras.PolynomialDecay):
+_sparsity: Any = tfmot().sparsity.keras
+
+
+class DecayToTheEnd(_sparsity.PolynomialDecay):
     """Extend TF-MOT's polynomial schedule by a final round.
 
     TF-MOT's own reaches its target only if `frequency` divides the steps.
@@ -204,7 +207,7 @@ class DecayToTheEnd(tfmot().sparsity.keras.PolynomialDecay):
         return tf.logical_or(made, tf.equal(step, self.end_step)), share
 
 
-class ConstantFromTheStart(tfmot().sparsity.keras.ConstantSparsity):
+class ConstantFromTheStart(_sparsity.ConstantSparsity):
     """Extend TF-MOT's constant schedule by an initial round.
 
     TF-MOT's own has its first round only when `frequency` divides the step, counted from 1.

@@ -105,11 +105,11 @@ def _read(path: str | os.PathLike) -> tuple[str, list[np.ndarray], list[np.ndarr
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as state:
             counts = [sum(name.startswith(letter) for name in state.files) for letter in "vo"]
-            groups = [
+            variables, optimizer = (
                 [state[f"{letter}{number}"] for number in range(count)]
                 for letter, count in zip("vo", counts, strict=True)
-            ]
-            return str(state["architecture"]), *groups
+            )
+            return str(state["architecture"]), variables, optimizer
     except Exception as error:  # a damaged file raises whatever its first reader raises
         raise ValueError(f"{path}: damaged ({type(error).__name__}: {error}); start the training again") from error
 

@@ -14,7 +14,7 @@ from tfslim.quantization.int8.fake_quantize import EARLY_STEPS, SMALLEST_RANGE
 from tfslim.quantization.int8.scheme import Scaling
 from tfslim.tfmot.packages import tf_keras, tfmot
 
-_quantization = tfmot().quantization.keras
+_quantization: Any = tfmot().quantization.keras
 
 
 class KernelQuantizer(_quantization.quantizers.Quantizer):
@@ -80,9 +80,9 @@ class RangeQuantizer(_quantization.quantizers.Quantizer):
     def build(self, tensor_shape, name: str, layer: Any) -> dict:
         """Add the range and the number of batches behind it."""
         return {
-            "least": _variable(layer, f"{name}_least", np.float32(0)),
-            "largest": _variable(layer, f"{name}_largest", np.float32(0)),
-            "batches": _variable(layer, f"{name}_batches", np.float32(0)),
+            "least": _variable(layer, f"{name}_least", np.zeros((), "float32")),
+            "largest": _variable(layer, f"{name}_largest", np.zeros((), "float32")),
+            "batches": _variable(layer, f"{name}_batches", np.zeros((), "float32")),
         }
 
     def __call__(self, inputs, training: bool, weights: dict, **kwargs):
@@ -129,7 +129,7 @@ class Int8Config(_quantization.QuantizeConfig):
 
     def get_weights_and_quantizers(self, layer: Any) -> list:
         """Return the kernel and its quantizer."""
-        if self.weight is None:
+        if self.weight is None or self.scaling is None:
             return []
         return [(getattr(layer, self.weight), KernelQuantizer(self.scaling, self.zeros, self.clusters))]
 
@@ -142,8 +142,9 @@ class Int8Config(_quantization.QuantizeConfig):
 
     def set_quantize_weights(self, layer: Any, quantize_weights: list) -> None:
         """Let the layer compute with the rounded kernel."""
-        for weight in quantize_weights:
-            setattr(layer, self.weight, weight)
+        if self.weight is not None:
+            for weight in quantize_weights:
+                setattr(layer, self.weight, weight)
 
     def set_quantize_activations(self, layer: Any, quantize_activations: list) -> None:
         """Check that no activations are passed."""

@@ -1,1 +1,1 @@
-"""One training run: recipe, trainer, optimizers, tasks, teacher, run folder, checkpoint."""
+"""Train one network: recipe, trainer, optimizers, tasks, teacher, run folder, checkpoint."""

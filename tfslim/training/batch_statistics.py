@@ -1,4 +1,4 @@
-"""Batch normalisation's moving statistics, measured anew for the weights that a model has now."""
+"""Recompute batch normalization's moving statistics for a model's present weights."""
 
 from collections.abc import Iterable, Iterator
 
@@ -6,16 +6,16 @@ import keras
 
 
 def reestimate_statistics(model: keras.Model, batches: Iterable) -> int:
-    """Sets each batch normalisation's moving mean and variance to their plain average over `batches`, in place.
+    """Set the moving statistics of batch normalizations to their average, in place.
 
-    A layer that is called several times gets the average over all its calls; frozen layers stay as they are.
-
-    Averaged weights never met the statistics that were tracked while training, which belong to the weights of each
-    step; a short training's statistics also keep a share of their initial 0 and 1. Weights stay as they are.
+    Averaged weights do not fit the statistics that were tracked during training, which belong to the weights of each
+    step; after a short training the statistics also keep a share of their initial 0 and 1. The average is the plain
+    one over `batches`; for a layer that is called several times, over all its calls. Weights and frozen layers stay
+    unchanged.
 
     Args:
-        model: functional model; layers of nested models count as well. Dropout is left out while this runs.
-        batches: inputs as the model takes them, or (inputs, targets); some thousand examples are plenty.
+        model: functional model; layers of nested models are included. Dropout is off while this runs.
+        batches: inputs as the model takes them, or (inputs, targets); some thousand examples are enough.
 
     Returns:
         The number of layers set.
@@ -49,12 +49,12 @@ def reestimate_statistics(model: keras.Model, batches: Iterable) -> int:
         for average in averages:
             average.put_back()
     if empty:
-        raise ValueError(f"{model.name}: no batches to take the statistics from")
+        raise ValueError(f"{model.name}: found no batches to measure the statistics on; give at least one")
     return sum(average.updates > 0 for average in averages)
 
 
 class _Average:
-    """Makes a layer's moving average the plain one of all its updates, of which a batch may bring several."""
+    """Turn a layer's moving average into the plain average of all its updates."""
 
     def __init__(self, layer: keras.layers.BatchNormalization):
         self.layer, self.updates = layer, 0

@@ -1,7 +1,8 @@
-"""Checkpoints of a training run: the best model so far as a plain `.keras`, and all that is needed to go on."""
+"""Checkpoint a training run: the best model as a plain `.keras`, and the state to resume from."""
 
 import csv
 import json
+import os
 import pathlib
 import time
 import zipfile
@@ -16,23 +17,23 @@ from tfslim.training.batch_statistics import reestimate_statistics
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Validates the plain model after each epoch, keeps the best one, and lets a stopped run go on where it was.
+    """Validate the plain model after each epoch, keep the best, and save the state.
 
-    The model in training may be a faster or less precise copy (`tfslim.graph.cloning`), and its weights may be averaged
-    by the optimizer (`use_ema`). What is validated and saved is `plain`: the float32 model, with averaged weights.
+    The model in training may be a faster or less precise copy, and its weights may be averaged by the optimizer
+    (`use_ema`). The model that is validated and saved is `plain`: the float32 model, with averaged weights.
 
     Writes `model.keras` (best on validation), `state.npz` (variables of model and optimizer at the end of the last
-    epoch) and `history.csv` into `folder`, each whole or not at all.
+    epoch) and `history.csv` into `folder`, atomically.
 
     Args:
         folder: an existing run folder.
         plain: the compiled model to validate and save; its weights have the order of the trained model's.
-        validation: dataset of (inputs, targets) batches; None where `every` leaves no epoch to validate.
-        monitor: metric of `plain` to maximise, without "val_".
-        every: validate each so many epochs; the last epoch that `finish` names always is.
+        validation: dataset of (inputs, targets) batches; None if `every` leaves no epoch to validate.
+        monitor: metric of `plain` to maximize, without "val_".
+        every: epochs between two validations; the last epoch, `finish`, is always validated.
         finish: the number of epochs in all.
-        trained: the model whose weights `plain` takes, where `fit` is called on another that holds it, such as a
-            Distiller; of that other model, the state keeps what is trained, not the frozen teacher.
+        trained: the model whose weights `plain` takes, if `fit` is called on another that holds it, such as a
+            Distiller; of that other model, the state keeps the trainable variables, not the frozen teacher.
 
     Example:
         >>> checkpoint = Checkpoint("runs/slimnet", plain, validation, monitor="accuracy")
@@ -41,7 +42,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def __init__(
         self,
-        folder: str,
+        folder: str | os.PathLike,
         plain: keras.Model,
         validation,
         monitor: str,
@@ -71,23 +72,29 @@ class Checkpoint(keras.callbacks.Callback):
         )
         self._write_history()
         if epoch + 1 == self.params["epochs"] and self._averages():
-            # Keras puts the average in place of the weights when `fit` ends; the next stage starts from it, and so must
-            # a run resumed there.
+            # Keras replaces the weights by their average when `fit` ends; the next stage starts from it, and so must a
+            # run that is resumed there.
             self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
         self._write_state()
 
     def finish_with(self, batches: Iterable) -> float:
-        """Measures the averaged weights' batch statistics on `batches`, and keeps that model if it is the best.
+        """Recompute the batch statistics of the averaged weights, and save the model if it is the best.
+
+        Args:
+            batches: as for `reestimate_statistics`.
 
         Returns:
-            What `monitor` then is on the validation part.
+            The value of `monitor` on the validation part.
         """
         self._take_weights()
         reestimate_statistics(self.plain, batches)
         return self._validate()[self.monitor]
 
     def restore(self) -> int:
-        """Brings the model in training and its optimizer back to the last epoch's end; gives the number of epochs done.
+        """Restore the model in training and its optimizer to the last epoch's end.
+
+        Returns:
+            The number of epochs done.
 
         Raises:
             FileNotFoundError: the folder has no state to go on from.
@@ -95,17 +102,17 @@ class Checkpoint(keras.callbacks.Callback):
         """
         path = self.folder / "state.npz"
         if not path.is_file():
-            raise FileNotFoundError(f"{path}: not there, so there is nothing to resume; start without resume")
+            raise FileNotFoundError(f"{path}: does not exist, so there is nothing to resume; start without resume")
         variables = self._variables()
         try:
             with open(path, "rb") as file, np.load(file, allow_pickle=False) as state:
                 values = [state[f"v{index}"] for index in range(len(state.files) - 1)]
                 record = json.loads(str(state["record"]))
         except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(f"{path}: damaged ({error}); remove it to begin anew") from error
+            raise ValueError(f"{path}: damaged ({error}); remove it to start again") from error
         if [v.shape for v in values] != [tuple(v.shape) for v in variables]:
             raise ValueError(
-                f"{path}: is the state of another model or optimizer; resume with the recipe it began with"
+                f"{path}: holds the state of another model or optimizer; resume with the recipe that the run began with"
             )
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
@@ -117,7 +124,7 @@ class Checkpoint(keras.callbacks.Callback):
         if results[self.monitor] > self.best:
             self.best = float(results[self.monitor])
             with replacing(self.folder / "model.keras") as path:
-                # A copy that was never compiled: a loss of ours in the file would keep others from opening it.
+                # An uncompiled copy: a loss of tfslim's in the file would keep programs without tfslim from opening it.
                 clone_model(self.plain, dtype="float32", batch_size=None).save(path)
         return {name: float(value) for name, value in results.items()}
 

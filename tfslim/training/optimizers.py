@@ -1,4 +1,4 @@
-"""The optimizer that a recipe asks for."""
+"""Build the optimizer that a recipe asks for."""
 
 from collections.abc import Callable, Sequence
 from types import ModuleType
@@ -18,16 +18,19 @@ def make_optimizer(
     spared: Sequence[keras.Variable] = (),
     around: Callable[[keras.optimizers.Optimizer], keras.optimizers.Optimizer] = lambda optimizer: optimizer,
 ) -> Any:
-    """AdamW with a linear warm-up, then a cosine down to `final_rate`, over `epochs` of `steps`.
+    """Build AdamW with a linear warm-up, then a cosine down to `final_rate`.
 
     Args:
         asked: the recipe's options.
-        steps: those of an epoch.
-        epochs: of the whole training.
-        precision: the training step's.
-        optimizers: whose to take: those of Keras 3, or of tf_keras.
-        spared: variables without weight decay beside biases and normalisations, such as `learned_scales(model)`.
-        around: puts an optimizer around AdamW; a loss is scaled around that.
+        steps: steps per epoch.
+        epochs: epochs of the whole training.
+        precision: of the training step: "float32", "mixed_bfloat16" or "mixed_float16".
+        optimizers: the module to take them from: that of Keras 3, or of tf_keras.
+        spared: variables without weight decay beside biases and normalizations, such as `learned_scales(model)`.
+        around: wraps AdamW in another optimizer; loss scaling is added outside of that.
+
+    Returns:
+        An optimizer of that module.
     """
     warmup = round(asked.warmup_epochs * steps)
     schedule = optimizers.schedules.CosineDecay(
@@ -40,7 +43,7 @@ def make_optimizer(
     optimizer = optimizers.AdamW(
         schedule, weight_decay=asked.weight_decay, use_ema=asked.average > 0, ema_momentum=asked.average or 0.99
     )
-    # tf_keras names variables with their layer, by which its learned scales are known; Keras 3 calls them all "kernel".
+    # tf_keras puts the layer into a variable's name, which identifies learned scales; in Keras 3 all are "kernel".
     names = ["bias", "gamma", "beta", "_factor/kernel"]
     optimizer.exclude_from_weight_decay(var_list=list(spared), var_names=names)
     optimizer = around(optimizer)

@@ -1,4 +1,4 @@
-"""Whether it is the same data: a trained network's and a recipe's, or those a run was begun and is gone on with."""
+"""Check that data are the same: a trained network's and a recipe's, or those of a run that is resumed."""
 
 import zlib
 from pathlib import Path
@@ -15,7 +15,7 @@ from tfslim.training.run_folder import read_recipe, recipe_of
 
 
 class Split(NamedTuple):
-    """How images are parted; only a random split has a seed."""
+    """A kind of split and its seed; only a random split has one."""
 
     kind: str
     seed: int
@@ -25,18 +25,21 @@ class Split(NamedTuple):
 
 
 def split_of(kind: str, seed: int) -> Split:
-    """The split of a kind; the seed is 0 where it has none, so that equal splits are equal."""
+    """Return the split of a kind; without a seed it is 0, so that equal splits compare equal."""
     return Split(kind, seed if kind == "random" else 0)
 
 
 def trained_split(file: Path) -> Split | None:
-    """The split by the people.json beside a model file, else by its run's recipe.yaml; None without both.
+    """Return the split that a model was trained with.
 
     Args:
         file: a model file.
 
+    Returns:
+        The split in the people.json beside it, else in its run's recipe.yaml; None without both.
+
     Raises:
-        ValueError: the file that should tell is damaged.
+        ValueError: that file is damaged.
 
     Example:
         >>> trained_split(Path("runs/slimnet/model.keras"))
@@ -57,15 +60,18 @@ def trained_split(file: Path) -> Split | None:
 
 
 def split_asked_for(asked: str, seed: int, files: list[Path]) -> tuple[Split, str]:
-    """How to part the images, and why so: left open, as when the models were trained.
+    """Choose the split to evaluate models on.
 
     Args:
-        asked: a kind of split, or "auto".
+        asked: a kind of split, or "auto" for that of the models' training.
         seed: of a random split that is asked for.
         files: the models' files.
 
+    Returns:
+        The split, and why it was chosen.
+
     Raises:
-        ValueError: the models were trained on different splits, or a file that should tell is damaged.
+        ValueError: the models were trained on different splits, or a file that tells is damaged.
 
     Example:
         >>> split_asked_for("random", 5, [])
@@ -76,10 +82,10 @@ def split_asked_for(asked: str, seed: int, files: list[Path]) -> tuple[Split, st
     try:
         found = {file: trained_split(file) for file in files}
     except ValueError as error:
-        raise ValueError(f"{error}; mend it, or say --split") from error
+        raise ValueError(f"{error}; repair it, or give --split") from error
     known = {file: split for file, split in found.items() if split}
     if len(set(known.values())) > 1:
-        raise ValueError(f"{' and '.join(map(str, known))} were trained on other splits: evaluate them apart")
+        raise ValueError(f"{' and '.join(map(str, known))} were trained on different splits: evaluate them apart")
     untold = ", ".join(str(file) for file in found if file not in known)
     reasons = [f"as in the training of {', '.join(map(str, known))}"] if known else []
     reasons += [f"no people.json or recipe.yaml tells of the training of {untold}"] if untold else []
@@ -87,33 +93,36 @@ def split_asked_for(asked: str, seed: int, files: list[Path]) -> tuple[Split, st
 
 
 def written_with_data(recipe: Recipe, celeba: CelebA) -> dict:
-    """What a run folder says of its recipe, and of what is learned from by a checksum: names and labels, no pixels."""
+    """Return a recipe as a run folder holds it, with a checksum of the images' names and labels."""
     checksum = 0
     for part in ("train", "validation"):
         records = celeba.part(part)
         checksum = zlib.crc32("\n".join([part, *records.files.tolist()]).encode(), checksum)
         for labels in (records.attributes, records.identities):
             if labels is not None:
-                checksum = zlib.crc32(np.ascontiguousarray(labels), checksum)
+                checksum = zlib.crc32(np.ascontiguousarray(labels).data, checksum)
     return recipe.written() | {"images": checksum}
 
 
 def check_same_data(file: Path, recipe: Recipe, celeba: CelebA, outputs: int | None = None) -> None:
-    """Raises a ValueError if a network was trained to answer something else, or on images cropped or parted otherwise.
+    """Check that a network has the recipe's outputs, and that its images were cropped and split alike.
 
     Args:
         file: the network.
-        recipe: of which task.
+        recipe: the recipe.
         celeba: the recipe's data.
-        outputs: how many the network has, checked against what names them; None leaves that unchecked.
+        outputs: the number of the network's outputs, compared with the file that names them; None skips that.
+
+    Raises:
+        ValueError: they differ, saying what to change.
     """
     if recipe.task == "identity":
         _check_people(file, celeba, outputs)
     elif read_labels(file, outputs).attributes != celeba.attribute_names:
-        raise ValueError(f"{file}: its attributes are not those to learn; give both the same, in the same order")
+        raise ValueError(f"{file}: has other attributes than the recipe; give both the same, in the same order")
     theirs, ours = trained_split(file), split_of(celeba.split, celeba.seed)
     if theirs is None:
-        print(f"note: {file}: no recipe.yaml beside it tells how its images were parted; taken to be by the {ours}")
+        print(f"note: {file}: no recipe.yaml beside it tells how its images were split; assuming the {ours}")
     elif theirs != ours:
         raise ValueError(
             f"{file}: was trained with the {theirs}, which is the {ours} here, whose test part it has seen: give the "
@@ -124,8 +133,8 @@ def check_same_data(file: Path, recipe: Recipe, celeba: CelebA, outputs: int | N
 def _check_people(file: Path, celeba: CelebA, outputs: int | None) -> None:
     people = read_people(file, outputs)
     if people is None:
-        raise ValueError(f"{file}: has no people.json beside it, so whom it knows can't be told")
-    numbers = {new: old for old, new in celeba.identity_map.items()}
+        raise ValueError(f"{file}: has no people.json beside it, which lists the people it knows; copy it there")
+    numbers = {new: old for old, new in (celeba.identity_map or {}).items()}
     own = tuple(numbers[new] for new in range(celeba.people))
     if people.identities != own:
         raise ValueError(

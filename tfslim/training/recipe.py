@@ -1,4 +1,4 @@
-"""What a recipe says of data, network, training, teaching, pruning and few bits: options that YAML files fill in."""
+"""Define the options of a recipe: data, network, training, distillation, pruning, quantization."""
 
 import dataclasses
 from dataclasses import dataclass, field
@@ -9,10 +9,10 @@ from tfslim.data.augmentation import Augmentation
 
 @dataclass(frozen=True)
 class Network:
-    """Which network.
+    """A network by its name.
 
     Args:
-        name: as `tfslim.models.list_models()` has it, such as SlimNet.
+        name: as `tfslim.models.list_models()` lists it, such as SlimNet.
         arguments: further arguments of its constructor, such as {alpha: 0.5}.
     """
 
@@ -22,10 +22,10 @@ class Network:
 
 @dataclass(frozen=True)
 class Stage:
-    """Some epochs at one image size; the last stage's size is the model's.
+    """A number of epochs at one image size; the last stage's size is the model's.
 
     Args:
-        epochs: how many.
+        epochs: number of epochs.
         size: height and width in pixels.
     """
 
@@ -39,15 +39,15 @@ class Stage:
 
 @dataclass(frozen=True)
 class Head:
-    """What tells identities apart by a face's features.
+    """The classifier of people on a face's features.
 
     Args:
         kind: "plain" for the network's own classifier, "normalised" for one on L2-normalised features, "cosine" for one
             whose class weights have unit length too, as margins need.
         scale: length of the normalised features, or factor of the cosines.
-        learned_scale: whether training may change the scale.
-        angular_margin: ArcFace's, in radians; 0.5 there.
-        additive_margin: CosFace's; 0.35 there.
+        learned_scale: whether the scale is trained.
+        angular_margin: ArcFace's margin in radians; 0.5 in that paper.
+        additive_margin: CosFace's margin; 0.35 in that paper.
     """
 
     kind: Literal["plain", "normalised", "cosine"] = "plain"
@@ -60,7 +60,7 @@ class Head:
         if (self.angular_margin or self.additive_margin) and (self.kind != "cosine" or self.learned_scale):
             raise ValueError(f"head: margins need kind cosine and a scale that is not learned, found {self}")
         if self.kind == "plain" and (self.scale != Head.scale or self.learned_scale):
-            raise ValueError(f"head: the plain one has no scale; take kind normalised or cosine, found {self}")
+            raise ValueError(f"head: kind plain has no scale; set kind to normalised or cosine, found {self}")
 
 
 @dataclass(frozen=True)
@@ -68,14 +68,14 @@ class Optimization:
     """AdamW with linear warm-up and a cosine, and the loss.
 
     Args:
-        batch_size: images a step.
-        learning_rate: the highest.
-        final_rate: the last, as a share of the highest.
-        warmup_epochs: epochs until the highest.
-        weight_decay: of kernels; biases, normalisation and learned scales are spared.
+        batch_size: images per step.
+        learning_rate: the highest learning rate.
+        final_rate: the last learning rate, as a share of the highest.
+        warmup_epochs: epochs until the highest learning rate.
+        weight_decay: of kernels; biases, normalization and learned scales have none.
         average: momentum of the moving average of the weights that is validated and saved; 0 for none.
-        loss: of attributes: "bce", or "balanced" in which each one's positives and negatives weigh the same.
-        label_smoothing: 0 to 1.
+        loss: of attributes: "bce", or "balanced", in which each one's positives and negatives weigh the same.
+        label_smoothing: label smoothing, from 0 to 1.
     """
 
     batch_size: int = 64
@@ -99,8 +99,8 @@ class Optimization:
                 raise ValueError(f"{name}={getattr(self, name)} must be 0 or more and below 1")
 
 
-# Options of a distillation that say something only where another is not 0.
-_COUNT_WITH = {
+# weight -> options of a distillation that have an effect only if it is not 0.
+_USED_WITH = {
     "answers": ("temperature",),
     "features": ("distance", "student_layer", "teacher_layer"),
     "views": ("kept_dtype",),
@@ -109,20 +109,20 @@ _COUNT_WITH = {
 
 @dataclass(frozen=True)
 class Distillation:
-    """What the student copies from its teacher, and how much that counts beside the labels.
+    """The losses by which a student copies its teacher.
 
     Args:
         labels: weight of the loss on the labels.
-        answers: weight of the divergence from the teacher's softened answers: those of a softmax for identities, each
-            attribute's own for attributes.
-        temperature: of the softened answers.
-        features: weight of the distance of the L2-normalised features, averaged over the images.
+        answers: weight of the divergence from the teacher's softened outputs: of a softmax for identities, of each
+            attribute for attributes.
+        temperature: of the softened outputs.
+        features: weight of the distance of the L2-normalized features, averaged over the images.
         distance: of the features: "squared" or "cosine".
-        student_layer: the student's features.
-        teacher_layer: the teacher's features.
-        views: run the teacher once on so many epochs, keep its outputs on disk, and repeat these epochs; 0 runs it with
+        student_layer: name of the layer with the student's features.
+        teacher_layer: name of the layer with the teacher's features.
+        views: run the teacher once on so many epochs, keep its outputs on disk, and repeat these epochs; 0 runs it in
             every step.
-        kept_dtype: of the outputs kept with views; float32 takes twice the bytes, and holds values beyond 65,504.
+        kept_dtype: dtype of the outputs kept with views; float32 takes twice the bytes, and holds values above 65,504.
     """
 
     labels: float = 1.0
@@ -139,30 +139,30 @@ class Distillation:
         if min(self.labels, self.answers, self.features, self.views) < 0 or self.temperature <= 0:
             raise ValueError(f"distillation: weights and views must be 0 or more, the temperature above 0: {self}")
         if not self.answers and not self.features:
-            raise ValueError("distillation: answers and features are both 0, so there is nothing to copy")
-        for weight, options in _COUNT_WITH.items():
+            raise ValueError("distillation: answers and features are both 0, so nothing is copied: set one above 0")
+        for weight, options in _USED_WITH.items():
             given = [name for name in options if getattr(self, name) != getattr(Distillation, name)]
             if given and not getattr(self, weight):
-                raise ValueError(f"distillation.{given[0]}: is of no effect while distillation.{weight} is 0")
+                raise ValueError(f"distillation.{given[0]} has no effect while distillation.{weight} is 0")
 
 
 @dataclass(frozen=True)
 class Pruning:
-    """How many filters go, which, and how fast.
+    """The target, the importance score and the schedule of a pruning.
 
-    Exactly one of `ratio`, `params`, `macs` and `bytes` says how many.
+    Exactly one of `ratio`, `params`, `macs` and `bytes` sets the target.
 
     Args:
         ratio: share of the original filters to remove, above 0 and below 1.
-        params: parameters to be left: a number, or above 0 and below 1 a share of the original's.
+        params: parameters to keep: a number, or above 0 and below 1 a share of the original's.
         macs: likewise multiply-accumulates.
         bytes: likewise bytes of the weights.
-        importance: "taylor" scores filters while the network trains; the others look at weights alone.
-        step: what goes at once, as a share of the original's filters (or parameters, MACs, bytes).
+        importance: "taylor" scores filters while the network trains; the others use the weights alone.
+        step: the share of the original's filters (or parameters, MACs, bytes) removed at once.
         every: training steps between two drops; 0 for an epoch.
-        cut: share after which what was dropped is cut out, and the model is saved and measured.
-        round_to: layers are left with a multiple of so many filters.
-        min_filters: the least filters that a layer is left with.
+        cut: the share after which dropped filters are cut out, and the model is saved and measured.
+        round_to: layers keep a multiple of so many filters.
+        min_filters: the least number of filters that a layer keeps.
         keep: names of layers that keep all filters.
     """
 
@@ -183,7 +183,7 @@ class Pruning:
         if len(given) != 1:
             raise ValueError(f"pruning: give one of ratio, params, macs and bytes; found {', '.join(given) or 'none'}")
         if self.ratio is not None and not 0 < self.ratio < 1:
-            raise ValueError(f"pruning.ratio={self.ratio} must lie above 0 and below 1")
+            raise ValueError(f"pruning.ratio={self.ratio} must be above 0 and below 1")
         if not 0 < self.step <= self.cut < 1:
             raise ValueError(f"pruning: step={self.step} and cut={self.cut}; expected 0 < step <= cut < 1")
         if self.every < 0 or self.round_to < 1 or self.min_filters < 1:
@@ -192,17 +192,17 @@ class Pruning:
 
 @dataclass(frozen=True)
 class Quantization:
-    """In how many bits weights are stored, and which.
+    """The codec and bits of stored weights.
 
     Args:
         codec: "log_min_max", "uniform", "kmeans", "ternary", "binary" or "float16".
-        bits: of every tensor that is stored in few; none for codecs that have no choice.
+        bits: of every quantized tensor; none for codecs with a fixed number.
         budget: in place of `bits`, the bytes of all weights, such as 300 kB: each tensor gets the bits that it needs.
         choices: the numbers of bits to choose from under a budget.
-        images: validation images that a budget's bits are chosen by.
+        images: validation images to choose a budget's bits by.
         scope: "kernels" of convolutions and dense layers, "convolutions", or "all".
         skip: names of layers to leave out.
-        rest: how the other tensors are stored.
+        rest: dtype of the other tensors.
         entropy_coding: whether the packed file's codes are entropy-coded.
     """
 
@@ -218,14 +218,14 @@ class Quantization:
 
     def __post_init__(self):
         if self.bits is not None and self.budget is not None:
-            raise ValueError("quantization: give bits or a budget, not both")
+            raise ValueError("quantization: found bits and budget; give one of them")
         if self.images < 1:
             raise ValueError(f"quantization.images={self.images}; expected 1 or more")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that makes a trained model what it is.
+    """All options of a training.
 
     Args:
         data: folder with CelebA's label files and images.
@@ -235,18 +235,18 @@ class Recipe:
         head: the classifier, for identities.
         optimization: optimizer, schedule and loss.
         augmentation: random changes of the training images.
-        split: the official partition file, 7:2:1 by file order, or 7:2:1 at random.
-        split_seed: of the random split, and of who is held out.
+        split: the official partition file, 7:2:1 in file order, or 7:2:1 at random.
+        split_seed: seed of the random split, and of the people held out.
         attributes: names of the attributes to learn; all by default.
         min_images: learn only people with at least so many images; 1 by default.
-        hold_out: keep so many people out of training, to verify with.
-        crop: height and width in pixels of the middle part to take of each image; all by default.
+        hold_out: number of people to keep out of training, to verify with.
+        crop: height and width in pixels of the center to take of each image; all by default.
         on_error: stop at a wrong label row or image, or skip, count and list it.
         precision: of the training step; the saved model is float32.
         strategy: tf.distribute strategy; the batch is divided among its devices.
-        cache_gigabytes: keep a part's decoded images in memory if they take no more than that.
+        cache_gigabytes: largest size of a part's decoded images that are kept in memory.
         validate_every: epochs between two validations.
-        seed: of weights, order and augmentation.
+        seed: seed of weights, order and augmentation.
     """
 
     data: str
@@ -271,23 +271,23 @@ class Recipe:
 
     def __post_init__(self):
         if not self.stages:
-            raise ValueError("stages: at least one is needed")
+            raise ValueError("stages: found none; give at least one, with epochs and size")
         for name, least in (("validate_every", 1), ("cache_gigabytes", 0), ("seed", 0), ("split_seed", 0)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name}={getattr(self, name)}; expected {least} or more")
 
     @property
     def epochs(self) -> int:
-        """Those of all stages."""
+        """Return the number of epochs of all stages."""
         return sum(stage.epochs for stage in self.stages)
 
     def written(self) -> dict:
-        """The recipe as plain values, for YAML."""
+        """Return the recipe as plain values, for YAML."""
         return as_plain(dataclasses.asdict(self))
 
 
 def as_plain(value: Any) -> Any:
-    """Lists in the place of tuples, all the way down."""
+    """Turn tuples into lists, recursively."""
     if isinstance(value, dict):
         return {key: as_plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -297,13 +297,14 @@ def as_plain(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Sparsity:
-    """Small weights that become zeros while the network trains.
+    """Training that turns small weights into zeros.
 
     Args:
-        share: of each kernel's weights that are 0 in the end, above 0 and below 1; a half with pattern "2:4".
-        schedule: all at once, or ever more slowly until half of the training; with "2:4" it is all at once.
-        pattern: "unstructured", or "2:4" for two zeros in each four neighbouring input channels.
-        depthwise: whether depthwise kernels lose weights as well.
+        share: share of zeros in each kernel at the end, above 0 and below 1; 0.5 with pattern "2:4".
+        schedule: "constant" for all at once, "polynomial" for ever slower until half of the training; pattern "2:4" is
+            always all at once.
+        pattern: "unstructured", or "2:4" for two zeros in each four neighboring input channels.
+        depthwise: whether depthwise kernels are pruned as well.
         skip: names of layers that keep all weights.
     """
 
@@ -315,18 +316,18 @@ class Sparsity:
 
     def __post_init__(self):
         if self.pattern == "2:4" and self.share != 0.5:
-            raise ValueError(f"sparsity.share={self.share}: the pattern 2:4 makes a half: set share to 0.5")
+            raise ValueError(f"sparsity.share={self.share}: pattern 2:4 has 0.5: set share to that")
 
 
 @dataclass(frozen=True)
 class Clustering:
-    """Kernels of few different values; zeros stay where `sparsity` made some.
+    """Training of kernels with few different values; zeros of `sparsity` are kept.
 
     Args:
-        clusters: values in each kernel.
-        start: the values to start from: drawn by k-means++, evenly spaced, at equal shares of the weights, or random.
+        clusters: number of values in each kernel.
+        start: initial values: drawn by k-means++, evenly spaced, at equal shares of the weights, or random.
         depthwise: whether depthwise kernels are clustered as well.
-        skip: names of layers that stay as they are.
+        skip: names of layers to leave unchanged.
     """
 
     clusters: int = 16
@@ -337,14 +338,14 @@ class Clustering:
 
 @dataclass(frozen=True)
 class Int8:
-    """Training with the roundings of int8, whose .tflite file computes alike; keeps the zeros and clusters made before.
+    """Quantization-aware training for an int8 .tflite file; keeps zeros and clusters of the steps before.
 
     Args:
-        by: "tfmot" for TF-MOT's wrappers, at the best validated epoch, the start among them (which, without zeros and
-            clusters to keep, is the file of int8 after training); "native" for Keras 3's own layers without TF-MOT, at
-            the best validated epoch, which keep neither zeros nor clusters.
-        io: what the file takes and gives.
-        representative: training images, drawn by the seed, that the first ranges are measured on.
+        by: "tfmot" for TF-MOT's wrappers, at the best validated epoch, including the start (which, without zeros and
+            clusters to keep, is the post-training int8 file); "native" for Keras 3's own layers without TF-MOT, at the
+            best validated epoch, which keep neither zeros nor clusters.
+        io: dtype of the file's inputs and outputs.
+        representative: number of training images, drawn by the seed, to measure the first ranges on.
     """
 
     by: Literal["tfmot", "native"] = "tfmot"

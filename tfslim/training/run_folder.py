@@ -1,4 +1,4 @@
-"""What comes before a run: its folder, which must not be overwritten or resumed as another, and its data."""
+"""Prepare a run: its folder, which is never overwritten or resumed with another recipe, and its data."""
 
 import contextlib
 import dataclasses
@@ -20,14 +20,14 @@ PARTS = re.compile(r"cut-\d+|sparse|clustered|int8")
 
 
 def is_part(folder: Path) -> bool:
-    """Whether a folder in a run folder is a part of that run; such as evaluations, or runs of its own, are not."""
+    """Return whether a folder in a run folder is a part of that run; evaluations and other runs are not."""
     return bool(PARTS.fullmatch(folder.name)) and not (folder / NAME).is_file()
 
 
 def recipe_of(file: Path) -> Path | None:
-    """The recipe.yaml of the run that a model file is of; None where there is none.
+    """Return the recipe.yaml of the run that a model file belongs to, or None.
 
-    It lies beside the file, or one folder higher where the file is of a part of a run, such as one of its cuts.
+    It lies beside the file, or one folder higher if the file is of a part of a run, such as one of its cuts.
     """
     folder = file.absolute().parent
     if (folder / NAME).is_file():
@@ -38,7 +38,7 @@ def recipe_of(file: Path) -> Path | None:
 
 
 def read_recipe(path: Path) -> dict:
-    """What a recipe.yaml says.
+    """Read a recipe.yaml as a dict.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -54,7 +54,14 @@ def read_recipe(path: Path) -> dict:
 
 
 def with_defaults(kind: type, said: dict) -> dict:
-    """What is said of a dataclass in plain values, and the defaults of what is not said, all the way down.
+    """Add the defaults of a dataclass to plain values, recursively.
+
+    Args:
+        kind: the dataclass.
+        said: field -> plain value.
+
+    Returns:
+        A new dict with every field of the dataclass that has a value or a default.
 
     Example:
         >>> with_defaults(Recipe, {"optimization": {"batch_size": 8}})["optimization"]["learning_rate"]
@@ -72,19 +79,13 @@ def with_defaults(kind: type, said: dict) -> dict:
     return filled
 
 
-def _filled(kind: object, value: object) -> object:
-    if dataclasses.is_dataclass(kind) and isinstance(value, dict):
+def _filled(kind: typing.Any, value: object) -> object:
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind) and isinstance(value, dict):
         return with_defaults(kind, value)
     if typing.get_origin(kind) is list and isinstance(value, list):
         return [_filled(typing.get_args(kind)[0], each) for each in value]
     return value
 
-
-FLAGS = {
-    "resume": "go on from the last whole epoch of the run in --out",
-    "check_images": "decode every image before training, and name all that are broken",
-    "dry_run": "say what would be done, and stop",
-}
 
 STEPS = {
     "distillation": Distillation,
@@ -94,10 +95,10 @@ STEPS = {
     "clustering": Clustering,
     "int8": Int8,
 }
-# Names that tfslim._support.files gives files while they are written.
+# Names of temporary files of tfslim._support.files.
 UNFINISHED = re.compile(r"\..+-[a-z0-9_]{8}\.(keras|npz|json|yaml|csv|png|tflite|tfslim)")
 
-# Any of these stands for a run, even where its state was removed.
+# Any of these shows that the folder holds a run, even if its state was removed.
 RESULTS = (
     "model.keras",
     "report.json",
@@ -110,25 +111,38 @@ RESULTS = (
 
 
 def check_folder(folder: pathlib.Path, resume: bool) -> None:
-    """Raises an error if `folder` holds a run that would be overwritten, or none to be resumed."""
+    """Check that a run can be begun in a folder, or resumed.
+
+    Args:
+        folder: the run folder.
+        resume: whether to resume.
+
+    Raises:
+        ValueError: the folder holds a run that would be overwritten.
+        FileNotFoundError: the folder holds no run to resume.
+    """
     # The run's, or those of its parts.
     states = sorted(path for form in ("state.npz", "*/state.npz", "*/optimizer.npz") for path in folder.glob(form))
     if not resume:
         there = states + [folder / name for name in RESULTS if (folder / name).exists()]
         if there:
             raise ValueError(
-                f"{folder} holds a run already ({there[0].relative_to(folder)}): go on with --resume, or name another "
-                "folder with --out"
+                f"{folder} holds a run already ({there[0].relative_to(folder)}): continue it with --resume, or name "
+                "another folder with --out"
             )
         return
     if not (folder / "recipe.yaml").is_file():
-        raise FileNotFoundError(f"{folder / 'recipe.yaml'}: not there, so there is no run to resume in {folder}")
+        raise FileNotFoundError(f"{folder / 'recipe.yaml'}: does not exist, so there is no run to resume in {folder}")
     if (folder / "report.json").is_file() and not states:
         raise FileNotFoundError(f"{folder}: its run is done, and without state.npz there is nothing to resume")
 
 
 def check_same(folder: pathlib.Path, recipe: dict) -> None:
-    """Raises a ValueError if the run in `folder` was begun with another recipe."""
+    """Check that the run in `folder` was begun with this recipe.
+
+    Raises:
+        ValueError: it was not, naming the options that differ.
+    """
     changed = differences(folder, recipe)
     if changed:
         raise ValueError(
@@ -138,11 +152,11 @@ def check_same(folder: pathlib.Path, recipe: dict) -> None:
 
 
 def differences(folder: pathlib.Path, recipe: dict) -> list[str]:
-    """Names what a run was begun with that `recipe` has otherwise; options that one of them leaves out are at defaults.
+    """List the options in which a run's recipe differs from another.
 
-    Steps such as pruning, of which a recipe says all or nothing, have defaults only where it has the step. Where data
-    and teacher lie does not count: they may have been moved. A teacher's weights count, and what the data are where
-    both say it ("images").
+    Options that one of them leaves out are at their defaults; those of a step such as pruning only if the recipe has
+    the step. The paths of data and teacher are not compared, as they may have been moved. A teacher's weights are, and
+    the data's checksum ("images") if both have one.
     """
     before, now = (_whole(said) for said in (read_recipe(folder / "recipe.yaml"), recipe))
     keys = {*before, *now} - {"data", "teacher"}
@@ -158,15 +172,15 @@ def _whole(recipe: dict) -> dict:
 
 @contextlib.contextmanager
 def working(folder: pathlib.Path, recipe: dict, resume: bool) -> Iterator[None]:
-    """Begins or goes on with a run, while other processes are kept out of its folder.
+    """Begin or resume a run, and keep other processes out of its folder.
 
-    Removes what a process that was killed while it wrote has left there. The workers of multi_worker_mirrored are
-    processes that share a folder.
+    Removes temporary files of a process that was killed. The workers of multi_worker_mirrored are processes that share
+    a folder, which is then not locked.
 
     Args:
         folder: the run folder.
-        recipe: what the run is begun with.
-        resume: as for `check_folder`, which looks again here, as others may have worked there since.
+        recipe: the recipe to write into it.
+        resume: as for `check_folder`, which is called again here, as another process may have worked there since.
 
     Raises:
         BlockingIOError: another process is at work in the folder.
@@ -194,17 +208,21 @@ def _remove_unfinished(folder: pathlib.Path) -> None:
 
 
 def begin(folder: pathlib.Path, recipe: dict) -> None:
-    """Makes the folder and writes the recipe into it."""
+    """Make a run folder and write the recipe into it."""
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / "recipe.yaml") as path, open(path, "w", encoding="utf-8") as file:
         yaml.safe_dump(recipe, file, sort_keys=False)
 
 
 def open_data(recipe: Recipe, check_images: bool) -> CelebA:
-    """Reads and checks the labels, says what was skipped, and decodes every image beforehand if asked to.
+    """Open a recipe's data, check the labels, and print what was skipped.
 
-    Where broken images are to be skipped they must be known beforehand, or epochs would become shorter as they are
-    found, while the schedule and a resumed run count on their length.
+    If broken images are to be skipped, all are decoded first: otherwise epochs would become shorter as they are found,
+    while the schedule and a resumed run rely on their length.
+
+    Args:
+        recipe: the recipe.
+        check_images: whether to decode every image in any case.
     """
     identity = recipe.task == "identity"
     celeba = CelebA(

@@ -1,4 +1,4 @@
-"""What is learned: attributes or identities; for each, the network's outputs, the loss, the metric and their names."""
+"""Define what is learned, attributes or identities: a network's outputs, its loss and metric, and their names."""
 
 import dataclasses
 import pathlib
@@ -17,7 +17,17 @@ from tfslim.training.recipe import Head, Network, Recipe
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """One kind of training; `targets` as tfslim.data.training_batches has them."""
+    """One kind of training.
+
+    Args:
+        targets: as `tfslim.data.training_batches` takes them.
+        outputs: the number of the network's outputs.
+        summary: a line about them.
+        build: image size -> a new network.
+        loss: returns a new loss.
+        metric: returns a new metric, called "accuracy".
+        name_outputs: writes labels.json or people.json into a folder; the flag says whether the run is resumed.
+    """
 
     targets: str
     outputs: int
@@ -29,27 +39,35 @@ class Task:
 
 
 def make_task(recipe: Recipe, celeba: CelebA) -> Task:
-    """Checks what the recipe asks for against the data; raises a ValueError where they don't fit."""
+    """Build the task of a recipe.
+
+    Raises:
+        ValueError: the recipe does not fit the data.
+    """
     return (_identities if recipe.task == "identity" else _attributes)(recipe, celeba)
 
 
 def _attributes(recipe: Recipe, celeba: CelebA) -> Task:
     names, asked = celeba.attribute_names, recipe.optimization
     if not names:
-        raise ValueError(f"{celeba.folder}: has no attribute file, so there are no attributes to learn here")
+        raise ValueError(f"{celeba.folder}: has no attribute file (list_attr_celeba), which task attributes needs")
     for option, given in (("head", recipe.head != Head()), ("crop", recipe.crop), ("hold_out", recipe.hold_out)):
         if given:
-            raise ValueError(f"{option}: is for task identity; attributes are learned from whole images, by all people")
+            raise ValueError(
+                f"{option} is for task identity; leave it out for task attributes, which learns from whole images"
+            )
     if asked.loss == "balanced" and asked.label_smoothing:
-        raise ValueError("label_smoothing is for the loss 'bce'; the balanced loss has none")
+        raise ValueError("label_smoothing is for loss bce; set it to 0 with loss balanced")
 
     def loss() -> keras.losses.Loss:
         if asked.loss == "balanced":
-            return BalancedBinaryCrossentropy(celeba.part("train").attributes.mean(axis=0))
+            attributes = celeba.part("train").attributes
+            assert attributes is not None  # as there are names of attributes
+            return BalancedBinaryCrossentropy(attributes.mean(axis=0).tolist())
         return keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=asked.label_smoothing)
 
     def name_outputs(folder: pathlib.Path, resumed: bool) -> None:
-        if not (resumed and (folder / "labels.json").exists()):  # which may hold thresholds chosen since
+        if not (resumed and (folder / "labels.json").exists()):  # it may hold thresholds chosen since
             write_labels(folder / "model.keras", names)
 
     return Task(
@@ -65,15 +83,19 @@ def _attributes(recipe: Recipe, celeba: CelebA) -> Task:
 
 def _identities(recipe: Recipe, celeba: CelebA) -> Task:
     if celeba.people < 2:
-        raise ValueError(f"{celeba.folder}: identities of at least two people are needed, found {celeba.people}")
+        raise ValueError(f"{celeba.folder}: task identity needs at least two people, found {celeba.people}")
     if recipe.attributes:
-        raise ValueError("attributes: are for task attributes; task identity learns people")
+        raise ValueError("attributes is for task attributes; leave it out for task identity")
     if recipe.optimization.loss != "bce":
-        raise ValueError(f"optimization.loss={recipe.optimization.loss}: is for attributes")
+        raise ValueError(
+            f"optimization.loss={recipe.optimization.loss} is for task attributes; task identity takes bce"
+        )
     if recipe.augmentation.mixup:
-        raise ValueError("augmentation.mixup: identities are class numbers and can't be blended: set mixup to 0")
+        raise ValueError("augmentation.mixup can't blend class numbers: set it to 0 for task identity")
     head, people = recipe.head, celeba.people
-    unseen = people - len(set(celeba.part("train").identities.tolist()))
+    identities, numbers = celeba.part("train").identities, celeba.identity_map
+    assert identities is not None and numbers is not None  # as there are people
+    unseen = people - len(set(identities.tolist()))
     if unseen:
         raise ValueError(f"{unseen} of {people} people have no image in the training part; take another split")
 
@@ -84,7 +106,7 @@ def _identities(recipe: Recipe, celeba: CelebA) -> Task:
         return normalized_classifier(network, people, head.scale, head.learned_scale, head.kind == "cosine")
 
     def name_outputs(folder: pathlib.Path, resumed: bool) -> None:
-        known = tuple(old for old, new in sorted(celeba.identity_map.items(), key=lambda pair: pair[1]) if new < people)
+        known = tuple(old for old, new in sorted(numbers.items(), key=lambda pair: pair[1]) if new < people)
         people_known = People(known, celeba.held_out, celeba.crop, celeba.split, celeba.seed)
         write_people(folder / "model.keras", people_known)
 

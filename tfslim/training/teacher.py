@@ -1,4 +1,4 @@
-"""The teacher's side of a distillation: the model, what of it is copied, and its outputs kept for many epochs."""
+"""Set up a distillation's teacher: the model, the losses on its outputs, and outputs kept for many epochs."""
 
 import dataclasses
 import zlib
@@ -31,57 +31,70 @@ from tfslim.training.trainer import naming_broken_images, stage_batches, steps_p
 
 
 def load_teacher(path: str, recipe: Recipe, celeba: CelebA) -> keras.Model:
-    """Opens a teacher in the precision of the training, once its outputs are known to mean what the student's will."""
+    """Load a teacher in the training's precision, and check that its outputs mean what the student's do."""
     return clone_model(open_trained(path, recipe, celeba), dtype=recipe.precision, batch_size=None)
 
 
 def open_trained(path: str, recipe: Recipe, celeba: CelebA) -> keras.Model:
-    """Opens a trained model, once its outputs are known to mean what the recipe's will, and its data to be the same."""
+    """Load a trained model, and check that its outputs and its data are the recipe's.
+
+    Raises:
+        ValueError: they are not, or the file is not a `.keras` file.
+    """
     file = model_file(path)
     if file.suffix != ".keras":
-        raise ValueError(f"{file}: give a .keras file or a run folder")
+        raise ValueError(f"{file}: expected a .keras file or a run folder with one")
     model = load_keras_file(file)
     check_same_data(file, recipe, celeba, model.outputs[0].shape[-1])
     return model
 
 
 def open_to_train_on(trained: str, recipe: Recipe, celeba: CelebA) -> tuple[Path, keras.Model]:
-    """The file of a trained network, and the network, once the recipe's stages and head are known to fit it."""
-    celeba.part("test")  # of which the table at the end is; raises what no resumed run could mend
+    """Load a trained network, and check that the recipe's stages and head fit it.
+
+    Returns:
+        Its file, and the network.
+
+    Raises:
+        ValueError: they do not fit, saying what to change.
+    """
+    celeba.part("test")  # for the table at the end; an empty part raises here, before any training
     file = model_file(trained)
     model = open_trained(trained, recipe, celeba)
     ours = {name.lower(): name for name in tfslim.models.list_models()}
-    network = ours.get(model.name.split("_")[0])  # a name such as vgg11_flame; others are people's own networks
+    network = ours.get(model.name.split("_")[0])  # a name such as vgg11_flame; other names are of people's own networks
     if network and network != recipe.model.name:
-        raise ValueError(f"model.name={recipe.model.name}: {file} holds {network}; give its own name, or another file")
+        raise ValueError(
+            f"model.name={recipe.model.name}: {file} holds {network}; set model.name to that, or give another file"
+        )
     size = tuple(model.inputs[0].shape[1:3])
     if any(tuple(stage.size) != size for stage in recipe.stages):
-        raise ValueError(f"stages: {file} takes images of {size[0]}x{size[1]}, and so must the stages")
+        raise ValueError(f"stages: {file} takes images of {size[0]}x{size[1]}: give every stage that size")
     _check_head(file, recipe.head)
     return file, model
 
 
 def _check_head(file: Path, head: Head) -> None:
-    """Raises a ValueError if the recipe's head, by which the loss goes, is not the network's; margins may differ."""
+    """Check that the recipe's head is the network's, as the loss depends on it; margins may differ."""
     written = recipe_of(file)
     theirs = with_defaults(Recipe, read_recipe(written))["head"] if written else dataclasses.asdict(head)
     for option in ("kind", "scale", "learned_scale"):
         if theirs[option] != getattr(head, option):
             raise ValueError(
-                f"head.{option}={getattr(head, option)}: {file} was trained with {theirs[option]} by {written}; give "
-                "the recipe the head that it was trained with"
+                f"head.{option}={getattr(head, option)}: {file} was trained with {theirs[option]} by {written}; set "
+                "the recipe's head to that"
             )
 
 
 @dataclasses.dataclass(frozen=True)
 class TeacherSetup:
-    """Makes of a student that which `fit` is called on; the student itself where there is no teacher.
+    """Wrap a student in a Distiller to train; without a teacher, return the student itself.
 
     Args:
         teacher: the teacher, or None.
-        losses: what is copied of it.
+        losses: the losses on its outputs.
         labels: weight of the loss on the labels beside these.
-        written: what a run folder says of it.
+        written: entries for the run folder's recipe.yaml.
     """
 
     teacher: keras.Model | None = None
@@ -100,16 +113,16 @@ class TeacherSetup:
 
 
 def teach_with(teacher: str | None, recipe: Recipe, celeba: CelebA, distillation: Distillation) -> TeacherSetup:
-    """Opens a teacher that runs with every step, if there is one."""
+    """Set up a teacher that runs with every step, or none."""
     if teacher is None:
         return TeacherSetup()
     if distillation.views:
-        raise ValueError("distillation.views: only distill.py keeps a teacher's outputs: set it to 0")
+        raise ValueError("distillation.views: only `tfslim distill` keeps a teacher's outputs: set it to 0")
     return taught_by(teacher, recipe, celeba, distillation)
 
 
 def taught_by(teacher: str, recipe: Recipe, celeba: CelebA, distillation: Distillation) -> TeacherSetup:
-    """Opens a teacher."""
+    """Set up a teacher."""
     model = load_teacher(teacher, recipe, celeba)
     written = {
         "teacher": teacher,
@@ -120,7 +133,7 @@ def taught_by(teacher: str, recipe: Recipe, celeba: CelebA, distillation: Distil
 
 
 def losses(asked: Distillation, task: str) -> list[DistillationLoss]:
-    """The distillation losses that a recipe asks for."""
+    """Build the distillation losses that a recipe asks for."""
     chosen: list[DistillationLoss] = []
     if asked.answers:
         kind = SoftTargets if task == "identity" else BernoulliTargets
@@ -131,27 +144,31 @@ def losses(asked: Distillation, task: str) -> list[DistillationLoss]:
 
 
 def kept_shapes(teacher: keras.Model, asked: Distillation, recipe: Recipe) -> dict[str, tuple[int | None, ...]]:
-    """The shapes of the outputs that `keep_outputs` will keep, once they are known to be of use for the recipe."""
+    """Return the shapes of the outputs that `keep_outputs` will keep.
+
+    Raises:
+        ValueError: the recipe can't use kept outputs.
+    """
     if len(recipe.stages) > 1:
-        raise ValueError("distillation.views: the kept outputs are those of one image size; give one stage, or views 0")
+        raise ValueError("distillation.views: outputs are kept for one image size; give one stage, or set views to 0")
     if recipe.on_error == "skip":
-        raise ValueError("distillation.views: needs every image in its place; use on_error raise, or views 0")
+        raise ValueError("distillation.views needs every image: set on_error to raise, or views to 0")
     chosen = losses(asked, recipe.task)
-    check_logits(teacher, "teacher", chosen)  # which the Distiller that is given shapes alone can't do
+    check_logits(teacher, "teacher", chosen)  # a Distiller that has shapes alone can't check them
     return FrozenTeacher(teacher, teacher_layers(chosen)).shapes
 
 
 def keep_outputs(
     folder: Path, teacher: keras.Model, asked: Distillation, recipe: Recipe, celeba: CelebA, targets: str
 ) -> TeacherOutputs:
-    """Runs the teacher over the recipe's first epochs, or opens what is kept already; an interrupted run goes on."""
+    """Keep a teacher's outputs of the recipe's first epochs; resume or open those that exist."""
     stage, records = recipe.stages[0], celeba.part("train")
     with naming_broken_images(celeba):
         first = next(iter(stage_batches(recipe, celeba, targets, stage, range(1))))[0]
     stream = {
         "images": len(records),
         "files": zlib.crc32("\n".join(records.files.tolist()).encode()),
-        # Other pictures of the same names show here, and other ways to decode or resize them in the first batch.
+        # Tell other pictures of the same names by their sizes, and other decoding or resizing by the first batch.
         "file_sizes": zlib.crc32(celeba.source.sizes(records.files.tolist()).astype("<i8").tobytes()),
         "first_batch": zlib.crc32(first.numpy().tobytes()),
         "precision": recipe.precision,

@@ -1,4 +1,4 @@
-"""The training loop of TF-MOT's models: the recipe's stream, loss and schedule, saved after every epoch."""
+"""Train TF-MOT's models with a recipe's data, loss and schedule, and save the state after every epoch."""
 
 import contextlib
 import dataclasses
@@ -15,6 +15,7 @@ from tfslim.data.celeba.dataset import CelebA
 from tfslim.distillation import DistillationLoss, FrozenTeacher
 from tfslim.tfmot import restore_training, save_training
 from tfslim.tfmot.packages import tf_keras
+from tfslim.training.epoch_lines import epoch_reporting
 from tfslim.training.optimizers import make_optimizer
 from tfslim.training.recipe import Recipe
 from tfslim.training.tasks import Task
@@ -23,16 +24,16 @@ from tfslim.training.trainer import stage_batches, steps_per_epoch, still_batche
 STATE = "state.npz"
 HISTORY = "history.json"
 BEST = "best.npz"
-CHOSEN = "best.json"  # whose epoch and accuracy
+CHOSEN = "best.json"  # epoch and accuracy of BEST
 
 
 @dataclasses.dataclass(frozen=True)
-class ValidationOutputs:
-    """A teacher's answers, carried beside the labels.
+class TeacherTargets:
+    """A teacher's outputs as targets beside the labels.
 
     Args:
-        teacher: gives them.
-        losses: what is copied of them.
+        teacher: the teacher.
+        losses: the losses on its outputs.
         labels: weight of the loss on the labels beside these.
     """
 
@@ -46,32 +47,32 @@ def fit_tfmot(
     recipe: Recipe,
     celeba: CelebA,
     task: Task,
-    answers: ValidationOutputs | None,
+    answers: TeacherTargets | None,
     folder: pathlib.Path,
     callbacks: list,
     verbose: int,
     best: bool = False,
 ) -> int:
-    """Trains one of TF-MOT's models for the recipe's epochs, or goes on where `folder` was.
+    """Train one of TF-MOT's models for the recipe's epochs, or resume the training in `folder`.
 
-    What dropout draws goes by the recipe's seed, the folder's name and the epoch, so that a training which was broken
-    off and gone on with ends with the weights of one that was not.
+    Dropout is seeded by the recipe's seed, the folder's name and the epoch, so that a resumed training ends with the
+    weights of an uninterrupted one.
 
     Args:
-        model: it is compiled here.
-        recipe: what is asked for.
+        model: the model; it is compiled here.
+        recipe: the recipe.
         celeba: its data.
-        task: what is learned.
-        answers: a teacher's, or None for labels alone.
-        folder: holds the state after every epoch, and the history.
-        callbacks: of tf_keras.
-        verbose: as for `fit_tfmot`.
-        best: leave the model as it was at its best on the validation part, before the first epoch or after one of
-            those that are validated, with its weights averaged as the recipe asks; otherwise as the last epoch leaves
-            it, not averaged, as the average of masked and clustered weights is neither.
+        task: its task.
+        answers: a teacher's outputs, or None for labels alone.
+        folder: folder for the state after every epoch, and the history.
+        callbacks: further callbacks of tf_keras.
+        verbose: as for Keras' `fit`; 2 prints a line an epoch.
+        best: whether to restore the best epoch on the validation part, of those that are validated and the start, with
+            the weights averaged as the recipe asks; otherwise the last epoch's weights stay, not averaged, as the
+            average of masked or clustered weights is neither.
 
     Returns:
-        The epoch after which the model was as it is now; 0 is before the first.
+        The epoch whose weights the model has; 0 is before the first.
     """
     optimization = recipe.optimization if best else dataclasses.replace(recipe.optimization, average=0.0)
     steps, epochs = steps_per_epoch(recipe, celeba), recipe.epochs
@@ -103,6 +104,7 @@ def fit_tfmot(
     if best and not done:
         _, accuracy = model.evaluate(validation, verbose=0)
         _keep_best(model, folder, 0, accuracy)
+    verbose, lines = epoch_reporting(verbose, epochs, steps, callbacks=tf_keras().callbacks)
     model.fit(
         stream.map(beside_labels).prefetch(1),
         steps_per_epoch=steps,
@@ -110,12 +112,12 @@ def fit_tfmot(
         epochs=epochs,
         validation_data=validation,
         validation_freq=[*range(recipe.validate_every, epochs, recipe.validate_every), epochs],
-        callbacks=[_seeding(recipe.seed, folder), _averaging(), *callbacks, _saving(folder, history, best)],
+        callbacks=[_seeding(recipe.seed, folder), _averaging(), *callbacks, _saving(folder, history, best), *lines],
         shuffle=False,  # the stream is shuffled already
         verbose=verbose,
     )
     if int(model.optimizer.iterations) < steps * epochs:
-        raise ValueError(f"{folder}: the images ran out before epoch {epochs}")
+        raise ValueError(f"{folder}: the images ran out before epoch {epochs}; resume the run")
     return _take_best(model, folder) if best else epochs
 
 
@@ -123,15 +125,14 @@ def _columns(wanted: tf.Tensor, columns: int) -> tf.Tensor:
     return tf.cast(tf.reshape(wanted, (-1, columns)), tf.float32)
 
 
-def make_loss(
-    task: Task, columns: int, answers: ValidationOutputs | None
-) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """The task's loss on targets whose first `columns` are labels and the others, if any, a teacher's answers."""
+def make_loss(task: Task, columns: int, answers: TeacherTargets | None) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """Return the task's loss for targets of labels (the first `columns`) and a teacher's outputs (the others)."""
     labels = task.loss()
 
     def loss(wanted: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         by_labels = labels.call(wanted[:, :columns], logits)
-        if wanted.shape[-1] == columns:  # no teacher, or images to validate on, which it is not asked about
+        # No teacher, or validation images, which have no outputs of it.
+        if answers is None or wanted.shape[-1] == columns:
             return by_labels
         copied = sum(each.weight * each(logits, wanted[:, columns:]) for each in answers.losses)
         return answers.labels * by_labels + copied
@@ -140,7 +141,7 @@ def make_loss(
 
 
 def make_accuracy(task: Task, columns: int) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """The task's metric on the same targets."""
+    """Return the task's accuracy for the targets of `make_loss`."""
 
     def accuracy(wanted: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         if task.targets == "attributes":
@@ -153,13 +154,15 @@ def make_accuracy(task: Task, columns: int) -> Callable[[tf.Tensor, tf.Tensor], 
 
 
 def _seeding(seed: int, folder: pathlib.Path) -> Any:
-    """The callback that makes what an epoch draws go by the epoch."""
+    """Return a callback that seeds each epoch by its number."""
     randomness = tf_keras().__internal__.layers.BaseRandomLayer
 
-    class Seeding(tf_keras().callbacks.Callback):
+    callback: Any = tf_keras().callbacks.Callback
+
+    class Seeding(callback):
         def on_epoch_begin(self, epoch, logs=None):
             keras.utils.set_random_seed(zlib.crc32(f"{seed} {folder.name} {epoch}".encode()))
-            # Its random operations are seeded when a step is traced, and count on from there.
+            # Random operations are seeded when a step is traced, and count on from there.
             if any(isinstance(each, randomness) for each in self.model.submodules):
                 self.model.make_train_function(force=True)
 
@@ -168,9 +171,9 @@ def _seeding(seed: int, folder: pathlib.Path) -> Any:
 
 @contextlib.contextmanager
 def _averaged(model: Any) -> Iterator[None]:
-    """Gives a model the averages of its weights for a while, where its optimizer keeps any."""
+    """Replace a model's weights by their averages for a while, if its optimizer keeps any."""
     variables = model.trainable_variables
-    model.optimizer.build(variables)  # which is of no effect where it is built
+    model.optimizer.build(variables)  # has no effect if it is built already
     own = [variable.numpy() for variable in variables]
     model.optimizer.finalize_variable_values(variables)
     try:
@@ -181,9 +184,11 @@ def _averaged(model: Any) -> Iterator[None]:
 
 
 def _averaging() -> Any:
-    """The callback that has the averages validated."""
+    """Return a callback that validates the averaged weights."""
 
-    class Averaging(tf_keras().callbacks.Callback):
+    callback: Any = tf_keras().callbacks.Callback
+
+    class Averaging(callback):
         def on_test_begin(self, logs=None):
             self.averages = contextlib.ExitStack()
             self.averages.enter_context(_averaged(self.model))
@@ -195,9 +200,11 @@ def _averaging() -> Any:
 
 
 def _saving(folder: pathlib.Path, history: list[dict], best: bool) -> Any:
-    """The callback that adds an epoch's figures to the history, and then saves the training: the epoch is done."""
+    """Return a callback that adds an epoch to the history and saves the state."""
 
-    class Saving(tf_keras().callbacks.Callback):
+    callback: Any = tf_keras().callbacks.Callback
+
+    class Saving(callback):
         def on_epoch_end(self, epoch, logs=None):
             history.append({"epoch": epoch + 1, **{name: float(value) for name, value in (logs or {}).items()}})
             accuracy = (logs or {}).get("val_accuracy", 0.0)
@@ -218,5 +225,5 @@ def _keep_best(model: Any, folder: pathlib.Path, epoch: int, accuracy: float) ->
 def _take_best(model: Any, folder: pathlib.Path) -> int:
     restore_training(model, folder / BEST)
     chosen = read_json(folder / CHOSEN, dict)
-    print(f"{folder.name}: the best on the validation part is epoch {chosen['epoch']}: {chosen['accuracy']:.2%}")
+    print(f"{folder.name}: the best epoch on the validation part is {chosen['epoch']}: {chosen['accuracy']:.2%}")
     return chosen["epoch"]

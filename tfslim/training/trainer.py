@@ -1,4 +1,4 @@
-"""One training run: the model, its training copy, the data of each stage, and the loop over them."""
+"""Train a network: the model, its training copy, the data of each stage, and the loop over them."""
 
 import contextlib
 import dataclasses
@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 import tfslim
+from tfslim._support.text import pluralize
 from tfslim.data.celeba.dataset import CelebA
 from tfslim.data.images import ImageError
 from tfslim.data.pipeline import evaluation_batches, training_batches
@@ -18,6 +19,7 @@ from tfslim.layers.l2_normalization import learned_scales
 from tfslim.layers.unit_norm import SteadyUnitNormalization
 from tfslim.report import Report
 from tfslim.training.checkpoint import Checkpoint
+from tfslim.training.epoch_lines import epoch_reporting
 from tfslim.training.optimizers import make_optimizer
 from tfslim.training.recipe import Recipe, Stage
 from tfslim.training.tasks import Task, make_task
@@ -28,10 +30,15 @@ STRATEGIES = {"mirrored": "MirroredStrategy", "multi_worker_mirrored": "MultiWor
 
 @dataclasses.dataclass(frozen=True)
 class Training:
-    """Everything that a run needs, made and checked before the first step.
+    """All that a run needs, built and checked before the first step.
 
-    `plain` is the float32 model that is validated and saved, `copy` the one that is trained in its place, and `fitted`
-    what `fit_training` is called on: the copy, or a Distiller that holds it.
+    Args:
+        recipe: the recipe.
+        celeba: its data.
+        task: its task.
+        plain: the float32 model that is validated and saved.
+        copy: the model that is trained in its place.
+        fitted: the model whose `fit` is called: the copy, or a Distiller that holds it.
     """
 
     recipe: Recipe
@@ -46,40 +53,42 @@ class Training:
         return steps_per_epoch(self.recipe, self.celeba)
 
     def summary(self) -> str:
+        """Return lines about the model, its cost, the images and the epochs."""
         cost = tfslim.measure(self.plain)
         counts = ", ".join(f"{len(self.celeba.part(part)):,} {part}" for part in ("train", "validation"))
         stages = ", ".join(f"{s.epochs} at {s.size[0]}x{s.size[1]}" for s in self.recipe.stages)
         return (
             f"{self.plain.name}: {cost.trainable_params:,} trainable parameters, {cost.macs / 1e6:.2f}M MACs\n"
             f"{counts} images; {self.task.summary}; {len(self.celeba.skipped)} skipped\n"
-            f"{self.recipe.epochs} epochs ({stages}) of {self.steps} steps of {self.recipe.optimization.batch_size}"
+            f"{pluralize(self.recipe.epochs, 'epoch')} ({stages}) of {pluralize(self.steps, 'step')} "
+            f"of {pluralize(self.recipe.optimization.batch_size, 'image')}"
         )
 
     def batches(self, stage: Stage, epochs: range) -> tf.data.Dataset:
-        """The training batches of some epochs of a stage."""
+        """Return the training batches of some epochs of a stage."""
         return stage_batches(self.recipe, self.celeba, self.task.targets, stage, epochs)
 
     def still_batches(self, part: str) -> tf.data.Dataset:
-        """A part's images unchanged, at the model's size."""
+        """Return batches of a part's images, unchanged, at the model's size."""
         return still_batches(self.recipe, self.celeba, self.task.targets, part)
 
 
 def steps_per_epoch(recipe: Recipe, celeba: CelebA) -> int:
-    """Whole batches of the training part."""
+    """Return the number of whole batches in the training part."""
     return len(celeba.part("train")) // recipe.optimization.batch_size
 
 
 def still_batches(recipe: Recipe, celeba: CelebA, targets: str, part: str) -> tf.data.Dataset:
-    """A part's images unchanged, 100 at once, at the size of the last stage."""
+    """Return batches of 100 of a part's images, unchanged, at the size of the last stage."""
     size = recipe.stages[-1].size
     cache = part == "validation" and _cached(recipe, celeba, part, size)
     batches = evaluation_batches(celeba, part, size, 100, targets=targets, cache=cache)
-    # Where images may be skipped a stream does not know its length, of which Keras would warn; by now all are checked.
+    # A stream that may skip images has no known length, of which Keras warns; by now all images are checked.
     return batches.apply(tf.data.experimental.assert_cardinality(-(-len(celeba.part(part)) // 100)))
 
 
 def stage_batches(recipe: Recipe, celeba: CelebA, targets: str, stage: Stage, epochs: range) -> tf.data.Dataset:
-    """The training batches that a recipe asks for."""
+    """Return the training batches of some epochs of a stage."""
     return training_batches(
         celeba,
         stage.size,
@@ -103,14 +112,17 @@ def prepare_training(
     plain: keras.Model | None = None,
     around: Callable[[keras.optimizers.Optimizer, keras.Model], keras.optimizers.Optimizer] | None = None,
 ) -> Training:
-    """Builds and compiles the plain model and the copy that is trained.
+    """Build and compile the plain model and the copy that is trained.
 
     Args:
-        recipe: what is asked for.
+        recipe: the recipe.
         celeba: its data.
-        teach: makes what `fit_training` is called on from the copy, such as a Distiller.
-        plain: the model to go on with; a new one of the recipe's network by default.
-        around: puts an optimizer around the recipe's own, for the copy that is trained.
+        teach: wraps the copy in the model whose `fit` is called, such as a Distiller.
+        plain: the model to train; a new one of the recipe's network by default.
+        around: wraps the optimizer in another one, for the copy that is trained.
+
+    Raises:
+        ValueError: recipe, data and model do not fit.
     """
     stages, optimization = recipe.stages, recipe.optimization
     check_amounts(recipe, celeba)
@@ -119,7 +131,7 @@ def prepare_training(
     strategy = recipe.strategy
     with getattr(tf.distribute, STRATEGIES[strategy])().scope() if strategy != "none" else contextlib.nullcontext():
         plain = plain or task.build(stages[-1].size)
-        sizes = {tuple(stage.size) for stage in stages}
+        sizes = {(stage.size[0], stage.size[1]) for stage in stages}
         for size in sizes - {tuple(stages[-1].size)}:
             _check_fits(plain, size)
         copy = clone_model(
@@ -146,10 +158,14 @@ def prepare_training(
 
 
 def check_amounts(recipe: Recipe, celeba: CelebA) -> None:
-    """Raises a ValueError if there are too few images for a batch, or none to validate on."""
+    """Check that there are images for a batch, and some to validate on.
+
+    Raises:
+        ValueError: there are too few.
+    """
     images, batch = len(celeba.part("train")), recipe.optimization.batch_size
     if batch > images:
-        raise ValueError(f"batch_size={batch} is more than the {images} training images")
+        raise ValueError(f"batch_size={batch} is more than the {images} training images; give a smaller one")
     celeba.part("validation")  # raises if it is empty
 
 
@@ -162,16 +178,19 @@ def fit_training(
     step: str = "train",
     finish: Callable[[], dict[str, object]] = dict,
 ) -> None:
-    """Runs or resumes the training and writes the run folder, report.json last.
+    """Run or resume a training and write its run folder, report.json last.
 
     Args:
-        training: what `prepare_training` made.
+        training: as `prepare_training` returned it.
         folder: the run folder.
-        resume: go on where `folder` was, which is the beginning if it has no state yet.
-        verbose: as for Keras' `fit_training`.
+        resume: whether to continue from the state in `folder`, if it has one.
+        verbose: as for Keras' `fit`; 2 prints a line an epoch.
         batches: stage and epochs -> their batches; `training.batches` by default.
-        step: what the report calls this.
-        finish: does what is still to be done with the trained model.keras, and gives what the report is to say of it.
+        step: the name of the step in the report.
+        finish: called with the trained model.keras in place; returns further figures for the report.
+
+    Raises:
+        ImageError: an image can't be decoded.
     """
     recipe, task = training.recipe, training.task
     task.name_outputs(folder, resume)
@@ -187,6 +206,7 @@ def fit_training(
     checkpoint.set_model(training.fitted)
     done = checkpoint.restore() if resume and (folder / "state.npz").is_file() else 0
     board = keras.callbacks.TensorBoard(folder / "tensorboard")
+    verbose, lines = epoch_reporting(verbose, recipe.epochs, training.steps)
     first = 0
     for stage in recipe.stages:
         epochs = range(max(first, done), first + stage.epochs)
@@ -199,7 +219,7 @@ def fit_training(
                 steps_per_epoch=training.steps,
                 initial_epoch=epochs.start,
                 epochs=epochs.stop,
-                callbacks=[checkpoint, board],
+                callbacks=[checkpoint, board, *lines],
                 shuffle=False,  # the stream is shuffled already
                 verbose=verbose,
             )
@@ -211,21 +231,22 @@ def fit_training(
 
 @contextlib.contextmanager
 def naming_broken_images(celeba: CelebA) -> Iterator[None]:
-    """Turns an image that can't be decoded, met in the middle of a stream, into one line that names it."""
+    """Turn TensorFlow's error on a broken image into an `ImageError` that names it."""
     try:
         yield
     except (tf.errors.InvalidArgumentError, tf.errors.UnknownError) as error:
         named = re.search(r"ImageError: (.*)", str(error))
         if named:
-            raise ImageError(f"{named[1]}; --on_error skip leaves such images out") from error
-        # A file whole at both ends but damaged within is decoded on the fast path, which knows no names.
+            advice = "; --on_error skip leaves such images out" if celeba.on_error == "raise" else ""
+            raise ImageError(f"{named[1]}{advice}") from error
+        # A file that is whole at both ends but damaged within is decoded on the fast path, which has no names.
         celeba.check_images()
         _check_for_tensorflow(celeba)
         raise
 
 
 def _check_for_tensorflow(celeba: CelebA) -> None:
-    """Raises an ImageError that names the first JPEG which Pillow takes and TensorFlow refuses."""
+    """Raise an ImageError that names the first JPEG that Pillow decodes and TensorFlow does not."""
     for name in (name for part in ("train", "validation") for name in celeba.part(part).files.tolist()):
         data = celeba.read(name)
         if not data.startswith(b"\xff\xd8"):
@@ -234,7 +255,7 @@ def _check_for_tensorflow(celeba: CelebA) -> None:
             tf.io.decode_jpeg(data)
         except tf.errors.InvalidArgumentError as error:
             raise ImageError(
-                f"{name}: TensorFlow can't decode it, though Pillow can: save it anew, or give --on_error skip, with "
+                f"{name}: TensorFlow can't decode it, though Pillow can: save it again, or give --on_error skip, with "
                 "which Pillow decodes all images"
             ) from error
 
@@ -245,7 +266,7 @@ def _report(training: Training, checkpoint: Checkpoint, folder: pathlib.Path, st
         step=step,
         before=None,
         after=tfslim.measure(training.plain),
-        done=[f"{len(rows)} epochs in {sum(row['seconds'] for row in rows) / 60:.1f} minutes"],
+        done=[f"{pluralize(len(rows), 'epoch')} in {sum(row['seconds'] for row in rows) / 60:.1f} minutes"],
         skipped=dict(training.celeba.skipped),
         figures={
             "validation accuracy": round(checkpoint.best, 5),
@@ -258,9 +279,9 @@ def _report(training: Training, checkpoint: Checkpoint, folder: pathlib.Path, st
 
 
 def _training_layers(strategy: str) -> dict[type, type]:
-    """What the copy that is trained has in the place of stock layers."""
+    """Return the layers that replace stock layers in the copy that is trained."""
     steady: dict[type, type] = {keras.layers.UnitNormalization: SteadyUnitNormalization}
-    # The fused kernel is TensorFlow's, and assigns its moving statistics itself, which replicas of a strategy may not.
+    # The fused kernel is TensorFlow's, and assigns its moving statistics itself, which a strategy's replicas can't.
     if keras.backend.backend() != "tensorflow" or strategy != "none":
         return steady
     from tfslim.layers.fused_batch_norm import FusedBatchNormalization

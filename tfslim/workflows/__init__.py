@@ -1,1 +1,1 @@
-"""What a program does beyond one fit: pruning, few bits, int8, export, evaluation, experiments."""
+"""The work of the `tfslim` subcommands, to be called from Python too: training, pruning, export, evaluation."""

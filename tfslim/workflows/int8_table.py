@@ -1,8 +1,9 @@
-"""The table of a compression: bytes, zeros, values and accuracy of the network and of each step's result."""
+"""Tabulate a compression: bytes, zeros, values and accuracy of the network and of each step's result."""
 
 import dataclasses
 import gzip
 from pathlib import Path
+from typing import Any
 
 import keras
 import rich.table
@@ -26,22 +27,23 @@ def write_int8_table(
     epochs: dict[str, int],
     folder: Path,
 ) -> None:
-    """Prints the table and writes it as JSON (with every kernel) and CSV, and as a picture.
+    """Print the table and write it as JSON (with every kernel), CSV and a picture.
 
     Args:
-        recipe: whose data and task it was.
+        recipe: the recipe, for its data and task.
         models: label -> file of a model, the original first.
         model: the original.
-        sparse: for each layer that was to get zeros, what its kernels may be called.
-        clustered: likewise for those that were to get few values.
-        epochs: label -> the epoch that was the best, for those that one was chosen for; 0 is the start.
-        folder: where to write.
+        sparse: for each layer that was sparsified, the possible names of its kernels.
+        clustered: likewise for each layer that was clustered.
+        epochs: label -> the chosen epoch, for models that have one; 0 is the start.
+        folder: the folder to write.
     """
     judge = judge_of(recipe)
     originals = model_kernels(tfslim.flatten(model))
     layers = [kernel.name.split(" ")[0] for kernel in originals]
     names = [name for layer in dict.fromkeys(layers) for name in kernel_names(layer, depthwise=True)]
-    lines, kernels = [], {}
+    lines: list[dict[str, Any]] = []
+    kernels = {}
     with progress_bar("measuring") as move:
         for number, (label, path) in enumerate(models.items(), start=1):
             found = _kernels(path, names)
@@ -72,13 +74,13 @@ def _kernels(path: Path, names: list[str]) -> list[KernelContent]:
 
 
 def least_zeros(kernels: list[KernelContent], layers: list[list[str]], originals: list[KernelContent]) -> float | None:
-    """The least share of zeros in a kernel of these layers; None where one of the original's is not found again."""
+    """Return the least share of zeros in a kernel of these layers; None if one of the original's is not found."""
     found = _of_layers(kernels, layers, originals)
     return min(kernel.zeros for kernel in found) if found else None
 
 
 def most_values(kernels: list[KernelContent], layers: list[list[str]], originals: list[KernelContent]) -> int | None:
-    """The most values that a filter of these layers has; None where a kernel of the original is not found again."""
+    """Return the most values that a filter of these layers has; None if one of the original's is not found."""
     found = _of_layers(kernels, layers, originals)
     return max(kernel.filter_values for kernel in found) if found else None
 
@@ -86,26 +88,26 @@ def most_values(kernels: list[KernelContent], layers: list[list[str]], originals
 def _of_layers(
     kernels: list[KernelContent], layers: list[list[str]], originals: list[KernelContent]
 ) -> list[KernelContent]:
-    """The layers' kernels, or none if a converter's names hide one: the rest would look better than all do."""
+    """Return the layers' kernels, or none if one is not found, as the others' figures would mislead."""
     found = []
     for names in layers:
         own = [kernel for kernel in kernels if kernel.name in names]
         if len(own) < sum(kernel.name in names for kernel in originals):
-            print(f"{names[0]}: not all of its kernels are found in a file, which gets no figure of them")
+            print(f"note: {names[0]}: not all of its kernels are found in a file; its zeros and values are not shown")
             return []
         found += own
     return found
 
 
 def kernel_names(layer: str, depthwise: bool) -> list[str]:
-    """What a layer's kernels may be called: those of a separable convolution apart, in a model and in an int8 file."""
+    """List the possible names of a layer's kernels in a model and in an int8 file."""
     names = [layer, f"{layer} pointwise_kernel", f"{layer}_pointwise"]
     return [*names, f"{layer} depthwise_kernel", f"{layer}_depthwise"] if depthwise else names
 
 
 def _print(lines: list[dict]) -> None:
-    """What fits on a screen; the files have all."""
-    title = f"compression; shares in %, always the commonest: {percent(lines[0]['majority'])}"
+    """Print the columns that fit on a screen; the files have all."""
+    title = f"compression; shares in %, majority answer: {percent(lines[0]['majority'])}"
     shown = rich.table.Table("model", title=title)
     contents = [name for name in ("least zeros", "most values", "epoch") if name in lines[0]]
     shares = [name for name in lines[0] if name.startswith(("accuracy", "balanced"))]

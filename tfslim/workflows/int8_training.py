@@ -1,4 +1,4 @@
-"""A run that ends with an int8 file: zeros, clusters and the roundings of int8, each trained from what came before."""
+"""Train zeros, clusters and the rounding of int8, each from the previous step's result, and convert to int8."""
 
 import collections
 import dataclasses
@@ -15,13 +15,13 @@ import tensorflow as tf
 import tfslim
 import tfslim.tfmot
 from tfslim._support.files import read_json, replacing
+from tfslim._support.text import pluralize
 from tfslim.data.celeba.dataset import CelebA
 from tfslim.data.sampling import sample_images
 from tfslim.distillation import FrozenTeacher, fingerprint
 from tfslim.inference.model_files import load_keras_file
 from tfslim.report import Report
-from tfslim.training import teacher as teaching
-from tfslim.training import tfmot_trainer, trainer
+from tfslim.training import teacher as teaching, tfmot_trainer, trainer
 from tfslim.training.batch_statistics import reestimate_statistics
 from tfslim.training.provenance import written_with_data
 from tfslim.training.recipe import Clustering, Distillation, Int8, Recipe, Sparsity, as_plain
@@ -38,7 +38,20 @@ RESULT = "model-int8.tflite"
 
 @dataclasses.dataclass(frozen=True)
 class CompressionRun:
-    """What is to be done, made and checked before the first step; `model` is the trained network."""
+    """A compression, built and checked before its first step.
+
+    Args:
+        recipe: the data, and how to train on.
+        celeba: the recipe's data.
+        task: the recipe's task.
+        sparsity: train small weights to zeros.
+        clustering: train kernels to few values.
+        int8: train with int8's rounding, and convert.
+        model: the trained network.
+        file: the file it was loaded from.
+        teach: the teacher.
+        written: the content of the run folder's recipe.yaml.
+    """
 
     recipe: Recipe
     celeba: CelebA
@@ -52,16 +65,23 @@ class CompressionRun:
     written: dict
 
     def summary(self) -> str:
+        """Return lines about the network and each step."""
         lines = [f"{self.model.name}: {4 * self.model.count_params():,} bytes of weights"]
         for report in self.reports:
             left = collections.Counter(report.skipped.values())
             figures = [f"{value} {name}" for name, value in report.figures.items()]
             figures += [f"{count} left, as {reason}" for reason, count in left.items()]
             lines.append(f"{report.step}: {', '.join(figures)}")
-        return "\n".join([*lines, f"{self.recipe.epochs} epochs each, {self.teach.summary}"])
+        return "\n".join([*lines, f"{pluralize(self.recipe.epochs, 'epoch')} each, {self.teach.summary}"])
 
     def compress(self, folder: pathlib.Path, resume: bool, verbose: int) -> None:
-        """Takes the steps that are not there yet, each a .keras or .tflite file in `folder`."""
+        """Take the steps that are not done yet, each a .keras or .tflite file in `folder`.
+
+        Args:
+            folder: the run folder.
+            resume: whether the run is resumed.
+            verbose: as for Keras' `fit`; 2 prints a line an epoch.
+        """
         with trainer.naming_broken_images(self.celeba):
             self._compress(folder, resume, verbose)
 
@@ -72,7 +92,7 @@ class CompressionRun:
             with replacing(folder / ALONE) as beside:
                 io = (self.int8 or Int8()).io
                 tfslim.litert.convert(model, beside, "int8", representative=self._images(), io=io)
-                tfslim.litert.slim_file(beside, beside, keep_names=True)  # kernels are told by them
+                tfslim.litert.slim_file(beside, beside, keep_names=True)  # the table finds kernels by them
         if self.sparsity:
             model = self._stripped(folder / SPARSE, self._sparsified, model, tfslim.tfmot.pruning_callbacks(), verbose)
         if self.clustering:
@@ -81,6 +101,7 @@ class CompressionRun:
             self._convert_to_int8(model, folder, resume, verbose)
 
     def _convert_to_int8(self, model: keras.Model, folder: pathlib.Path, resume: bool, verbose: int) -> None:
+        assert self.int8 is not None
         epoch = None
         if self.int8.by == "tfmot":
             trained, epoch = self._rounded(model, folder / "int8", verbose)
@@ -88,16 +109,16 @@ class CompressionRun:
             trained = self._rounded_natively(model, folder / "int8", resume, verbose)
         with replacing(folder / RESULT) as beside:
             if epoch == 0 and not (self.sparsity or self.clustering):
-                print(f"{RESULT}: no epoch was better than none, so it is the file of int8 after training")
+                print(f"{RESULT}: no epoch was better than none, so it is the post-training int8 file")
                 shutil.copyfile(folder / ALONE, beside)
                 return
             in_float = tfslim.tfmot.convert(trained, beside, self.int8.io).skipped
-            tfslim.litert.slim_file(beside, beside, keep_names=True)  # kernels are told by them
+            tfslim.litert.slim_file(beside, beside, keep_names=True)  # the table finds kernels by them
         for tensor, why in in_float.items():
             print(f"{RESULT}: {tensor}: {why}")
 
     def write_table(self, folder: pathlib.Path) -> None:
-        """The original, its post-training file and each step's result side by side."""
+        """Write the table of the original, its post-training file and each step's result."""
         models = {
             "original": self.file,
             "post-training int8": folder / ALONE,
@@ -107,15 +128,16 @@ class CompressionRun:
         }
         there = {label: path for label, path in models.items() if path.is_file()}
         layers = {report.step: report.done for report in self.reports}
-        sparse = [kernel_names(layer, self.sparsity.depthwise) for layer in layers.get("sparsify", [])]
-        few = [kernel_names(layer, self.clustering.depthwise) for layer in layers.get("cluster", [])]
+        deep = [asked is not None and asked.depthwise for asked in (self.sparsity, self.clustering)]
+        sparse = [kernel_names(layer, deep[0]) for layer in layers.get("sparsify", [])]
+        few = [kernel_names(layer, deep[1]) for layer in layers.get("cluster", [])]
         chosen = folder / "int8" / tfmot_trainer.CHOSEN
         epochs = {"trained int8": read_json(chosen, dict)["epoch"]} if chosen.is_file() else {}
         int8_table.write_int8_table(self.recipe, there, self.model, sparse, few, epochs, folder)
 
     @functools.cached_property
     def reports(self) -> list[Report]:
-        """What each step would do to the network; raises what can't be done, before anything is trained."""
+        """Return a report of each step on the network; an impossible step raises before anything is trained."""
         steps = []
         if self.sparsity:
             steps.append(self._sparsified)
@@ -140,7 +162,7 @@ class CompressionRun:
         training, _ = make(model)
         self._fit(training, path.with_suffix(""), callbacks, verbose)
         plain, report = tfslim.tfmot.strip(training)
-        # Changed weights shift what batch normalisation sees.
+        # Changed weights shift the inputs of batch normalizations.
         reestimate_statistics(plain, self._still_batches().take(trainer.STATISTICS_BATCHES))
         report.save(path.with_suffix("") / "report.json")
         with replacing(path) as beside:
@@ -149,6 +171,7 @@ class CompressionRun:
 
     def _sparsified(self, model: keras.Model) -> tuple[Any, Report]:
         asked = self.sparsity
+        assert asked is not None
         steps = trainer.steps_per_epoch(self.recipe, self.celeba) * self.recipe.epochs
         end = 1 if asked.schedule == "constant" else max(1, steps // 2)
         return tfslim.tfmot.sparsify(
@@ -164,6 +187,7 @@ class CompressionRun:
 
     def _clustered(self, model: keras.Model) -> tuple[Any, Report]:
         asked = self.clustering
+        assert asked is not None
         return tfslim.tfmot.cluster(
             model,
             asked.clusters,
@@ -174,9 +198,9 @@ class CompressionRun:
         )
 
     def _rounded(self, model: keras.Model, folder: pathlib.Path, verbose: int) -> tuple[Any, int]:
-        keep = [name for name, asked in (("zeros", self.sparsity), ("clusters", self.clustering)) if asked]
+        keep: list[Any] = [name for name, asked in (("zeros", self.sparsity), ("clusters", self.clustering)) if asked]
         training, _ = tfslim.tfmot.quantize_aware(model, self._images(), keep)
-        # What came before counts: zeros and clusters are there from the start, and a network may lose by training on.
+        # The start is a candidate: zeros and clusters are there already, and a network may lose by training on.
         return training, self._fit(training, folder, [], verbose, best=True)
 
     def _rounded_natively(self, model: keras.Model, folder: pathlib.Path, resume: bool, verbose: int) -> keras.Model:
@@ -187,11 +211,11 @@ class CompressionRun:
         return load_keras_file(folder / "model.keras")
 
     def _fit(self, training: Any, folder: pathlib.Path, callbacks: list, verbose: int, best: bool = False) -> int:
-        print(f"{folder.name}: {self.recipe.epochs} epochs", flush=True)
+        print(f"{folder.name}: {pluralize(self.recipe.epochs, 'epoch')}", flush=True)
         answers = None
         if self.teach.teacher is not None:
             frozen = FrozenTeacher(self.teach.teacher, ["output"])
-            answers = tfmot_trainer.ValidationOutputs(frozen, self.teach.losses, self.teach.labels)
+            answers = tfmot_trainer.TeacherTargets(frozen, self.teach.losses, self.teach.labels)
         return tfmot_trainer.fit_tfmot(
             training, self.recipe, self.celeba, self.task, answers, folder, callbacks, verbose, best
         )
@@ -215,11 +239,22 @@ def prepare_int8_training(
     distillation: Distillation,
     begun: pathlib.Path | None,
 ) -> CompressionRun:
-    """Opens the network and the teacher, and makes the first step's model; `begun` is the run folder to go on with.
+    """Load the network and the teacher, and check that every step can be taken.
+
+    Args:
+        recipe: the data, and how to train on.
+        celeba: the recipe's data.
+        trained: the network: a run folder or a `.keras` file.
+        sparsity: train small weights to zeros.
+        clustering: train kernels to few values.
+        int8: train with int8's rounding, and convert.
+        teacher: a trained teacher: a run folder or a `.keras` file.
+        distillation: what to copy from the teacher.
+        begun: the run folder to resume, or None.
 
     Raises:
-        ValueError: the network's outputs don't fit the data, its images' size is not the stages', the recipe asks for
-            what these trainings don't have, or `begun` holds a run of another recipe.
+        ValueError: the network's outputs don't fit the data, its images' size is not the stages', the recipe has
+            options that these trainings don't, or `begun` holds a run of another recipe.
         ImportError: TF-MOT is not installed, saying what to install.
     """
     for option, given, plain in (
@@ -227,22 +262,26 @@ def prepare_int8_training(
         ("strategy", recipe.strategy, "none"),
     ):
         if given != plain:
-            raise ValueError(f"{option}={given}: int8, zeros and clusters are trained with {plain}")
+            raise ValueError(
+                f"{option}={given}: int8, zeros and clusters are trained with {plain} alone: set it to that"
+            )
     if recipe.optimization.average and not int8:
         raise ValueError(
             f"optimization.average={recipe.optimization.average}: only the int8 step averages weights, as averages "
             "have neither zeros nor clusters: set it to 0"
         )
     if int8 and int8.by == "native" and (sparsity or clustering):
-        raise ValueError("int8.by=native keeps neither zeros nor clusters: take tfmot")
+        raise ValueError("int8.by=native keeps neither zeros nor clusters: set it to tfmot")
     trainer.check_amounts(recipe, celeba)
     if sparsity and clustering:
         if sparsity.depthwise and not clustering.depthwise:
-            raise ValueError("sparsity.depthwise: set clustering.depthwise too, or depthwise kernels lose their zeros")
+            raise ValueError(
+                "sparsity.depthwise needs clustering.depthwise, or depthwise kernels lose their zeros: set both"
+            )
         if lost := sorted(set(clustering.skip) - set(sparsity.skip)):
             raise ValueError(f"clustering.skip: {lost[0]} would lose its zeros: name it in sparsity.skip too")
     if teacher and distillation.features and not (int8 and int8.by == "native"):
-        raise ValueError("distillation.features: TF-MOT's trainings copy answers alone: set features to 0")
+        raise ValueError("distillation.features: training by TF-MOT copies answers alone: set features to 0")
     file, model = teaching.open_to_train_on(trained, recipe, celeba)
     asked = {"sparsity": sparsity, "clustering": clustering, "int8": int8}
     written = written_with_data(recipe, celeba) | {"trained": fingerprint(model)}
@@ -253,5 +292,5 @@ def prepare_int8_training(
         check_same(begun, written)
     task = make_task(recipe, celeba)
     run = CompressionRun(recipe, celeba, task, sparsity, clustering, int8, model, file, teach, written)
-    run.reports  # noqa: B018  raises what can't be done
+    run.reports  # noqa: B018  an impossible step raises here
     return run

@@ -1,14 +1,16 @@
-"""A pruning run: cuts made one after another, each from the model that the last one left, then fine-tuning."""
+"""Prune a network: cuts one after another, each from the model that the last one left, then fine-tuning."""
 
 import dataclasses
 import pathlib
 import zipfile
+from typing import Any
 
 import keras
 import numpy as np
 
 import tfslim
 from tfslim._support.files import replacing, write_json, write_rows
+from tfslim._support.text import pluralize
 from tfslim.data.celeba.dataset import CelebA
 from tfslim.distillation import fingerprint
 from tfslim.graph.cloning import clone_model
@@ -25,17 +27,17 @@ from tfslim.pruning import (
     weight_importance,
 )
 from tfslim.pruning.importance.gates import gates
-from tfslim.training import teacher as teaching
-from tfslim.training import trainer
+from tfslim.training import teacher as teaching, trainer
 from tfslim.training.batch_statistics import reestimate_statistics
 from tfslim.training.checkpoint import Checkpoint
+from tfslim.training.epoch_lines import epoch_reporting, fit_verbosity
 from tfslim.training.provenance import written_with_data
 from tfslim.training.recipe import Distillation, Pruning, Recipe, as_plain
-from tfslim.training.run_folder import check_same
+from tfslim.training.run_folder import check_folder, check_same, open_data, working
 from tfslim.workflows import pruning_table
 
-OPTIMIZER = "optimizer.npz"  # as a cut left it
-UNDERWAY = "state.npz"  # what a Checkpoint keeps of a cut that is not made yet
+OPTIMIZER = "optimizer.npz"  # state after a cut
+UNDERWAY = "state.npz"  # a Checkpoint's state of a cut that is not made yet
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,8 +45,8 @@ class Cut:
     """One cut of a run.
 
     Args:
-        number: from 1.
-        limit: the most that may be left after it, of what the pruning counts.
+        number: counted from 1.
+        limit: the largest amount left after it, in the pruning's unit: filters, parameters, MACs or bytes.
         drops: how often filters are dropped before it.
     """
 
@@ -54,12 +56,24 @@ class Cut:
 
     @property
     def name(self) -> str:
+        """Return the name of its folder."""
         return f"cut-{self.number:02}"
 
 
 @dataclasses.dataclass(frozen=True)
 class PruningRun:
-    """What is to be done, made and checked before the first step; `model` is the trained network."""
+    """A pruning, built and checked before its first step.
+
+    Args:
+        recipe: the data, and how to train on.
+        celeba: the recipe's data.
+        pruning: how many filters are removed, which, and how fast.
+        model: the trained network.
+        file: the file it was loaded from.
+        teach: the teacher.
+        written: the content of the run folder's recipe.yaml.
+        cuts: the cuts to make.
+    """
 
     recipe: Recipe
     celeba: CelebA
@@ -71,19 +85,26 @@ class PruningRun:
     cuts: list[Cut]
 
     def summary(self) -> str:
+        """Return lines about the network, the cuts and the fine-tuning."""
         graph = self._graph(self.model)
         cost = tfslim.measure(self.model)
-        counted, drops = _counted(self.pruning), sum(cut.drops for cut in self.cuts)
-        every = f"{self.pruning.every} steps" if self.pruning.every else "epoch"
+        counted, drops = _counted(self.pruning), pluralize(sum(cut.drops for cut in self.cuts), "drop")
+        cuts, epochs = pluralize(len(self.cuts), "cut"), pluralize(self.recipe.epochs, "epoch")
+        every = pluralize(self.pruning.every, "step") if self.pruning.every else "epoch"
         return (
             f"{self.model.name}: {cost.params:,} parameters, {cost.macs / 1e6:.2f}M MACs; "
             f"{graph.prunable_count:,} of {graph.filter_count:,} filters can be removed\n"
-            f"by {self.pruning.importance} to at most {self.cuts[-1].limit:,.0f} {counted} in {drops} drops, one every "
-            f"{every}, and {len(self.cuts)} cuts; then {self.recipe.epochs} epochs, {self.teach.summary}"
+            f"by {self.pruning.importance} to at most {self.cuts[-1].limit:,.0f} {counted} in {drops}, one every "
+            f"{every}, and {cuts}; then {epochs}, {self.teach.summary}"
         )
 
     def prune(self, folder: pathlib.Path, verbose: int) -> None:
-        """Makes the cuts that are not there yet; one that was stopped goes on from its last drop."""
+        """Make the cuts that are not done yet; one that was stopped continues from its last drop.
+
+        Args:
+            folder: the run folder.
+            verbose: as for Keras' `fit`; 2 prints a line a drop.
+        """
         model, state = self.model, None
         for cut in self.cuts:
             path = folder / cut.name
@@ -94,21 +115,21 @@ class PruningRun:
             model, state = load_keras_file(path / "model.keras"), path / OPTIMIZER
 
     def fine_tune(self, folder: pathlib.Path, resume: bool, verbose: int) -> None:
-        """Trains what the last cut left; its run folder is `folder`."""
+        """Train the model that the last cut left, and write the run folder."""
         model = load_keras_file(folder / self.cuts[-1].name / "model.keras")
         plain = clone_model(model, dtype="float32", batch_size=None)
         training = trainer.prepare_training(self.recipe, self.celeba, self.teach, plain)
         trainer.fit_training(training, folder, resume, verbose, step="prune")
 
     def write_table(self, folder: pathlib.Path) -> None:
-        """The original, every cut and the result side by side."""
+        """Write the table of the original, every cut and the result."""
         models = {"original": self.file}
         models |= {cut.name: folder / cut.name / "model.keras" for cut in self.cuts}
         models["fine-tuned"] = folder / "model.keras"
         pruning_table.write_pruning_table(self.recipe, models, folder)
 
     def _graph(self, model: keras.Model) -> ChannelGraph:
-        """The graph whose units the callback drops, of another copy of the model."""
+        """Return the channel graph of a copy of the model that the callback prunes."""
         return channel_graph(model, keep=self.pruning.keep)
 
     def _make(self, cut: Cut, model: keras.Model, state: pathlib.Path | None, path: pathlib.Path, verbose: int) -> None:
@@ -122,11 +143,12 @@ class PruningRun:
         graph = self._graph(model)
         filters = graph.filter_count
         left = getattr(Budget(graph), counted)
-        if left(np.zeros(graph.unit_count, bool)) <= cut.limit:  # filters that go together overshot it before
+        if left(np.zeros(graph.unit_count, bool)) <= cut.limit:  # coupled filters overshot it in the cut before
             self._save(path, model, training, record)
             return
+        limit: dict[str, Any] = {"ratio": 1 - cut.limit / filters} if counted == "filters" else {counted: cut.limit}
         pruning = TaylorPruning(
-            **({"ratio": 1 - cut.limit / filters} if counted == "filters" else {counted: cut.limit}),
+            **limit,
             every=self.pruning.every or training.steps,
             drops=cut.drops,
             importance=self.pruning.importance,
@@ -139,9 +161,10 @@ class PruningRun:
         training.plain.set_weights(training.copy.get_weights())
         removed = np.flatnonzero(pruning.dropped)
         smaller = remove_units(self._graph(training.plain), removed)
-        # Moving statistics are behind the weights, which one drop after another has pushed about.
+        # Moving statistics lag behind the weights, which every drop has changed.
         reestimate_statistics(smaller, training.still_batches("train").take(trainer.STATISTICS_BATCHES))
         after = self._training(smaller)
+        assert pruning.graph is not None  # as it was fitted with
         carry_optimizer(optimizer, pruning.graph, removed, after.fitted)
         rows = [{"drop" if name == "epoch" else name: value for name, value in row.items()} for row in history]
         write_rows(path / "history.csv", rows)
@@ -150,9 +173,9 @@ class PruningRun:
     def _drop(
         self, cut: Cut, training: trainer.Training, pruning: TaylorPruning, path: pathlib.Path, verbose: int
     ) -> list[dict[str, float]]:
-        """Trains until all of a cut's drops are made, an epoch of Keras' to each; gives their rows of the history."""
+        """Train until all of a cut's drops are made, a Keras epoch each; return their rows of the history."""
         path.mkdir(parents=True, exist_ok=True)
-        never = cut.drops + 1  # what is cut out afterwards is validated in the table
+        never = cut.drops + 1  # the cut model is validated in the table
         checkpoint = Checkpoint(path, training.plain, None, "accuracy", every=never, trained=training.copy)
         checkpoint.set_model(training.fitted)
         pruning.install(training.fitted)  # its variables are part of the state
@@ -160,34 +183,81 @@ class PruningRun:
         epochs = -(-cut.drops * pruning.every // training.steps)
         begin = sum(each.drops for each in self.cuts[: cut.number - 1]) * pruning.every // training.steps
         batches = training.batches(self.recipe.stages[0], range(begin, begin + epochs))
+        verbose, lines = epoch_reporting(verbose, cut.drops, pruning.every, f"{cut.name} drop")
         training.fitted.fit(
             batches.skip(made * pruning.every),
             steps_per_epoch=pruning.every,
             initial_epoch=made,
             epochs=cut.drops,
-            callbacks=[pruning, checkpoint],
+            callbacks=[pruning, checkpoint, *lines],
             shuffle=False,  # the stream is shuffled already
             verbose=verbose,
         )
         return checkpoint.history
 
     def _training(self, model: keras.Model) -> trainer.Training:
-        """Training at a constant rate, without averages: what is scored is what is trained."""
+        """Prepare training at a constant rate without averages, so that the trained weights are those scored."""
         optimization = dataclasses.replace(self.recipe.optimization, warmup_epochs=0.0, final_rate=1.0, average=0.0)
         recipe = dataclasses.replace(self.recipe, optimization=optimization)
         plain = clone_model(model, dtype="float32", batch_size=None)
         return trainer.prepare_training(recipe, self.celeba, self.teach, plain)
 
     def _save(self, path: pathlib.Path, model: keras.Model, training: trainer.Training, record: dict) -> None:
-        """Writes a cut's folder; cut.json comes last and says that all is there."""
+        """Write a cut's folder; cut.json comes last and shows that it is whole."""
         path.mkdir(parents=True, exist_ok=True)
         with replacing(path / "model.keras") as beside:
             model.save(beside)
         training.task.name_outputs(path, False)
         values = {f"v{index}": np.asarray(each) for index, each in enumerate(training.fitted.optimizer.variables)}
         with replacing(path / OPTIMIZER) as beside:
-            np.savez(beside, **values)
+            np.savez(beside, **values)  # type: ignore[arg-type]  # numpy's stub takes every name for allow_pickle
         write_json(path / "cut.json", record)
+
+
+def prune_network(
+    recipe: Recipe,
+    trained: str,
+    pruning: Pruning,
+    out: str,
+    teacher: str | None = None,
+    distillation: Distillation = Distillation(),
+    resume: bool = False,
+    check_images: bool = False,
+    dry_run: bool = False,
+) -> None:
+    """Prune a trained network, fine-tune it, and write its run folder and table.
+
+    Args:
+        recipe: the data, and how to train on: `stages` are the epochs of fine-tuning at the end.
+        trained: the network: a run folder or a `.keras` file.
+        pruning: how many filters are removed, which, and how fast.
+        out: the folder to write.
+        teacher: a trained teacher to learn from: a run folder or a `.keras` file.
+        distillation: what to copy from the teacher.
+        resume: continue the run in `out` from its last drop.
+        check_images: decode every image before training.
+        dry_run: check everything, print what would be done, and stop.
+
+    Raises:
+        ValueError: recipe, network, teacher and data do not fit, or `out` holds another run.
+
+    Example:
+        >>> recipe = Recipe(data="faces", model=Network("SlimNet"), stages=[Stage(2, (109, 89))])
+        >>> prune_network(recipe, "runs/slimnet", Pruning(ratio=0.3), "runs/slimnet-pruned")
+    """
+    folder = pathlib.Path(out)
+    if resume or not dry_run:
+        check_folder(folder, resume)
+    celeba = open_data(recipe, check_images)
+    run = prepare_pruning(recipe, celeba, trained, pruning, teacher, distillation, folder if resume else None)
+    print(run.summary())
+    if dry_run:
+        return
+    verbose = fit_verbosity()
+    with working(folder, run.written, resume):
+        run.prune(folder, verbose)
+        run.fine_tune(folder, resume, verbose)
+        run.write_table(folder)
 
 
 def prepare_pruning(
@@ -199,7 +269,16 @@ def prepare_pruning(
     distillation: Distillation,
     begun: pathlib.Path | None,
 ) -> PruningRun:
-    """Opens the network and the teacher, and plans the cuts; `begun` is the run folder that is gone on with.
+    """Load the network and the teacher, and plan the cuts.
+
+    Args:
+        recipe: the data, and how to train on.
+        celeba: the recipe's data.
+        trained: the network: a run folder or a `.keras` file.
+        pruning: how many filters are removed, which, and how fast.
+        teacher: a trained teacher: a run folder or a `.keras` file.
+        distillation: what to copy from the teacher.
+        begun: the run folder to resume, or None.
 
     Raises:
         ValueError: the network's outputs don't fit the data, its images' size is not the stages', the target can't be
@@ -230,7 +309,13 @@ def prepare_pruning(
 
 
 def plan_cuts(whole: float, limit: float, step: float, cut: float) -> list[Cut]:
-    """The cuts from `whole` down to `limit`; `step` and `cut` are shares of `whole`.
+    """Plan the cuts from `whole` down to `limit`.
+
+    Args:
+        whole: the amount at the start.
+        limit: the amount to be left.
+        step: the share of `whole` removed at once.
+        cut: the share of `whole` after which a cut is made.
 
     Example:
         >>> [(each.limit, each.drops) for each in plan_cuts(100, 88, 0.01, 0.05)]
@@ -239,7 +324,7 @@ def plan_cuts(whole: float, limit: float, step: float, cut: float) -> list[Cut]:
     cuts, before = [], whole
     while before > limit:
         after = max(limit, whole * (1 - (len(cuts) + 1) * cut))
-        if after - limit < 1e-6 * whole:  # not a last cut of next to nothing, for the sake of rounding
+        if after - limit < 1e-6 * whole:  # rounding would add a last cut of next to nothing
             after = limit
         cuts.append(Cut(len(cuts) + 1, after, max(1, round((before - after) / (step * whole)))))
         before = after
@@ -252,7 +337,7 @@ def _counted(pruning: Pruning) -> str:
 
 
 def _restore(optimizer: keras.optimizers.Optimizer, state: pathlib.Path) -> None:
-    """Brings the optimizer back to where the last cut left it.
+    """Restore the optimizer to its state after the last cut.
 
     Raises:
         ValueError: the file is damaged, or is not of this optimizer.
@@ -262,8 +347,8 @@ def _restore(optimizer: keras.optimizers.Optimizer, state: pathlib.Path) -> None
         with open(state, "rb") as file, np.load(file, allow_pickle=False) as kept:
             values = [kept[f"v{index}"] for index in range(len(kept.files))]
     except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{state}: damaged ({error}); remove {state.parent} to make that cut anew") from error
+        raise ValueError(f"{state}: damaged ({error}); remove {state.parent} to repeat that cut") from error
     if [value.shape for value in values] != [tuple(each.shape) for each in variables]:
-        raise ValueError(f"{state}: is not of this optimizer; remove {state.parent} to make that cut anew")
+        raise ValueError(f"{state}: is of another optimizer; remove {state.parent} to repeat that cut")
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

@@ -1,4 +1,4 @@
-"""The table of a pruning: what each cut left, and how well it does on images that were not trained on."""
+"""Tabulate a pruning: the size that each cut left, and its accuracy on the test part."""
 
 import gzip
 from pathlib import Path
@@ -16,12 +16,12 @@ from tfslim.workflows.test_figures import judge_of
 
 
 def write_pruning_table(recipe: Recipe, models: dict[str, Path], folder: Path) -> None:
-    """Prints the table and writes it as JSON and CSV, and the curve as a picture.
+    """Print the table, write it as JSON and CSV, and draw the curve.
 
     Args:
-        recipe: whose data and task it was.
+        recipe: the recipe, for its data and task.
         models: label -> file of a model, the unpruned one first.
-        folder: where to write.
+        folder: the folder to write.
     """
     judge = judge_of(recipe)
     lines = []
@@ -51,10 +51,8 @@ def _cost(file: Path) -> dict[str, int]:
 
 
 def _print(lines: list[dict]) -> None:
-    """What fits on a screen; the files have all."""
-    shown = rich.table.Table(
-        "model", title=f"pruning; shares in %, always the commonest: {percent(lines[0]['majority'])}"
-    )
+    """Print the columns that fit on a screen; the files have all."""
+    shown = rich.table.Table("model", title=f"pruning; shares in %, majority answer: {percent(lines[0]['majority'])}")
     shares = [name for name in lines[0] if name.startswith(("accuracy", "balanced", "EER"))]
     for head in ("filters", "parameters", "M MACs", "kB", *shares):
         shown.add_column(head, justify="right")

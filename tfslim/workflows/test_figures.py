@@ -1,4 +1,4 @@
-"""How well a model does on images that were not trained on, for the tables of prune.py and quantize.py."""
+"""Measure a model on the test part, for the tables of `tfslim prune` and `tfslim quantize`."""
 
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -21,7 +21,14 @@ Judge = Callable[[Path], dict[str, float | None]]
 
 
 def judge_of(recipe: Recipe) -> Judge:
-    """What gives a model file's figures on the recipe's data, for its task."""
+    """Return a function from a model file to its figures on the recipe's data, by the recipe's task.
+
+    Args:
+        recipe: the recipe.
+
+    Returns:
+        A function whose result maps names of figures to shares in 0..1, or None where the data are too few.
+    """
     celeba = CelebA(recipe.data, split=recipe.split, seed=recipe.split_seed, on_error=recipe.on_error)
     if recipe.task != "identity":
         return lambda file: _attributes(file, celeba)
@@ -30,23 +37,27 @@ def judge_of(recipe: Recipe) -> Judge:
 
 
 def _identity(file: Path, celeba: CelebA, everyone: CelebA | None) -> dict[str, float | None]:
-    """Shares: naming people of the test part, and for .keras files telling apart people held out of training.
+    """Measure identification on the test part, and for `.keras` files verification on people held out of training.
 
-    Where these have too few images for templates, there are no figures of templates.
+    If these have too few images for templates, the figures of templates are left out.
     """
     from tfslim.inference.identifier import identify
 
-    identifier, embedder = _opened(file)
+    identifier, embedder = _open_model(file)
     records = identifier.people.known(celeba.part("test"), "test", file)
     table, _ = identify(identifier, celeba.source, records, on_error=celeba.on_error)
-    figures = {"accuracy": table.top_1, "balanced accuracy": table.balanced_accuracy, "majority": table.majority}
+    figures: dict[str, float | None] = {
+        "accuracy": table.top_1,
+        "balanced accuracy": table.balanced_accuracy,
+        "majority": table.majority,
+    }
     if everyone is None or embedder is None:
         return figures
-    return figures | _told_apart(embedder, everyone, identifier.people.held_out)
+    return figures | _verify_held_out(embedder, everyone, identifier.people.held_out)
 
 
-def _opened(file: Path) -> tuple["Identifier", "Embedder | None"]:
-    """A model that is loaded once, to name people and to embed faces; a .tflite file can't be cut at its embedding."""
+def _open_model(file: Path) -> tuple["Identifier", "Embedder | None"]:
+    """Load a model once to identify people and to embed faces; a `.tflite` file can't be cut at its embedding."""
     from tfslim.data.celeba.people import read_people
     from tfslim.inference.embedder import Embedder, cut_at_embedding
     from tfslim.inference.identifier import Identifier, load_identifier
@@ -56,19 +67,21 @@ def _opened(file: Path) -> tuple["Identifier", "Embedder | None"]:
         return load_identifier(file), None
     model = load_keras_file(file)
     people, size = read_people(file, model.outputs[0].shape[-1]), tuple(model.inputs[0].shape[1:3])
+    assert people is not None  # as training wrote it beside the model
     features = cut_at_embedding(model)
     length = features.outputs[0].shape[-1]
     identifier = Identifier(file, size, people, keras_outputs(model, BATCH))
     return identifier, Embedder(file, size, people.crop, length, keras_outputs(features, BATCH))
 
 
-def _told_apart(embedder: "Embedder", everyone: CelebA, held_out: tuple[int, ...]) -> dict[str, float | None]:
+def _verify_held_out(embedder: "Embedder", everyone: CelebA, held_out: tuple[int, ...]) -> dict[str, float | None]:
     from tfslim.inference.embedder import embed_files
     from tfslim.inference.pair_scoring import pair_scores
     from tfslim.metrics.verification import verification_table
     from tfslim.workflows.evaluation.verification import held_out_records
 
-    records, figures = held_out_records(everyone, held_out), {}
+    records = held_out_records(everyone, held_out)
+    figures: dict[str, float | None] = {}
     embedded = embed_files(embedder, everyone.source, records.files.tolist(), on_error=everyone.on_error)
     for size in (1, TEMPLATE):
         judged = _pairs(records, size, embedded.skipped)
@@ -84,9 +97,10 @@ def _told_apart(embedder: "Embedder", everyone: CelebA, held_out: tuple[int, ...
 
 
 def _pairs(records: "Records", template: int, skipped: Collection[str]) -> "Pairs | None":
-    """All pairs of templates; None where people have too few images for pairs of one person and pairs of two."""
+    """Return all pairs of templates; None if there are too few images for genuine and impostor pairs."""
     from tfslim.data.verification.pairs import pairs
 
+    assert records.identities is not None  # as people are held out
     templates = np.unique(records.identities, return_counts=True)[1] // template
     if templates.max() < 2 or np.count_nonzero(templates) < 2:
         return None
@@ -95,7 +109,7 @@ def _pairs(records: "Records", template: int, skipped: Collection[str]) -> "Pair
 
 
 def _attributes(file: Path, celeba: CelebA) -> dict[str, float | None]:
-    """Shares: mean accuracy over attributes on the test part, balanced accuracy, and always saying the majority."""
+    """Measure the means over attributes on the test part: accuracy, balanced accuracy and the majority floor."""
     from tfslim.inference.predictor import load_predictor, predict_part
     from tfslim.metrics.attributes import attribute_table
 

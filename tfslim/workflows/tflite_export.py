@@ -39,7 +39,8 @@ class ExportedModel:
     @property
     def size(self) -> tuple[int, int]:
         """(height, width) of the images it takes, in pixels."""
-        return tuple(self.network.inputs[0].shape[1:3])
+        height, width = self.network.inputs[0].shape[1:3]
+        return height, width
 
     def trained_on(self, records: "Records") -> "Records":
         """The images of a train part without those of people held out of it, who are to verify the files with."""
@@ -53,7 +54,7 @@ class ExportedModel:
         Raises:
             ValueError: it knows none of the people of this part.
         """
-        if self.task != "identities" or records.identities is None:
+        if self.people is None or self.task != "identities" or records.identities is None:
             return records
         return self.people.known(records, part, self.file)
 
@@ -63,9 +64,9 @@ class ExportedModel:
         Raises:
             ValueError: the data have other attributes than the model.
         """
-        if self.task == "attributes" and records.attributes is not None:
+        if self.labels is not None and records.attributes is not None:
             return records.attributes[:, attribute_columns(self.labels.attributes, celeba.attribute_names)]
-        if self.task == "identities" and records.identities is not None:
+        if self.people is not None and self.task == "identities" and records.identities is not None:
             return self.people.outputs_of(records)
         return None
 

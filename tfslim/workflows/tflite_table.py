@@ -1,6 +1,7 @@
-"""What export/tflite.py says of the files it made: a row of figures each."""
+"""Print the figures of .tflite files beside their model, a row each."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import rich.box
 import rich.table
@@ -9,11 +10,11 @@ from rich.markup import escape
 from tfslim._support.terminal import print_table
 from tfslim.workflows.evaluation.results import percent
 
-Figures = Mapping[str, float]
-Columns = dict[str, tuple[str, Callable[[float | None], str]]]
+Figures = Mapping[str, Any]
+Columns = dict[str, tuple[str, Callable[[Any], str]]]
 
 
-def _scientific(value: float) -> str:
+def _scientific(value: Any) -> str:
     return f"{value:.1e}"
 
 
@@ -22,7 +23,8 @@ def _cosine(value: float) -> str:
 
 
 SIZES: Columns = {"bytes": ("bytes", "{:,}".format), "gzipped": ("gzipped", "{:,}".format)}
-ANSWERS: Columns = SIZES | {
+ANSWERS: Columns = {
+    **SIZES,
     "largest\nerror": ("max_abs_logit_error", _scientific),
     "mean\nerror": ("mean_abs_logit_error", _scientific),
     "flips": ("flips", "{:,}".format),
@@ -30,7 +32,8 @@ ANSWERS: Columns = SIZES | {
     "Keras,\n%": ("accuracy_keras", percent),
     "file,\n%": ("accuracy_tflite", percent),
 }
-EMBEDDINGS: Columns = SIZES | {
+EMBEDDINGS: Columns = {
+    **SIZES,
     "largest\nerror": ("max_abs_error", _scientific),
     "mean\nerror": ("mean_abs_error", _scientific),
     "lowest\ncosine": ("min_cosine", _cosine),
@@ -39,7 +42,7 @@ EMBEDDINGS: Columns = SIZES | {
 
 
 def show(results: Mapping[str, Figures], task: str, title: str) -> None:
-    """Prints the figures of each file, and under them what of it stayed in float.
+    """Print the figures of each file, and the tensors that stayed in float.
 
     Args:
         results: kind of file -> its figures as `tfslim.litert.verify` names them, or {"error": why it was not made}.

@@ -1,8 +1,9 @@
-"""A run that ends with a network in few bits: snapped, trained on, snapped exactly, packed and compared."""
+"""Train a network on in few bits: snap its weights, train, snap exactly, pack and compare."""
 
 import dataclasses
 import functools
 import pathlib
+from typing import Any
 
 import keras
 import rich.table
@@ -10,6 +11,7 @@ import rich.table
 import tfslim
 from tfslim._support.files import read_json, replacing, write_json, write_rows
 from tfslim._support.terminal import print_table, progress_bar
+from tfslim._support.text import pluralize
 from tfslim.data.celeba.dataset import CelebA
 from tfslim.data.sampling import sample_images
 from tfslim.distillation import fingerprint
@@ -18,8 +20,7 @@ from tfslim.inference.model_files import load_keras_file
 from tfslim.quantization import Codec, QuantizingOptimizer, allocate_bits, plan_codecs
 from tfslim.quantization.bit_allocation import byte_size
 from tfslim.report import Report
-from tfslim.training import teacher as teaching
-from tfslim.training import trainer
+from tfslim.training import teacher as teaching, trainer
 from tfslim.training.batch_statistics import reestimate_statistics
 from tfslim.training.provenance import written_with_data
 from tfslim.training.recipe import Distillation, Quantization, Recipe
@@ -27,12 +28,25 @@ from tfslim.training.run_folder import check_same
 from tfslim.workflows.evaluation.results import percent
 from tfslim.workflows.test_figures import judge_of
 
-BITS = "bits.json"  # what a budget was spent on
+BITS = "bits.json"  # the bits chosen under a budget
 
 
 @dataclasses.dataclass(frozen=True)
 class QuantizationRun:
-    """What is to be done, made and checked before the first step; `model` is the trained network."""
+    """A quantization, built and checked before its first step.
+
+    Args:
+        recipe: the data, and how to train on.
+        celeba: the recipe's data.
+        quantization: how many bits, and for which weights.
+        model: the trained network.
+        file: the file it was loaded from.
+        teach: the teacher.
+        written: the content of the run folder's recipe.yaml.
+        plan: layer and weight -> codec.
+        snapped: the network with its weights quantized, before training.
+        report: the report of that.
+    """
 
     recipe: Recipe
     celeba: CelebA
@@ -46,6 +60,7 @@ class QuantizationRun:
     report: Report
 
     def summary(self) -> str:
+        """Return lines about the network, its bits and the training."""
         figures, asked = self.report.figures, self.quantization
         bits = "bits of its own"
         if asked.bits is not None:
@@ -56,11 +71,17 @@ class QuantizationRun:
             f"{self.model.name}: {4 * self.model.count_params():,} bytes of weights; "
             f"{figures['weight bytes']:,} as {asked.codec}, "
             f"{bits}, {asked.scope}\n"
-            f"then {self.recipe.epochs} epochs, {self.teach.summary}"
+            f"then {pluralize(self.recipe.epochs, 'epoch')}, {self.teach.summary}"
         )
 
     def compress(self, folder: pathlib.Path, resume: bool, verbose: int) -> None:
-        """Trains on with the plan; writes the network after snapping alone, after training, and packed."""
+        """Train on with the plan; write the network after snapping alone, after training, and packed.
+
+        Args:
+            folder: the run folder.
+            resume: whether the run is resumed.
+            verbose: as for Keras' `fit`; 2 prints a line an epoch.
+        """
         if self.quantization.budget:
             bits = {name: codec.bits for name, codec in self.plan.items() if hasattr(codec, "bits")}
             write_json(folder / BITS, bits)
@@ -75,28 +96,28 @@ class QuantizationRun:
         training = trainer.prepare_training(self.recipe, self.celeba, self.teach, plain, around)
         training.task.name_outputs(folder, resume)
         with trainer.naming_broken_images(self.celeba):
-            # Snapped weights shift what batch normalisation sees.
+            # Snapped weights shift the inputs of batch normalizations.
             reestimate_statistics(self.snapped, training.still_batches("train").take(trainer.STATISTICS_BATCHES))
         _save(tfslim.quantize_weights(self.snapped, self.plan)[0], folder / "post-training.keras")
-        # What was killed before the report is there goes on to the exact values with --resume.
+        # A run that is killed before its report exists repeats this step with --resume.
         finish = functools.partial(self._finish, folder, plans[0], training)
         trainer.fit_training(training, folder, resume, verbose, step="quantize", finish=finish)
 
     def _finish(self, folder: pathlib.Path, plan: dict[str, Codec], training: trainer.Training) -> dict[str, object]:
-        """Gives the trained network the codebooks' exact values, packs it, and measures what is in the file."""
+        """Snap the trained network to the codebooks exactly, pack it, and measure the packed values."""
         exact, report = tfslim.quantize_weights(load_keras_file(folder / "model.keras"), plan)
         _save(exact, folder / "model.keras")
         print(report)
         packed = tfslim.save_packed(exact, folder / "model.tfslim", entropy_coding=self.quantization.entropy_coding)
         print(packed)
-        # Moving statistics, too, are in few bits only now.
+        # Moving statistics are in few bits from here on too.
         exact.compile(loss=training.task.loss(), metrics=[training.task.metric()])
         with trainer.naming_broken_images(self.celeba):
             measured = exact.evaluate(training.still_batches("validation"), verbose=0, return_dict=True)
         return {"validation accuracy of the file": round(measured["accuracy"], 5)}
 
     def write_table(self, folder: pathlib.Path) -> None:
-        """The original, the snapped and the trained network side by side."""
+        """Write the table of the original, the snapped and the trained network."""
         judge = judge_of(self.recipe)
         models = {"original": self.file, "post-training": folder / "post-training.keras"}
         models["trained in few bits"] = folder / "model.keras"
@@ -121,14 +142,23 @@ def prepare_weight_quantization(
     distillation: Distillation,
     begun: pathlib.Path | None,
 ) -> QuantizationRun:
-    """Opens the network and the teacher, and chooses the bits, or takes those of the run `begun` to be gone on with.
+    """Load the network and the teacher, and choose the bits, or take those of a run to resume.
+
+    Args:
+        recipe: the data, and how to train on.
+        celeba: the recipe's data.
+        trained: the network: a run folder or a `.keras` file.
+        quantization: how many bits, and for which weights.
+        teacher: a trained teacher: a run folder or a `.keras` file.
+        distillation: what to copy from the teacher.
+        begun: the run folder to resume, or None.
 
     Raises:
         ValueError: the network's outputs don't fit the data, its images' size is not the stages', weights are averaged,
             the budget can't be met, or `begun` holds a run of another recipe.
     """
     if recipe.optimization.average:
-        raise ValueError("optimization.average: averages of weights have no few bits: set it to 0")
+        raise ValueError("optimization.average: averages of weights in few bits need more bits: set it to 0")
     file, model = teaching.open_to_train_on(trained, recipe, celeba)
     written = written_with_data(recipe, celeba) | {
         "trained": fingerprint(model),
@@ -147,7 +177,7 @@ def prepare_weight_quantization(
 def _plan(
     model: keras.Model, asked: Quantization, recipe: Recipe, celeba: CelebA, begun: pathlib.Path | None
 ) -> dict[str, Codec]:
-    common = {"scope": asked.scope, "skip": asked.skip, "rest": asked.rest}
+    common: dict[str, Any] = {"scope": asked.scope, "skip": asked.skip, "rest": asked.rest}
     if asked.budget is None:
         return plan_codecs(model, asked.codec, asked.bits, **common)
     if begun and (begun / BITS).is_file():
@@ -162,7 +192,7 @@ def _plan(
 
 
 def _plan_of(path: pathlib.Path, model: keras.Model, codec: str, common: dict) -> dict[str, Codec]:
-    """The plan of the bits that a run began with."""
+    """Return the plan with the bits that a run began with."""
     bits = read_json(path, dict)
     try:
         return plan_codecs(model, codec, bits, **common)
@@ -177,7 +207,7 @@ def _save(model: keras.Model, path: pathlib.Path) -> None:
 
 def _print(lines: list[dict]) -> None:
     shown = rich.table.Table(
-        "network", title=f"quantisation; shares in %, the commonest: {percent(lines[0]['majority'])}"
+        "network", title=f"quantization; shares in %, majority answer: {percent(lines[0]['majority'])}"
     )
     shares = [name for name in lines[0] if name.startswith(("accuracy", "balanced", "EER"))]
     for head in ("weight bytes", "of the original", *shares):

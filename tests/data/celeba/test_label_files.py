@@ -5,8 +5,7 @@ import string
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tfslim.data.celeba.attributes import ATTRIBUTES
 from tfslim.data.celeba.label_files import LabelError, read_attributes, read_identities, read_partition

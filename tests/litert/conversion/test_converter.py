@@ -9,7 +9,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 import tfslim.litert
 from tests.export_checks import assert_file, run_export_test, with_statistics
-from tfslim.litert.flatbuffer.model_file import open_flatfile
+from tests.generated_model import open_flatfile
 from tfslim.models.slimnet import SlimNet
 
 # Largest logit error allowed, as a share of the range of the logits.

@@ -73,7 +73,7 @@ def described(files) -> bytes:
 
 def metadata_buffer(content: bytes, tmp_path) -> bytes:
     """What the file's metadata entry of that name leads to, by the classes of TensorFlow's own schema."""
-    from tfslim.litert.flatbuffer.model_file import open_flatfile
+    from tests.generated_model import open_flatfile
 
     path = tmp_path / "described.tflite"
     path.write_bytes(content)

@@ -219,7 +219,7 @@ def test_lint_program(edge_files, tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit) as caught:
         monkeypatch.setattr(sys, "argv", ["lint.py", "--help"])
         runpy.run_path(str(EXPORT / "lint.py"), run_name="__main__")
-    assert caught.value.code == 0 and "Examples:" in capsys.readouterr().out
+    assert caught.value.code == 0 and "examples:" in capsys.readouterr().out
 
 
 def test_a_compiled_file_is_told_from_its_source(edge_files, tmp_path):

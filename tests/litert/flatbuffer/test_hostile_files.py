@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.generated_model import open_flatfile
 from tests.litert.flat_edit import Table, write_tables
 from tfslim.litert import ModelFileError, lint, read
-from tfslim.litert.flatbuffer.model_file import open_file, open_flatfile
+from tfslim.litert.flatbuffer.model_file import open_file
 from tfslim.litert.flatbuffer.reader import read_tables
 from tfslim.litert.flatbuffer.schema import FIELDS
 

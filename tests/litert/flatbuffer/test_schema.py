@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from tfslim.litert.flatbuffer.model_file import open_file, open_flatfile
+from tests.generated_model import open_flatfile
+from tfslim.litert.flatbuffer.enumerations import ENUMERATIONS
+from tfslim.litert.flatbuffer.model_file import open_file
 from tfslim.litert.flatbuffer.reader import Table, read_tables
 from tfslim.litert.flatbuffer.schema import FIELDS, UNIONS
 from tfslim.litert.flatbuffer.writer import write_tables
@@ -66,6 +68,14 @@ def test_layout_is_that_of_the_generated_code():
                 starts[f"{kind}start{name}vector".lower()](recorder, 1)
                 width = field.dtype.itemsize if field.kind == "scalars" else 4
                 assert recorder.called == [("StartVector", width, 1, width)], (kind, name)
+
+
+def test_enumerations_are_those_of_the_generated_code():
+    assert len(ENUMERATIONS) == 9
+    for name, ours in ENUMERATIONS.items():
+        # Python 3.13 adds `__firstlineno__` to every class.
+        members = {member: value for member, value in vars(getattr(schema, name)).items() if member[:2] != "__"}
+        assert ours == {value: member for member, value in members.items()}, name
 
 
 def test_every_table_with_fields_is_known():

@@ -13,8 +13,8 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 import tfslim.litert
+from tests.generated_model import open_flatfile
 from tfslim.litert import ModelFileError
-from tfslim.litert.flatbuffer.model_file import open_flatfile
 from tfslim.litert.runtime.timing import short_names
 
 PROGRAM = Path(__file__).resolve().parents[3] / "export" / "benchmark.py"
@@ -149,4 +149,4 @@ def test_program(files, tmp_path):
     (tmp_path / "bad.tflite").write_bytes(b"TFL3" * 10)
     done = run(tmp_path / "bad.tflite", *quick)
     assert done.returncode == 2 and done.stderr.startswith("error: ") and "bad.tflite" in done.stderr
-    assert "Examples:" in run("--help").stdout
+    assert "examples:" in run("--help").stdout

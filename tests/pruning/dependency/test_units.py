@@ -1,8 +1,7 @@
 """Units united and frozen, against sets kept by hand."""
 
 import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tfslim.pruning.dependency.units import Units
 

@@ -4,8 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as arrays
 
 from tfslim.quantization.codecs.binary import Binary
@@ -44,6 +43,51 @@ def kernels(seed):
     yield np.abs(kernel[0, 0])
 
 
+def smallest(values, axes):
+    """Every codec in turn, without any thought: what takes the fewest bits, the first of equals."""
+    kept = []
+    for codec in [Float32(), Float16(), *(KMeans(bits) for bits in BITS), *TENSOR_CODECS, *FILTER_CODECS]:
+        try:
+            encoded = codec.encode(values, axes)
+        except ValueError:  # too large for float16, or not finite
+            continue
+        if same(codec.decode(encoded), values):
+            kept.append((codec, encoded))
+    return min(kept, key=lambda each: each[1].bits)
+
+
+TENSOR_CODECS = [
+    Ternary(False),
+    Binary(False),
+    *(Uniform(bits, symmetric) for symmetric in (True, False) for bits in BITS),
+    *(LogMinMax(bits, floor=1e-30) for bits in BITS),
+    *(LogMinMax(bits, "nearest") for bits in BITS),
+]
+FILTER_CODECS = [
+    Ternary(),
+    Binary(),
+    *(Uniform(bits, symmetric, True) for symmetric in (True, False) for bits in BITS),
+]
+
+
+@pytest.mark.parametrize("codec", EVERY, ids=str)
+def test_nothing_smaller_is_ruled_out(codec):
+    rng = np.random.default_rng(6)
+    for shape, axes in (((5, 3, 4, 6), (-1,)), ((4, 4, 3, 2), (-2, -1)), ((40, 3), (-2,)), ((90,), (-1,))):
+        for scale in (1, 1e-30):
+            values = (scale * rng.normal(0.1, 1, shape)).astype("float32")
+            values = codec.decode(codec.encode(np.where(rng.random(shape) < 0.1, 0, values).astype("float32"), axes))
+            reference, most = smallest(values, axes)
+            for expected in (None, codec, LogMinMax(3), Uniform(12), Ternary()):
+                found, encoded = detect_codec(values, axes, expected)
+                assert same(found.decode(encoded), values)
+                # The reference does not look for the range of the rule "floor", which the values don't hold.
+                if not (isinstance(found, LogMinMax) and found.rule == "floor" and encoded.bits < most.bits):
+                    assert encoded.bits == most.bits
+                    stored = LogMinMax(reference.bits, reference.rule) if hasattr(reference, "rule") else reference
+                    assert found.name == stored.name and found.code_bits == stored.code_bits
+
+
 @pytest.mark.parametrize("codec", EVERY, ids=str)
 def test_what_a_codec_made_takes_no_more_bits_again(codec):
     for values in kernels(0):
@@ -78,6 +122,10 @@ def test_any_values_come_back(values):
     codec, encoded = detect_codec(values)
     assert same(codec.decode(encoded), values)
     assert encoded.bits <= 32 * values.size
+    for expected in (LogMinMax(3), LogMinMax(8, "nearest"), Uniform(2, False, True), Binary(), KMeans(1), Float16()):
+        found, again = detect_codec(values, expected=expected)
+        assert same(found.decode(again), values)
+        assert again.bits <= encoded.bits
 
 
 @pytest.mark.parametrize("bits", [0x80000000, 0x7FC12345, 0xFFC00001, 0x7F800000])
@@ -103,6 +151,33 @@ def test_floats_stay_floats():
     assert detect_codec(np.zeros((0, 3), "float32"))[1].bits == 0
     many = np.random.default_rng(4).normal(size=(300, 300)).astype("float32")
     assert detect_codec(many)[0] == Float32()
+
+
+def test_a_tensor_too_large_to_be_looked_at_at_once():
+    """What rules a codec out in the first values must not do so wrongly, nor miss what only the last value shows."""
+    rng = np.random.default_rng(7)
+    values = LogMinMax(4).decode(LogMinMax(4).encode(rng.normal(size=(600, 500)).astype("float32")))
+    for expected in (None, LogMinMax(4), Uniform(4)):
+        codec, encoded = detect_codec(values, expected=expected)
+        assert codec == LogMinMax(4) and encoded.bits == 4 * values.size + 96
+    values[-1, -1] = 0.123
+    for expected in (None, LogMinMax(4), Uniform(4)):
+        codec, encoded = detect_codec(values, expected=expected)
+        assert codec == KMeans(4) and same(codec.decode(encoded), values)
+    for last, bits in ((0, 1), (1e-45, 1), (-1e-45, 1), (0.5, 1), (1 + 2**-23, 1), (-0.0, 16), (np.nan, 32)):
+        values = np.ones((600, 500), "float32")
+        values[-1, -1] = last
+        codec, encoded = detect_codec(values)
+        assert encoded.code_bits == bits and same(codec.decode(encoded), values)
+    snapped = LogMinMax(10).decode(LogMinMax(10).encode(rng.normal(size=(600, 500)).astype("float32")))
+    for expected in (None, LogMinMax(10)):
+        assert detect_codec(snapped, expected=expected)[0] == LogMinMax(10)
+    values = rng.normal(size=(600, 500)).astype("float32")
+    values[:100] = 0.5
+    assert detect_codec(values)[0] == Float32()
+    values = np.full((600, 500), 0.5, "float32")
+    values[-1, -1] = 0.1
+    assert detect_codec(values)[0] in (KMeans(1), Uniform(1, False)) and detect_codec(values)[1].bits == 300_064
 
 
 def test_the_order_in_memory_does_not_matter():

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tfslim.quantization.packed.bit_packing import BLOCK, pack, packed_bytes, unpack
 

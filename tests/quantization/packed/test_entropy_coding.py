@@ -4,8 +4,7 @@ import bisect
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tfslim.quantization.packed.entropy_coding import FrequencyTable, decode_entropy, encode_entropy, smallest_table
 from tfslim.quantization.packed.leb128 import Reader, variable_integer

@@ -4,8 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tests.quantization.packed_bytes import packed_bytes, packed_tensors
 from tfslim.quantization.codecs.registry import codec_of

@@ -47,7 +47,7 @@ def test_scores_are_columns_and_seeds_a_spread(runs, tmp_path):
 
 def test_only_what_differs_in_score_and_seed_is_compared(runs, tmp_path):
     out = ("--out", tmp_path / "compared")
-    check_mistake(words(tmp_path, *out), "pruning.json: not there; let prune.py end first")
+    check_mistake(words(tmp_path, *out), "pruning.json: not there; let `tfslim prune` finish first")
     recipe = json.loads((runs[5] / "recipe.yaml").read_text())
     (runs[5] / "recipe.yaml").write_text(json.dumps(recipe | {"trained": "another"}))
     check_mistake(words(runs[2], runs[5], *out), "random-2: began with another trained network than")

@@ -64,7 +64,7 @@ def test_figures_of_some_rows_only(tmp_path):
 
 def test_the_epochs_that_were_chosen_are_listed():
     merged = seeds.merge([{"model": "trained int8", "epoch": epoch} for epoch in (2, 0, 4)])
-    assert seeds.shown("epoch", merged["epoch"]) == "2, 0, 4"
+    assert seeds.format_figure("epoch", merged["epoch"]) == "2, 0, 4"
 
 
 def test_one_run_has_no_spread(runs):
@@ -83,7 +83,8 @@ def test_only_seeds_of_one_recipe_are_averaged_and_none_twice(runs, tmp_path):
     recipe = json.loads((runs[2] / "recipe.yaml").read_text())
     (runs[2] / "recipe.yaml").write_text(json.dumps(recipe | {"seed": 0}))
     done = run(runs[0], runs[2])
-    assert done.returncode == 2 and "seeds 0, 0 of " in done.stderr
+    assert done.returncode == 2
+    assert f"duplicate seed 0 in runs {runs[0]} and {runs[2]}; give one run per seed" in done.stderr
     done = run(runs[0], tmp_path / "run-1" / ".." / "run-0")
     assert done.returncode == 2 and "a run is given twice" in done.stderr
     done = run(*runs, "--out", tmp_path / "table.json")

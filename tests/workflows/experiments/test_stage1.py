@@ -69,7 +69,7 @@ def test_the_runs_and_their_table(setting):
 
 def plan(rows, **changes):
     recipe = Recipe("celeba", Network("VGG11"), [Stage(1, (32, 32))], task="identity", seed=5)
-    return stage1.plan(recipe, rows, Distillation(**changes), Path("out"))
+    return stage1.plan_stage1(recipe, rows, Distillation(**changes), Path("out"))
 
 
 def test_teachers_come_first_and_students_have_the_teacher_of_their_seed():

@@ -11,6 +11,7 @@ import math
 import os
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 from tfslim._support.files import replacing
 
@@ -163,7 +164,7 @@ def _labels_path(path: str | os.PathLike) -> pathlib.Path:
     return (path if path.is_dir() else path.parent) / "labels.json"
 
 
-def _checked(target: pathlib.Path, attributes: object, thresholds: object, outputs: int | None) -> Labels:
+def _checked(target: pathlib.Path, attributes: list, thresholds: Any, outputs: int | None) -> Labels:
     if not attributes or not all(isinstance(name, str) and name for name in attributes):
         raise ValueError(f"{target}: attributes must be a list of names, found {attributes!r}")
     if len(set(attributes)) != len(attributes):

@@ -13,8 +13,7 @@ from PIL import Image
 
 from tfslim.data.celeba import splits
 from tfslim.data.celeba.attributes import ATTRIBUTES, attribute_columns
-from tfslim.data.celeba.identities import hold_out as draw_held_out
-from tfslim.data.celeba.identities import restrict
+from tfslim.data.celeba.identities import hold_out as draw_held_out, restrict
 from tfslim.data.celeba.label_files import PARTS
 from tfslim.data.celeba.listing import missing_images, read_listing
 from tfslim.data.celeba.records import Records
@@ -113,7 +112,7 @@ class CelebA:
             raise ValueError(f"crop must be a height and a width of 1 pixel or more, found {crop}")
         min_images = 1 if hold_out and min_images is None else min_images
         columns = None if attributes is None else attribute_columns(attributes)
-        self.crop = None if crop is None else tuple(crop)
+        self.crop = None if crop is None else (crop[0], crop[1])
         self.folder, self.split, self.seed, self.on_error = pathlib.Path(folder), split, seed, on_error
         if not self.folder.is_dir():
             raise FileNotFoundError(f"{self.folder} is not a folder; pass the folder with CelebA's label files")
@@ -131,20 +130,20 @@ class CelebA:
         missing = missing_images(listing, self.source.names(), self.source.path, on_error)
         self.skipped: dict[str, str] = listing.skipped | missing
 
-        if split == "official":
+        if listing.parts is not None:  # as read for the official split
             parts = listing.parts
         else:
             count = len(listing.files)
             parts = splits.by_order(count) if split == "7:2:1" else splits.at_random(count, seed)
         values, names = listing.attributes, ATTRIBUTES
-        if columns is not None:
+        if values is not None and attributes is not None:
             values, names = values[:, columns], tuple(attributes)
         self.attribute_names: tuple[str, ...] = () if values is None else names
 
         records = _without(Records(listing.files, values, listing.identities, parts), missing)
         self.identity_map: dict[int, int] | None = None
         self.held_out: tuple[int, ...] = ()
-        if min_images is not None:
+        if min_images is not None and records.identities is not None:
             rows, numbers, self.identity_map = restrict(records.identities, min_images)
             records = dataclasses.replace(records[rows], identities=numbers)
         if hold_out:
@@ -155,6 +154,7 @@ class CelebA:
             log.warning("%s: %d rows or images skipped, see .skipped", self.folder, len(self.skipped))
 
     def _hold_out(self, records: Records, count: int) -> Records:
+        assert records.identities is not None and self.identity_map is not None  # as `min_images` is set
         numbers, held = draw_held_out(records.identities, count, self.seed)
         old = list(self.identity_map)
         self.held_out = tuple(old[number] for number in held)
@@ -309,9 +309,11 @@ def _without(records: Records, left_out: dict[str, str]) -> Records:
 
 def _tracked(results, total: int, progress: bool):
     if not progress:
-        return results
-    import rich.console
-    import rich.progress
+        yield from results
+        return
+    from tfslim._support.terminal import progress_bar
 
-    console = rich.console.Console(stderr=True)
-    return rich.progress.track(results, "reading images", total=total, console=console)
+    with progress_bar("reading images") as move:
+        for done, result in enumerate(results, start=1):
+            yield result
+            move(done, total)

@@ -121,7 +121,7 @@ def _joined(tables: list[Table | None], skipped: dict[str, str], on_error: str) 
     rows = [None if table is None else _rows_of(first.files, table.files) for table in tables]
     everywhere = np.ones(len(first.files), bool)
     for table, found in zip(tables, rows, strict=True):
-        if table is None or table is first:
+        if table is None or found is None or table is first:
             continue
         missing = np.flatnonzero(found < 0)
         extra = np.setdiff1d(np.arange(len(table.files)), found)
@@ -133,10 +133,12 @@ def _joined(tables: list[Table | None], skipped: dict[str, str], on_error: str) 
     if not everywhere.any():
         others = ", ".join(str(table.path) for table in tables if table is not None and table is not first)
         raise LabelError(f"{first.path} and {others} have no image in common; are they of one data set?")
-    values = [
-        None if table is None else table.values[found[everywhere]] for table, found in zip(tables, rows, strict=True)
-    ]
-    return Listing(first.path, first.files[everywhere], first.lines[everywhere], *values, skipped)
+    attributes, identities, parts = (
+        None if table is None or found is None else table.values[found[everywhere]]
+        for table, found in zip(tables, rows, strict=True)
+    )
+    files, lines = first.files[everywhere], first.lines[everywhere]
+    return Listing(first.path, files, lines, attributes, identities, parts, skipped)
 
 
 def _rows_of(files: np.ndarray, listed: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import pathlib
+from typing import Any
 
 import numpy as np
 
@@ -59,6 +60,7 @@ class People:
         Raises:
             ValueError: if none is left.
         """
+        assert records.identities is not None
         known = records[np.isin(records.identities, self.identities)]
         if not len(known):
             raise ValueError(
@@ -69,6 +71,7 @@ class People:
 
     def outputs_of(self, records: Records) -> np.ndarray:
         """Return the output index of each image's person, (N,) int."""
+        assert records.identities is not None
         output_of = {person: output for output, person in enumerate(self.identities)}
         return np.array([output_of[person] for person in records.identities.tolist()])
 
@@ -130,7 +133,7 @@ def read_people(path: str | os.PathLike, outputs: int | None = None) -> People |
     return people
 
 
-def _tuple(value: object) -> object:
+def _tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 

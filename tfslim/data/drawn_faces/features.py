@@ -132,7 +132,7 @@ def paint_mouth(head: Head) -> None:
         (half * 0.5, y + dip * 0.8 + gap * 0.8 + full),
         right,
     ]
-    above, below, top, bottom = (curve(line) for line in (above, below, top, bottom))
+    above, below, top, bottom = curve(above), curve(below), curve(top), curve(bottom)
     pen.glow(0, y + dip + gap + full * 1.4 + 4, 9, 3, (*darker(head.skin, 0.6), 110))
     if opened:
         pen.shape(np.concatenate([above, below[::-1]]), (88, 22, 30), smooth=False)

@@ -166,5 +166,5 @@ def paint_wrinkles(head: Head, side: int) -> None:
         )
     for y in (-31, -26):
         pen.stroke([(side * 1, y), (side * 9, y - 1.5), (side * 19, y + 0.5)], 1.0, line, 0.8)
-    y = head.mouth
-    pen.stroke([(side * 13, 25), (side * 19, y - 8), (side * 21, y + 1)], 1.4, line)
+    mouth = head.mouth
+    pen.stroke([(side * 13, 25), (side * 19, mouth - 8), (side * 21, mouth + 1)], 1.4, line)

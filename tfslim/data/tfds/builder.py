@@ -61,6 +61,7 @@ class CelebaIdentities(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self, celeba: CelebA, part: str) -> Iterator[tuple[str, dict]]:
         records = celeba.part(part)
+        assert records.attributes is not None and records.identities is not None  # as checked before the first part
         for file, attributes, identity in zip(
             records.files.tolist(), records.attributes, records.identities.tolist(), strict=True
         ):

@@ -15,6 +15,7 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
+from tfslim._support.extras import name_extra
 from tfslim.data.celeba.attributes import ATTRIBUTES
 from tfslim.data.celeba.label_files import PARTS
 from tfslim.data.celeba.listing import Listing, read_listing
@@ -22,11 +23,7 @@ from tfslim.data.celeba.listing import Listing, read_listing
 try:
     import tensorflow_datasets as tfds
 except ModuleNotFoundError as error:
-    if error.name != "tensorflow_datasets":
-        raise  # it is installed, but one of its own dependencies is not
-    raise ModuleNotFoundError(
-        "TensorFlow Datasets is not installed: pip install 'tfslim-edge[tfds]'", name="tensorflow_datasets"
-    ) from None
+    raise name_extra(error, "TFDS' files") from error
 
 __all__ = ["tfds"]
 
@@ -64,6 +61,7 @@ def read_prepared(data_dir: str | os.PathLike, part: str, labels: str | os.PathL
     if listing.attributes is None:
         log.warning("%s has no attribute file, so the join with TFDS' records can't be verified", labels)
 
+    assert listing.identities is not None  # as `_listing` sees to
     files, identities = tf.constant(listing.files[rows]), tf.constant(listing.identities[rows])
     expected = None if listing.attributes is None else tf.constant(listing.attributes[rows])
     shards = builder.info.splits[part].shard_lengths

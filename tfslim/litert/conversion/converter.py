@@ -13,10 +13,10 @@ from tfslim.graph.checks import as_functional
 from tfslim.graph.outputs import output_names
 from tfslim.graph.pixel_range import scale_warning
 from tfslim.litert.conversion.converter_process import ConversionError, full_disk_named, run_converter
-from tfslim.litert.conversion.fixed_model import fixed_float32
 from tfslim.litert.conversion.metadata import Metadata, with_metadata
 from tfslim.litert.conversion.representative import Representative, representative_samples
 from tfslim.litert.edgetpu.preparation import prepare_for_edgetpu
+from tfslim.litert.fixed_model import fixed_float32
 from tfslim.litert.flatbuffer.model_file import float_operators
 from tfslim.report import Report
 

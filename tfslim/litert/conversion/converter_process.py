@@ -51,8 +51,7 @@ def run_converter(folder: Path, job: Mapping[str, str], samples: Mapping[str, np
     """
     for number, values in enumerate((samples or {}).values()):
         np.save(folder / f"sample{number}.npy", values)
-    job = {**job, "samples": list(samples or {})}
-    (folder / "job.json").write_text(json.dumps(job))
+    (folder / "job.json").write_text(json.dumps({**job, "samples": list(samples or {})}))
     outcome = run_child(Path(__file__).with_name("worker.py"), folder)
     if outcome.returncode:
         raise _failure(outcome, f"'{model}' to quantization={job['quantization']!r}")

@@ -55,7 +55,7 @@ def representative_samples(representative: Representative, model: keras.Model) -
     return {name: gather(representative, shape).astype(_dtype(tensor))}
 
 
-def gather(representative: np.ndarray | Iterable, shape: tuple[int, ...]) -> np.ndarray:
+def gather(representative: np.ndarray | Iterable | None, shape: tuple[int, ...]) -> np.ndarray:
     """Collect and check representative images.
 
     Args:

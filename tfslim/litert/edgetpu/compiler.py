@@ -10,8 +10,7 @@ from pathlib import Path
 
 from tfslim._support.files import replacing
 from tfslim._support.text import text_table
-from tfslim.litert.edgetpu.linter import MAPPED as ON_EDGETPU
-from tfslim.litert.edgetpu.linter import LintResult
+from tfslim.litert.edgetpu.linter import MAPPED as ON_EDGETPU, LintResult
 
 __all__ = [
     "MAPPED",

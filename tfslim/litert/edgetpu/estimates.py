@@ -40,7 +40,7 @@ def estimate(graph: Graph) -> Estimates:
         >>> estimate(graph).latency_ms  # doctest: +SKIP
         1.37
     """
-    buffers = {tensor.buffer: tensor.data.size for tensor in graph.tensors if tensor.constant}
+    buffers = {tensor.buffer: tensor.data.size for tensor in graph.tensors if tensor.data is not None}
     total = int(sum(buffers.values()))
     cached = min(total, CACHE_BYTES)
     latency = _STREAMED_MS * (total - cached) / _MIB + _CACHED_MS * cached / _MIB + _BASE_MS

@@ -101,7 +101,7 @@ def _relu_threshold(call: LayerCall) -> Iterator[Violation]:
 
 
 def _pooled_relu(call: LayerCall, before: keras.Operation | None) -> Iterator[Violation]:
-    if is_pooling(before) and fuses_into_pool(call.operation):
+    if before is not None and is_pooling(before) and fuses_into_pool(call.operation):
         yield "E20", f"ReLU is fused into {type(before).__name__} '{before.name}'", "move the ReLU before it", True
 
 

@@ -180,7 +180,8 @@ def constant_concatenation(graph: Graph, operator: Operator) -> Iterator[Hit]:
         yield _hit(graph, operator, f"a constant among {len(operator.inputs)} inputs", constants[0])
         return
     # A constant of zeros is as large as an activation; larger constants are not searched.
-    values = constants[0].values() if constants[0].data.size <= _LARGEST_CONSTANT else None
+    data = constants[0].data
+    values = constants[0].values() if data is not None and data.size <= _LARGEST_CONSTANT else None
     zero = int(constants[0].zero_points[0]) if len(constants[0].zero_points) else 0
     if values is None or (values != zero).any():
         yield _hit(graph, operator, "a constant that is not all zeros", constants[0])
@@ -231,7 +232,7 @@ def _constant(graph: Graph, operator: Operator, place: int) -> list[int] | None:
     None if it is not a constant, not of integers, or too long for axes and steps.
     """
     tensor = graph.operand(operator, place)
-    if tensor is None or not tensor.constant or tensor.data.size > 1024 or tensor.dtype not in ("INT32", "INT64"):
+    if tensor is None or tensor.data is None or tensor.data.size > 1024 or tensor.dtype not in ("INT32", "INT64"):
         return None
     values = tensor.values()
     return None if values is None else values.ravel().tolist()

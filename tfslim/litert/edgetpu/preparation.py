@@ -11,13 +11,13 @@ from tfslim.graph.layer_copier import copy_operation, take_weights
 from tfslim.graph.rebuilding import rebuild
 from tfslim.graph.traversal import LayerCall
 from tfslim.layers.composite import Composite
-from tfslim.litert.conversion.fixed_model import fixed_float32
 from tfslim.litert.edgetpu.keras_linter import diagnose
 from tfslim.litert.edgetpu.rewrites import activations
 from tfslim.litert.edgetpu.rewrites.convolutions import dense_on_map, pointwise, undilate, ungroup
 from tfslim.litert.edgetpu.rewrites.pooled_dense import PooledDenseInput, is_pool, keeps_rows, pools_before_dense
 from tfslim.litert.edgetpu.rewrites.rewrite import Names, call_text, with_positional_input
 from tfslim.litert.edgetpu.rewrites.shapes import pool_before, subsample_by_pooling, upsample_by_resizing
+from tfslim.litert.fixed_model import fixed_float32
 from tfslim.report import Report
 
 __all__ = ["prepare_for_edgetpu"]

@@ -4,10 +4,9 @@ import dataclasses
 import functools
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 
+from tfslim.litert.flatbuffer.enumerations import ENUMERATIONS
 from tfslim.litert.flatbuffer.reader import Table
-from tfslim.litert.flatbuffer.schema import names
 
 __all__ = ["Graph", "Operator", "Tensor", "buffer_content", "operator_name", "read_graphs"]
 
@@ -25,13 +24,13 @@ _NUMPY = {
     "UINT64": "<u8",
     "BOOL": "?",
 }
-_OPERATORS = names(schema.BuiltinOperator)
-_DTYPES = names(schema.TensorType)
+_OPERATORS = ENUMERATIONS["BuiltinOperator"]
+_DTYPES = ENUMERATIONS["TensorType"]
 # Options stored as numbers that the schema names.
 _NAMED_OPTIONS = {
-    "padding": names(schema.Padding),
-    "fused_activation_function": names(schema.ActivationFunctionType),
-    "weights_format": names(schema.FullyConnectedOptionsWeightsFormat),
+    "padding": ENUMERATIONS["Padding"],
+    "fused_activation_function": ENUMERATIONS["ActivationFunctionType"],
+    "weights_format": ENUMERATIONS["FullyConnectedOptionsWeightsFormat"],
 }
 _LISTED_SCALES = 4  # of each tensor in `to_dict`
 
@@ -108,7 +107,7 @@ class Tensor:
                 "scale_count": len(self.scales),
                 "quantised_dimension": self.quantized_dimension,  # the key keeps its spelling for readers of the JSON
             }
-        if self.constant:
+        if self.data is not None:
             plain |= {"buffer": self.buffer, "bytes": int(self.data.size)}
         flags = {"outside": self.outside, "variable": self.variable, "sparse": self.sparse}
         return plain | {name: True for name, is_set in flags.items() if is_set}

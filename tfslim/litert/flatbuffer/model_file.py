@@ -4,12 +4,10 @@ import dataclasses
 import stat
 from pathlib import Path
 
-from ai_edge_litert import schema_py_generated as schema
-
 from tfslim.litert.flatbuffer.graph import Graph, read_graphs
 from tfslim.litert.flatbuffer.reader import Region, Table, read_tables
 
-__all__ = ["ModelFileError", "OpenFile", "float_operators", "open_file", "open_flatfile"]
+__all__ = ["ModelFileError", "OpenFile", "float_operators", "open_file"]
 
 _FLOATS = {"FLOAT32", "FLOAT16", "FLOAT64", "BFLOAT16"}
 # Offsets of a flatbuffer are signed 32-bit integers.
@@ -66,20 +64,6 @@ def open_file(path: str | Path) -> OpenFile:
             f"{path}: truncated or damaged .tflite file of {len(data)} bytes: {error}; convert or copy it again"
         ) from None
     return OpenFile(path, data, model, graphs, regions)
-
-
-def open_flatfile(path: str | Path) -> schema.ModelT:
-    """Read a .tflite file into classes of `ai_edge_litert.schema_py_generated`.
-
-    The checks of `open_file` come first.
-
-    Args:
-        path: The file.
-
-    Raises:
-        ModelFileError: If `open_file` refuses the file.
-    """
-    return schema.ModelT.InitFromPackedBuf(open_file(path).data)
 
 
 def float_operators(path: str | Path) -> dict[str, str]:

@@ -8,9 +8,10 @@ generic reader and one generic writer.
 import dataclasses
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 
-__all__ = ["FIELDS", "UNIONS", "Field", "names"]
+from tfslim.litert.flatbuffer.enumerations import ENUMERATIONS
+
+__all__ = ["FIELDS", "UNIONS", "Field"]
 
 # One table a line, continued on indented lines: its fields in order as name:type or name:type=default. Types are
 # NumPy's codes (i4, f4, ? for bool), "string", "union" (the field before it names the table), a table's name, or a
@@ -161,13 +162,6 @@ ProcessUnit options_type:u1 options:union
 NormalizationOptions mean:[f4] std:[f4]
 Stats max:[f4] min:[f4]
 """
-_UNIONS = {
-    "builtin_options": schema.BuiltinOptions,
-    "builtin_options2": schema.BuiltinOptions2,
-    "details": schema.QuantizationDetails,
-    "array_segments": schema.SparseIndexVector,
-    "array_indices": schema.SparseIndexVector,
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,19 +174,9 @@ class Field:
     name: str
     slot: int
     kind: str
-    dtype: np.dtype | None = None
-    table: str | None = None
+    dtype: np.dtype = np.dtype("u4")  # of what is no scalar: an offset
+    table: str = ""
     default: int | float | bool = 0
-
-
-def names(enumeration: type) -> dict[int, str]:
-    """Return the names of a generated enumeration by number.
-
-    Example:
-        >>> names(schema.Padding)
-        {0: 'SAME', 1: 'VALID'}
-    """
-    return {value: name for name, value in vars(enumeration).items() if isinstance(value, int)}
 
 
 def _fields(text: str) -> dict[str, tuple[Field, ...]]:
@@ -220,8 +204,13 @@ def _field(slot: int, word: str) -> Field:
 
 
 FIELDS = _fields(_TABLES) | _fields(_METADATA_TABLES)
-UNIONS = {name: names(enumeration) for name, enumeration in _UNIONS.items()}
-UNIONS |= {
+# Field -> the tables it may hold, by the number in the field before it.
+UNIONS = {
+    "builtin_options": ENUMERATIONS["BuiltinOptions"],
+    "builtin_options2": ENUMERATIONS["BuiltinOptions2"],
+    "details": ENUMERATIONS["QuantizationDetails"],
+    "array_segments": ENUMERATIONS["SparseIndexVector"],
+    "array_indices": ENUMERATIONS["SparseIndexVector"],
     "content_properties": {1: "FeatureProperties", 2: "ImageProperties"},
     "options": {1: "NormalizationOptions"},  # of the ProcessUnitOptions, those that are read here
 }

@@ -18,7 +18,7 @@ from tfslim.litert.runtime.output_differences import (
 )
 from tfslim.litert.runtime.runner import Runner
 from tfslim.litert.runtime.signature_runner import SignatureRunner
-from tfslim.report import Report
+from tfslim.report import Figure, Report
 
 __all__ = ["TASKS", "Verification", "verify"]
 
@@ -98,7 +98,7 @@ def verify(
         return _verify_outputs(model, path, images, threads, batch_size)
     runner = Runner(path, threads)
     expected = np.asarray(model.predict(images, batch_size=batch_size, verbose=0), "float32")
-    actual = runner.predict(images)
+    actual = runner.predict(np.asarray(images))
     if expected.ndim != 2 or expected.shape != actual.shape:
         raise ValueError(
             f"model '{model.name}' returns outputs of shape {expected.shape}, {path} of shape {actual.shape}; expected "
@@ -107,7 +107,8 @@ def verify(
     _check_finite(expected, f"model '{model.name}'")
     _check_finite(actual, str(path))
 
-    figures, per_attribute, per_label = {"images": len(images)}, {}, {}
+    figures: dict[str, Figure] = {"images": len(images)}
+    per_attribute, per_label = {}, {}
     if task == "embeddings":
         figures |= embedding_changes(expected, actual)
     else:

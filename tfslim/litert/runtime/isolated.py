@@ -85,7 +85,7 @@ def run_isolated(path: str | Path, inputs: Arrays, python: str | Path | None = N
         by_name = {
             f"{run}-{position}": array for run, arrays in enumerate(inputs) for position, array in enumerate(arrays)
         }
-        np.savez(input_file, **by_name)
+        np.savez(input_file, **by_name)  # type: ignore[arg-type]  # numpy's stub takes every name for allow_pickle
         try:
             outcome = run_child(
                 worker, path, str(len(inputs)), input_file, output_file, python=python, timeout=_TIMEOUT

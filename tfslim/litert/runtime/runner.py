@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 
-from tfslim.litert.flatbuffer.model_file import ModelFileError, open_flatfile
+from tfslim._support.extras import require
+from tfslim._support.native_log import without_start_up_lines
+from tfslim.litert.flatbuffer.model_file import ModelFileError, open_file
 
 __all__ = ["Runner", "dequantize", "predict", "quantize"]
 
@@ -33,12 +34,14 @@ class Runner:
     def __init__(self, path: str | Path, threads: int = 1):
         if threads < 1:
             raise ValueError(f"threads must be 1 or more, got {threads}")
-        open_flatfile(path)
+        open_file(path)
+        interpreter = require("ai_edge_litert.interpreter", "running a .tflite file")
         self.path = Path(path)
         self.threads = threads
         try:
-            self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
-            self._interpreter.allocate_tensors()
+            with without_start_up_lines():
+                self._interpreter = interpreter.Interpreter(model_path=str(path), num_threads=threads)
+                self._interpreter.allocate_tensors()
             inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         except (ValueError, RuntimeError) as error:
             raise ModelFileError(f"{path}: the interpreter refuses this file: {error}") from error

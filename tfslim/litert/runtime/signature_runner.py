@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 
+from tfslim._support.extras import require
+from tfslim._support.native_log import without_start_up_lines
 from tfslim.litert.flatbuffer.model_file import ModelFileError
 from tfslim.litert.flatbuffer.summary import read
 from tfslim.litert.runtime.runner import dequantize, quantize
@@ -36,9 +37,11 @@ class SignatureRunner:
             raise ValueError(f"threads must be 1 or more, got {threads}")
         signatures = read(path).signatures
         self.path = Path(path)
+        interpreter = require("ai_edge_litert.interpreter", "running a .tflite file")
         try:
-            self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
-            self._interpreter.allocate_tensors()
+            with without_start_up_lines():
+                self._interpreter = interpreter.Interpreter(model_path=str(path), num_threads=threads)
+                self._interpreter.allocate_tensors()
             inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         except (ValueError, RuntimeError) as error:
             raise ModelFileError(f"{path}: the interpreter refuses this file: {error}") from error

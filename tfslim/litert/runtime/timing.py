@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from tfslim._support.child_process import crash_signal, last_words, printed_answer, run_child
+from tfslim._support.extras import require
 from tfslim._support.text import text_table
 from tfslim.litert.flatbuffer.model_file import ModelFileError, open_file
 
@@ -130,7 +131,8 @@ def benchmark(
         )
     for path in paths:
         open_file(path)
-    settings = [(path, count, on) for path in paths for count in threads for on in xnnpack]
+    require("ai_edge_litert", "timing .tflite files")
+    settings = [(Path(path), count, on) for path in paths for count in threads for on in xnnpack]
     results = {setting: [] for setting in settings}
     for _ in range(rounds):
         for setting in settings:

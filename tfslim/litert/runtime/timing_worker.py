@@ -34,7 +34,9 @@ def peak_memory() -> int:
     status = Path("/proc/self/status")
     if status.exists():
         # On Linux getrusage reports the peak of the parent process if that was higher.
-        return 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", status.read_text()).group(1))
+        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
+        if found:
+            return 1024 * int(found[1])
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

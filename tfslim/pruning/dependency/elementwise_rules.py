@@ -164,12 +164,13 @@ def merge(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
     name, rank = call.operation.name, len(call.outputs[0].shape)
     tensors = tensors_of(call)
     axis = _meeting_axis(tensors, rank, tracer)
-    met = []
+    along = []
     for tensor in tensors:
         place = len(tensor.shape) - rank + (axis or 0)
         if place >= 0:  # else the tensor is the same for all channels
-            met.append(tracer.along(tensor, place) if axis else None)
-    if None in met:
+            along.append(tracer.along(tensor, place) if axis else None)
+    met = [channels for channels in along if channels is not None]
+    if axis is None or len(met) < len(along):
         tracer.freeze(tensors, f"{name} joins channels of different axes")
         return [tracer.staying(call.outputs[0], f"comes out of {name}")]
     widest = max(met, key=lambda channels: len(channels.units))

@@ -1,10 +1,12 @@
 """Rules for layers with weights: which axis of which variable makes, reads or scales channels."""
 
+from typing import Any
+
 import numpy as np
 
 from tfslim.graph.traversal import LayerCall, channel_axis, tensors_of
 from tfslim.pruning.dependency.elementwise_rules import freeze_mixing_activation
-from tfslim.pruning.dependency.tracing import Channels, Tracer
+from tfslim.pruning.dependency.tracing import Channels, Role, Tracer
 
 
 def convolution(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
@@ -68,12 +70,13 @@ def batch_normalization(call: LayerCall, tracer: Tracer) -> list[Channels | None
     channels = tracer.channels(tensor)
     if channels is None or layer.axis % len(tensor.shape) != channels.axis:
         return _other_axis(call, tracer)
-    for variable, role in (
+    roles: list[tuple[Any, Role]] = [
         (layer.gamma, "scale"),
         (layer.beta, "scale"),
         (layer.moving_mean, "mean"),
         (layer.moving_variance, "variance"),
-    ):
+    ]
+    for variable, role in roles:
         tracer.bind(layer, variable, 0, role, channels.units)
     return [channels]
 
@@ -130,8 +133,8 @@ def normalization(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
         return [channels]
     place = sorted(axes).index(channels.axis)  # the order in which Keras stores its axes
     if layer.input_mean is None:
-        for variable, role in ((layer.adapt_mean, "mean"), (layer.adapt_variance, "variance")):
-            tracer.bind(layer, variable, place, role, channels.units)
+        tracer.bind(layer, layer.adapt_mean, place, "mean", channels.units)
+        tracer.bind(layer, layer.adapt_variance, place, "variance", channels.units)
         return [channels]
     for key in ("mean", "variance"):
         value = np.asarray(getattr(layer, f"input_{key}"))
@@ -154,7 +157,7 @@ def _read(call: LayerCall, tracer: Tracer, axis: int) -> np.ndarray:
     return units
 
 
-def _made(call: LayerCall, tracer: Tracer, axis: int, units: np.ndarray, setting: str | None) -> list[Channels]:
+def _made(call: LayerCall, tracer: Tracer, axis: int, units: np.ndarray, setting: str | None) -> list[Channels | None]:
     layer = call.operation
     if layer.use_bias:
         tracer.bind(layer, layer.bias, 0, "filters", units)

@@ -42,7 +42,8 @@ def reshape(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
 
 
 def _size(shape: tuple[int | None, ...]) -> int | None:
-    return None if None in shape else math.prod(shape)
+    sizes = [size for size in shape if size is not None]
+    return math.prod(sizes) if len(sizes) == len(shape) else None
 
 
 def _set_target(key: str, place: int) -> Callable[[dict, np.ndarray], None]:
@@ -123,9 +124,11 @@ def concatenate(call: LayerCall, tracer: Tracer) -> list[Channels | None]:
     """
     tensors = tensors_of(call)
     axis = call.operation.axis % len(tensors[0].shape)
-    free = [tracer.channels(tensor).axis for tensor in tensors if tracer.staying_reason(tensor) is None]
-    each = [tracer.along(tensor, free[0] if free else axis) for tensor in tensors]
-    if None in each:
+    known = [tracer.channels(tensor) for tensor in tensors if tracer.staying_reason(tensor) is None]
+    free = [channels.axis for channels in known if channels is not None]
+    along = [tracer.along(tensor, free[0] if free else axis) for tensor in tensors]
+    each = [channels for channels in along if channels is not None]
+    if len(each) < len(along):
         return _lost(call, tracer, "it joins channels of different axes")
     if each[0].axis == axis:
         return [Channels(axis, np.concatenate([channels.units for channels in each]))]

@@ -56,7 +56,7 @@ class Binary:
             axes = reduced_axes(values, filter_axes, self.per_filter)
             magnitudes = np.abs(values) if values.size else np.zeros([1] * values.ndim, np.float32)
             mean = np.mean(magnitudes, axis=axes, keepdims=True, dtype=np.float64)
-            parameters = {"scale": mean.astype(np.float32)}
+            parameters = {"scale": np.asarray(mean, np.float32)}
         return Encoded((values < 0).reshape(-1).astype(np.uint16), 1, values.shape, parameters)
 
     def decode(self, encoded: Encoded) -> np.ndarray:

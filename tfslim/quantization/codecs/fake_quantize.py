@@ -55,7 +55,8 @@ def fake_quantize(codec: Codec, values: np.ndarray, filter_axes: tuple[int, ...]
         case LogMinMax(rule="exact_zero"):
             if codec.floor is None:
                 raise ValueError(f"{codec} has no floor; pass fixed(codec, values)")
-            return lambda x: _log_exact_zero(x, codec.bits, codec.floor)
+            floor = codec.floor
+            return lambda x: _log_exact_zero(x, codec.bits, floor)
         case LogMinMax():
             return lambda x: _log_paper(x, 1 << codec.bits, codec.rule == "floor")
         case Uniform():

@@ -119,7 +119,7 @@ class LogMinMax:
         negative = places >= count
         magnitudes = self._magnitudes(places - count * negative, found)
         if self.rule == "exact_zero" and self.bits > 1 and sign:
-            negative = sign < 0
+            negative = np.asarray(sign < 0)
         return np.where(zero, np.float32(0), np.where(negative, -magnitudes, magnitudes))
 
     def _levels(self, sign: float) -> int:
@@ -226,7 +226,7 @@ def _smallest(flat: np.ndarray, floor: float) -> np.float32:
 
     The result is `floor` itself if no magnitude is so large.
     """
-    least = np.float32(max(floor, TINY))
+    least = max(np.float32(floor), np.float32(TINY))
     smallest = np.float32(np.inf)
     for start in range(0, flat.size, BLOCK):
         magnitudes = np.abs(flat[start : start + BLOCK])

@@ -176,8 +176,8 @@ class _Arranger:
     ) -> keras.KerasTensor:
         channels, biased = x.shape[-1], bool(np.any(offset))
         if len(x.shape) == 4 and is_by_channel(scale, channels) and is_by_channel(offset, channels):
-            by_channel = (np.broadcast_to(each.reshape(-1), channels) for each in (scale, offset))
-            return self._affine(layer, x, layer.name, *by_channel, layer.activity_regularizer)
+            by_channel = [np.broadcast_to(each.reshape(-1), channels) for each in (scale, offset)]
+            return self._affine(layer, x, layer.name, by_channel[0], by_channel[1], layer.activity_regularizer)
 
         def multiplied(name: str) -> keras.layers.Layer:
             regularizer = None if biased else layer.activity_regularizer
@@ -219,7 +219,8 @@ class _Arranger:
             )
             step.is_rescaling = True  # distinguishes it in `int8_scheme` from the model's own convolutions
             kernel = perturb_last_bit(scale, len(self.weights)).reshape(1, 1, -1, 1)
-            self.weights.append((step, [kernel, perturb_last_bit(offset, 0)] if biased else [kernel]))
+            bias = [perturb_last_bit(offset, 0)] if offset is not None and biased else []
+            self.weights.append((step, [kernel, *bias]))
             return step
 
         return self._step(layer, (x.shape[-1], scale.tobytes()), made, name)(x)
@@ -244,7 +245,7 @@ class _Arranger:
     def _averaged(self, layer: keras.layers.Layer, tensors: list) -> keras.KerasTensor:
         number, name = len(tensors), f"{layer.name}_sum"
         total = self._step(layer, number, lambda name: keras.layers.Add(name=name, dtype="float32"), name)(tensors)
-        return self._rescaled(layer, total, np.float64(1 / number), np.float64(0.0))
+        return self._rescaled(layer, total, np.array(1 / number), np.array(0.0))
 
     def _separated(self, layer: keras.layers.SeparableConv2D, x: keras.KerasTensor) -> keras.KerasTensor:
         deep, point = self._step(layer, None, lambda name: self._separate_steps(layer, name), layer.name)

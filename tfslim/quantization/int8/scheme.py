@@ -15,7 +15,7 @@ from tfslim.quantization.int8.layout import FOLDING, INPUT_SUFFIX, activation_na
 Scaling = Literal["filters", "depthwise", "tensor"]
 
 # fmt: off
-_KERNELS = {
+_KERNELS: dict[str, tuple[str, Scaling]] = {
     "Conv2D": ("kernel", "filters"), "DepthwiseConv2D": ("kernel", "depthwise"),
     "Conv2DTranspose": ("kernel", "tensor"), "Dense": ("kernel", "tensor"), "Conv1D": ("kernel", "tensor"),
 }

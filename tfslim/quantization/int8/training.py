@@ -70,7 +70,7 @@ def quantize_aware(model: keras.Model, representative: Iterable | None = None) -
 
     def place(call: LayerCall, args: tuple, kwargs: dict):
         name, part = call.operation.name, plan[call.operation.name]
-        if part.weight is None:
+        if part.weight is None or part.scaling is None:
             result = copies.of(call.operation, _IN_PLACE_OF.get(type(call.operation)))(*args, **kwargs)
         else:
             layer = wrapped.get(name) or QuantizedKernel(

@@ -267,7 +267,7 @@ def _check_class(part: dict, layer: str) -> None:
     shown = f"{module}.{name}" if module else f"{name}"
     if layer:
         shown += f" ({layer!r})" if _own_name(part) else f" in layer {layer!r}"
-    if not all(isinstance(each, str) for each in (name, module)):
+    if not isinstance(name, str) or not isinstance(module, str):
         raise _RefusedClass(f"{shown}: {_ALLOWED}, this class has no module name", layer)
     if name in REFUSED:
         raise _RefusedClass(f"{shown}: it runs code or reads files, which a packed file must not", layer)

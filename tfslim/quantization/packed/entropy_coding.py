@@ -5,6 +5,7 @@ from types import ModuleType
 
 import numpy as np
 
+from tfslim._support.extras import require
 from tfslim.quantization.packed.leb128 import Reader, variable_integer
 
 MOST_SYMBOLS = 1 << 17
@@ -84,7 +85,7 @@ def _table(counts: np.ndarray, width: int) -> FrequencyTable:
     densities = sums / np.maximum(sizes, 1)
     scale = LARGEST / counts[special]
     return FrequencyTable(
-        width, len(counts), special, int(_bytes(np.float64(LARGEST))), _bytes(densities * scale).astype(np.uint8)
+        width, len(counts), special, int(_bytes(np.array(LARGEST))), _bytes(densities * scale).astype(np.uint8)
     )
 
 
@@ -175,10 +176,4 @@ def _model(coding: ModuleType, table: FrequencyTable) -> object:
 
 
 def _constriction() -> ModuleType:
-    try:
-        import constriction
-    except ImportError as error:
-        raise ImportError(
-            'entropy-coded files need the library constriction: pip install "tfslim-edge[packed]"'
-        ) from error
-    return constriction
+    return require("constriction", "entropy coding")

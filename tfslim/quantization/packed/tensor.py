@@ -36,6 +36,7 @@ with m = 2**bits - 1, low + (high - low) * (c / m), and high itself for c = m. A
 
 import dataclasses
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -44,7 +45,7 @@ from tfslim.quantization.codecs.registry import Codec, codec_of
 from tfslim.quantization.packed.bit_packing import pack, packed_bytes, unpack
 from tfslim.quantization.packed.entropy_coding import decode_entropy, encode_entropy
 
-KINDS = {
+KINDS: dict[int, tuple[str, dict[str, Any]]] = {
     0: ("float32", {}),
     1: ("float16", {}),
     2: ("log_min_max", {"rule": "exact_zero"}),
@@ -131,7 +132,7 @@ class Entry:
         name, config = KINDS[self.kind]
         names = PARAMETERS.get(name) or (("peak",) if config["symmetric"] else ("low", "high"))
         if name == "log_min_max":
-            shape = (3,)
+            shape: tuple[int, ...] = (3,)
         elif name == "kmeans":
             shape = (self.codebook,)
         else:
@@ -163,11 +164,13 @@ def packed_codes(
     entry = Entry(name, kind, encoded.code_bits, tuple(map(int, encoded.shape)), (), codebook)
     if entry.per_filter:
         entry = dataclasses.replace(entry, filter_axes=axes)
-    codes = pack(encoded.codes, encoded.code_bits)
+    codes = None
     if entropy_coding and kind > FLOAT16 and encoded.codes.size:
         coded = encode_entropy(encoded.codes)
-        if len(coded) < len(codes):
+        if len(coded) < packed_bytes(encoded.codes.size, encoded.code_bits):
             entry, codes = dataclasses.replace(entry, coded_bytes=len(coded)), coded
+    if codes is None:
+        codes = pack(encoded.codes, encoded.code_bits)
     parameters = [encoded.parameters[key].astype("<f4").tobytes() for key in entry.parameter_shapes]
     return entry, b"".join([*parameters, codes])
 

@@ -18,11 +18,11 @@ An integer has seven bits a byte, the lowest first, the eighth bit set in all by
 
 import os
 
+from tfslim.quantization.codecs.kmeans import KMeans
 from tfslim.quantization.packed.entropy_coding import MOST_VALUES_A_BYTE
 from tfslim.quantization.packed.leb128 import Reader, variable_integer
 from tfslim.quantization.packed.tensor import Entry
 
-KMEANS = 9
 MOST_TENSORS = 1 << 14
 MOST_AXES = 16
 MOST_VALUES = 1 << 40
@@ -49,7 +49,7 @@ def write_list(entries: list[Entry]) -> bytes:
         numbers = [len(entry.shape), *entry.shape]
         if entry.per_filter:
             numbers.append(sum(1 << axis for axis in entry.filter_axes))
-        if entry.kind == KMEANS:
+        if isinstance(entry.codec, KMeans):
             numbers.append(entry.codebook)
         if _may_be_coded(entry.kind):
             numbers.append(entry.coded_bytes)
@@ -111,13 +111,14 @@ def _entry(reader: Reader, before: bytes) -> tuple[Entry, bytes]:
     shape = _shape(reader)
     entry = Entry(text, kind, code_bits, shape)
     codec = entry.codec
-    axes, codebook, coded_bytes = (), 0, 0
+    axes: tuple[int, ...] = ()
+    codebook = coded_bytes = 0
     if entry.per_filter:
         mask = reader.integer()
         axes = tuple(axis for axis in range(len(shape)) if mask >> axis & 1)
         if mask >> len(shape) or (len(shape) > 1 and not axes):
             raise ValueError(f"its filters are numbered by axes {mask:b}, in binary, of {len(shape)}")
-    if kind == KMEANS:
+    if isinstance(codec, KMeans):
         codebook = reader.integer()
         if not 1 <= codebook <= 1 << codec.bits:
             raise ValueError(f"{codebook} entries in a codebook of {codec.bits} bits")

@@ -1,1 +1,1 @@
-"""Evaluation of model files on attributes, identities and verification pairs."""
+"""Evaluate model files on attributes, identities and verification pairs."""

@@ -1,5 +1,6 @@
-"""The part of evaluate.py for models that answer attributes."""
+"""Evaluate models of attributes."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,11 @@ CHOSEN = ("balanced", "accuracy")
 
 
 def check_thresholds(files: list[Path], part: str, thresholds: str, save_thresholds: bool) -> None:
-    """Raises a ValueError where thresholds can't be chosen or saved as asked."""
+    """Check that thresholds can be chosen and saved as asked.
+
+    Raises:
+        ValueError: they can't, saying what to change.
+    """
     if thresholds in CHOSEN and part == "validation":
         raise ValueError(
             f"--thresholds {thresholds} are chosen on the validation part: evaluate another part with them"
@@ -32,7 +37,9 @@ def check_thresholds(files: list[Path], part: str, thresholds: str, save_thresho
     if save_thresholds and thresholds not in CHOSEN:
         raise ValueError(f"--save_thresholds needs --thresholds balanced or accuracy, found {thresholds}")
     if save_thresholds and len({file.resolve().parent for file in files}) < len(files):
-        raise ValueError("--save_thresholds: two of the models lie in one folder and would share its labels.json")
+        raise ValueError(
+            "--save_thresholds: two models lie in one folder and would share its labels.json: evaluate them apart"
+        )
 
 
 def evaluate_attributes(
@@ -48,9 +55,23 @@ def evaluate_attributes(
     batch_size: int,
     on_error: str,
 ) -> None:
-    """Prints and writes each model's figures by attribute, and compares the models' means.
+    """Print and write each model's figures by attribute, and compare the models' means.
 
-    Arguments as evaluate.py; `why` says why the images are parted by `split`.
+    Args:
+        names: the models' names.
+        files: their files.
+        data: folder with CelebA's label files and images.
+        split: how the images are split.
+        why: the reason for that split, to print.
+        part: the part to evaluate on.
+        thresholds: "labels", "zero", "balanced" or "accuracy", as `evaluate_models` has them.
+        save_thresholds: whether to write chosen thresholds into each labels.json.
+        out: folder for the results; evaluation-PART beside each model by default.
+        batch_size: images a model takes at once.
+        on_error: "raise" or "skip".
+
+    Raises:
+        ValueError: a model and the data do not fit.
     """
     from tfslim.data import CelebA
     from tfslim.inference.predictor import check_attributes, label_columns, load_predictor
@@ -58,7 +79,7 @@ def evaluate_attributes(
     celeba = CelebA(data, split=split.kind, seed=split.seed, on_error=on_error)
     check_attributes(celeba)
     for needed in {part, "validation"} if thresholds in CHOSEN else {part}:
-        celeba.part(needed)  # an empty part is told before models are loaded
+        celeba.part(needed)  # an empty part raises before models are loaded
     predictors = [load_predictor(file, batch_size) for file in files]
     for predictor in predictors:
         label_columns(predictor, celeba)
@@ -67,7 +88,7 @@ def evaluate_attributes(
 
     results = []
     for name, file, folder, predictor in zip(names, files, folders, predictors, strict=True):
-        limits = [0.0] * len(predictor.labels.attributes)
+        limits: Sequence[float] = [0.0] * len(predictor.labels.attributes)
         if thresholds == "labels":
             limits = predictor.labels.thresholds
         elif thresholds in CHOSEN:
@@ -99,7 +120,7 @@ def _chosen_thresholds(rule: str, answers: "PartPredictions") -> list[float]:
 def _report(
     name: str, file: Path, answers: "PartPredictions", limits, folder: Path, settings: dict, split: "Split"
 ) -> dict:
-    """Prints a model's tables, writes its files and gives what the comparison needs."""
+    """Print a model's tables and write its files; return its figures."""
     from tfslim._support.terminal import print_table
     from tfslim.metrics.attributes import attribute_table
     from tfslim.plots.charts import attribute_bars
@@ -149,14 +170,14 @@ def _means_table(title: str, means: dict[str, dict[str, float]], first: str = ""
     return shown
 
 
-def _save_thresholds(file: Path, answers: "PartPredictions", limits: list[float]) -> None:
+def _save_thresholds(file: Path, answers: "PartPredictions", limits: Sequence[float]) -> None:
     from tfslim.data import write_labels
 
     print(f"wrote the thresholds into {write_labels(file, answers.names, limits)}")
 
 
 def _compare(results: list[dict], folder: Path) -> None:
-    """Prints and writes the models' means side by side."""
+    """Print and write the models' means side by side."""
     from tfslim._support.terminal import print_table
 
     means = {result["model"]: result["means"] for result in results}

@@ -1,11 +1,11 @@
-"""The part of evaluate.py for models that say whose face it is."""
+"""Evaluate models that identify people."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tfslim._support.files import write_json, write_rows
 from tfslim._support.terminal import progress_bar
-from tfslim.workflows.evaluation.results import percent, print_skipped, result_folders
+from tfslim.workflows.evaluation.results import NO_IDENTITIES, percent, print_skipped, result_folders
 
 if TYPE_CHECKING:
     from tfslim.data import CelebA, Records
@@ -26,9 +26,21 @@ def evaluate_identity(
     batch_size: int,
     on_error: str,
 ) -> None:
-    """Prints and writes how often each model names the right person of a part.
+    """Print and write how often each model names the right person.
 
-    Arguments as evaluate.py; `why` says why the images are parted by `split`.
+    Args:
+        names: the models' names.
+        files: their files.
+        data: folder with CelebA's label files and images.
+        split: how the images are split.
+        why: the reason for that split, to print.
+        part: the part to evaluate on.
+        out: folder for the results; evaluation-PART beside each model by default.
+        batch_size: images a model takes at once.
+        on_error: "raise" or "skip".
+
+    Raises:
+        ValueError: a model and the data do not fit.
     """
     import rich.table
     from rich.markup import escape
@@ -40,7 +52,7 @@ def evaluate_identity(
     celeba = CelebA(data, split=split.kind, seed=split.seed, on_error=on_error)
     records = celeba.part(part)
     if records.identities is None:
-        raise ValueError(f"{celeba.folder}: there are no identities in this data (no identity_CelebA.txt)")
+        raise ValueError(NO_IDENTITIES.format(celeba.folder))
     identifiers = [load_identifier(file, batch_size) for file in files]
     known = [identifier.people.known(records, part, identifier.path) for identifier in identifiers]
     folders = result_folders(files, out, f"evaluation-{part}")
@@ -76,7 +88,7 @@ def _report(
     settings: dict,
     batch_size: int,
 ) -> dict:
-    """Runs a model on the images, writes its files and gives its figures."""
+    """Run a model on the images and write its files; return its figures."""
     from tfslim.inference.identifier import identify
 
     with progress_bar(name) as move:

@@ -1,12 +1,24 @@
-"""What the parts of evaluate.py share: names of models, folders for their results, and the files in them."""
+"""Name models, make folders for their results, and format figures, for all evaluations."""
 
 from pathlib import Path
 
 LISTED = 20  # skipped images named on the screen
+NO_IDENTITIES = "{}: has no identity_CelebA.txt, which tells who is on an image; put it there"
 
 
 def display_names(models: list[str], files: list[Path]) -> list[str]:
-    """Names to print and to call result files by: those of the run folder or file, told apart by numbers if need be."""
+    """Return distinct names of models, to print and for result files.
+
+    Args:
+        models: run folders or files, as they were given.
+        files: the model file of each.
+
+    Returns:
+        The names of run folders or files, with numbers if they are not distinct.
+
+    Raises:
+        ValueError: a model is given twice.
+    """
     if len({file.resolve() for file in files}) < len(files):
         raise ValueError(f"a model is given twice: {', '.join(map(str, files))}")
     names = [Path(model).resolve().name for model in models]
@@ -18,7 +30,7 @@ def display_names(models: list[str], files: list[Path]) -> list[str]:
 
 
 def result_folders(files: list[Path], out: str | None, name: str) -> list[Path]:
-    """Makes a folder for each model's results: `out`, or one of this name beside the model."""
+    """Make a folder for each model's results: `out`, or `name` beside the model."""
     folders = [Path(out) if out else file.parent / name for file in files]
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
@@ -26,12 +38,12 @@ def result_folders(files: list[Path], out: str | None, name: str) -> list[Path]:
 
 
 def percent(share: float | None) -> str:
-    """A share in 0..1 as a table shows it; a dash for None."""
+    """Format a share in 0..1 as a percentage for a table; None as a dash."""
     return "-" if share is None else f"{100 * share:.2f}"
 
 
 def print_skipped(skipped: dict[str, str]) -> None:
-    """Says how many images were left out, and why the first of them."""
+    """Print how many images were left out, and the first reasons."""
     if skipped:
         print(f"{len(skipped)} skipped:")
     for what, why in list(skipped.items())[:LISTED]:

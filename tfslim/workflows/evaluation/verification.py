@@ -1,15 +1,16 @@
-"""The part of evaluate.py that asks whether two images show the same person."""
+"""Evaluate face verification: whether two images show the same person."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tfslim._support.files import write_json, write_rows
 from tfslim._support.terminal import progress_bar
-from tfslim.workflows.evaluation.results import percent, print_skipped, result_folders
+from tfslim.workflows.evaluation.results import NO_IDENTITIES, percent, print_skipped, result_folders
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from tfslim.data.celeba.dataset import CelebA
     from tfslim.data.celeba.people import People
     from tfslim.data.celeba.records import Records
     from tfslim.data.sources import ImageArchive, ImageFolder
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 HELD_OUT = "held out"
 HELD_OUT_PEOPLE = "people held out of training"
-NO_IDENTITIES = "{}: there are no identities in this data (no identity_CelebA.txt)"
 
 
 def evaluate_verification(
@@ -39,9 +39,27 @@ def evaluate_verification(
     batch_size: int,
     on_error: str,
 ) -> None:
-    """Prints, writes and draws how well each model tells whether two images show the same person.
+    """Print, write and draw each model's verification figures.
 
-    Arguments as evaluate.py; `part` auto is the people held out of training where there are any, else the test part.
+    Args:
+        names: the models' names.
+        files: their files.
+        data: folder with CelebA's label files and images, or with a sub-folder of images for each person.
+        split: how the images are split, or "auto" for the split of the training.
+        part: the part to draw pairs from; "auto" is the people held out of training if there are any, else the test
+            part.
+        seed: of a random split, drawn pairs and folds.
+        pairs_file: a file of pairs in the form of LFW's pairs.txt, in place of drawn ones.
+        against: another part, whose images those of `part` are compared with.
+        template: images of a person taken as one on each side of a pair.
+        distance: "cosine" or "chi_squared".
+        fars: the FARs in 0..1 to compute the TAR at; None for 0.1, 0.01 and 0.001.
+        out: folder for the results; verification-... beside each model by default.
+        batch_size: images a model takes at once.
+        on_error: "raise" or "skip".
+
+    Raises:
+        ValueError: models, data and options do not fit.
     """
     from tfslim.data.celeba.people import read_people
     from tfslim.inference.embedder import load_embedder
@@ -63,7 +81,10 @@ def evaluate_verification(
         tables[name], curves[name], skipped = table, curve, skipped | left_out
         file_bytes = embedder.path.stat().st_size
         result = {"model": name, "file_bytes": file_bytes, **settings, "crop": embedder.crop, **table.to_dict()}
-        counts = {"pairs_left_out": len(pairs) - len(judged), "people_with_too_few_images": pairs.too_few}
+        counts: dict[str, Any] = {
+            "pairs_left_out": len(pairs) - len(judged),
+            "people_with_too_few_images": pairs.too_few,
+        }
         counts |= {"existing_pairs": pairs.existing, "skipped": left_out}
         write_json(folder / f"{name}.json", result | counts)
         rows.append({"model": name, "file_bytes": file_bytes, **table.row()})
@@ -90,7 +111,7 @@ def _pairs(
     template: int,
     on_error: str,
 ) -> tuple["Pairs", "ImageFolder | ImageArchive", str, str]:
-    """The pairs, where their images lie, what to call them, and of which split they are, if of any."""
+    """Return the pairs, the source of their images, a name for them, and the split to print, if there is one."""
     from tfslim.data.celeba.dataset import CelebA
     from tfslim.data.celeba.listing import find_label_file
     from tfslim.data.verification.pairs import pairs
@@ -102,15 +123,15 @@ def _pairs(
         return _listed_pairs(folder, pairs_file, on_error), PeopleFolder(folder), Path(pairs_file).stem, ""
     if folder.is_dir() and not any(find_label_file(folder, stem) for stem in ("identity_CelebA", "list_attr_celeba")):
         for option, given in (("part", part), ("split", split)):
-            if given != "auto":  # as --part must be where there is an --against
-                why = f"{folder} is a folder of people without label files, so it has no parts"
+            if given != "auto":  # with --against, --part is given too
+                why = f"{folder} is a folder of people without label files, so it has no parts; leave the option out"
                 raise ValueError(f"--{option} {given}: {why}")
         drawn = pairs(people_folder(folder), template=template, seed=seed)
         return drawn, PeopleFolder(folder), folder.resolve().name, ""
     if part == "auto":
         part = HELD_OUT if any(people and people.held_out for people in whom) else "test"
     if part == HELD_OUT:
-        # Held-out people were in no part, so all their images count, and any split has them all.
+        # Held-out people were in none of the parts, so all their images count, and any split has them all.
         celeba = CelebA(folder, split="7:2:1", on_error=on_error)
         records = held_out_records(celeba, _held_out_numbers(files, whom))
         return pairs(records, template=template, seed=seed), celeba.source, HELD_OUT_PEOPLE, ""
@@ -120,13 +141,14 @@ def _pairs(
     sides = [celeba.part(each) for each in parts]
     if sides[0].identities is None:
         raise ValueError(NO_IDENTITIES.format(celeba.folder))
-    there = set().union(*(side.identities.tolist() for side in sides))
+    there = set().union(*(side.identities.tolist() for side in sides if side.identities is not None))
     trained_on = set().union(*(people.identities for people in whom if people)) & there
     if trained_on:
         print(f"note: {len(trained_on)} of these people were trained on, so these figures flatter the models")
     print(f"{parted}: {why}")
     what = " against ".join(f"{each} part" for each in parts)
-    return pairs(*sides, template=template, seed=seed), celeba.source, what, f" ({parted})"
+    drawn = pairs(sides[0], sides[1] if against else None, template=template, seed=seed)
+    return drawn, celeba.source, what, f" ({parted})"
 
 
 def _listed_pairs(folder: Path, pairs_file: str, on_error: str) -> "Pairs":
@@ -137,12 +159,15 @@ def _listed_pairs(folder: Path, pairs_file: str, on_error: str) -> "Pairs":
     pairs = read_pairs(pairs_file, there)
     missing = sorted(set(pairs.files()) - set(there))
     if missing and on_error == "raise":
-        raise ValueError(f"{folder}: {len(missing)} images of {pairs_file} are not there, such as {missing[0]}")
+        raise ValueError(
+            f"{folder}: {len(missing)} images of {pairs_file} are missing, such as {missing[0]}: add them, or leave "
+            "their pairs out with --on_error skip"
+        )
     return pairs
 
 
 def _held_out_numbers(files: list[Path], whom: list["People | None"]) -> tuple[int, ...]:
-    """CelebA's numbers of the people whom all the models were kept from."""
+    """Return CelebA's numbers of the people held out of all the models' training."""
     said = {file: people.held_out for file, people in zip(files, whom, strict=True) if people}
     if not any(said.values()):
         raise ValueError("--part 'held out': no people.json beside a model tells of people held out of its training")
@@ -151,7 +176,16 @@ def _held_out_numbers(files: list[Path], whom: list["People | None"]) -> tuple[i
     return next(iter(said.values()))
 
 
-def held_out_records(celeba, numbers: tuple[int, ...]) -> "Records":
+def held_out_records(celeba: "CelebA", numbers: tuple[int, ...]) -> "Records":
+    """Return all images of the people held out of training.
+
+    Args:
+        celeba: the data, with nobody held out.
+        numbers: CelebA's numbers of these people.
+
+    Raises:
+        ValueError: the data have no identities, or not all of these people.
+    """
     import numpy as np
 
     from tfslim.data.celeba.records import Records
@@ -182,7 +216,22 @@ def judge(
     batch_size: int,
     on_error: str,
 ) -> tuple["VerificationTable", "ErrorCurve", "Pairs", dict[str, str]]:
-    """A model's figures and curve, the pairs they are of, and the images left out."""
+    """Measure a model on pairs.
+
+    Args:
+        name: the model's name.
+        embedder: the model.
+        source: the images.
+        pairs: the pairs.
+        distance: "cosine" or "chi_squared".
+        fars: the FARs to compute the TAR at; None for the defaults.
+        seed: of the folds.
+        batch_size: images the model takes at once.
+        on_error: "raise" or "skip".
+
+    Returns:
+        Its figures and curve, the pairs they were measured on, and image -> why it was left out.
+    """
     from tfslim.inference.embedder import embed_files
     from tfslim.inference.pair_scoring import pair_scores
     from tfslim.metrics.verification import FARS, error_curve, verification_table
@@ -219,4 +268,4 @@ def _print(title: str, tables: dict[str, "VerificationTable"], pairs: "Pairs") -
     if pairs.too_few:
         print(f"{pairs.too_few:,} people have too few images for a template and are in no pair")
     if any(not point.resolved for table in tables.values() for point in table.tar):
-        print("-: there are fewer impostor pairs than it takes to measure so low a FAR")
+        print("-: too few impostor pairs to measure so low a FAR")

@@ -1,1 +1,1 @@
-"""The papers' tables: many runs, seeds and comparisons."""
+"""Reproduce the papers' tables: many runs, seeds and comparisons."""

@@ -1,10 +1,11 @@
-"""Many trainings, one after another or a few at once, each a program of its own that goes on where it was."""
+"""Run many trainings, one after another or a few at once, each in a process of its own that can be resumed."""
 
 import contextlib
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,12 +25,12 @@ class Run:
     Args:
         folder: its run folder.
         program: the subcommand of `tfslim`: "train", "distill" or "quantize".
-        options: what its `--config` says.
-        row: what it is a run of.
+        options: the content of its `--config`.
+        row: the table's row that it belongs to.
         seed: of the training.
         taught: whether a teacher takes part.
         needs: the run that must be done before.
-        last: the file that it writes last, by which it is known to be done.
+        last: the file that is written last, which shows that the run is done.
     """
 
     folder: Path
@@ -46,7 +47,11 @@ class Run:
         return (self.folder / self.last).is_file()
 
     def check(self) -> None:
-        """Raises a ValueError if the folder holds a run of another recipe; weights are not compared."""
+        """Check that the folder does not hold a run of another recipe; weights are not compared.
+
+        Raises:
+            ValueError: it does.
+        """
         if not (self.folder / "recipe.yaml").is_file():
             return
         changed = set(differences(self.folder, self.options)) - {"teacher_weights", "teacher_outputs", "trained"}
@@ -57,11 +62,11 @@ class Run:
 
     @property
     def shared(self) -> str | None:
-        """The folder of a teacher's outputs that it may write into beside its own."""
+        """Return the folder of a teacher's outputs that the run may write into, or None."""
         return self.options.get("teacher_outputs")
 
     def start(self) -> subprocess.Popen:
-        """Starts or resumes it; what it says goes to a log beside its folder."""
+        """Start or resume the run; its output goes to a log beside its folder."""
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         config = self.folder.with_name(self.folder.name + ".yaml")
         with replacing(config) as path, open(path, "w") as file:
@@ -77,11 +82,27 @@ class Run:
         return self.folder.with_name(self.folder.name + ".log")
 
 
+def list_runs(runs: Iterable[Run]) -> None:
+    """Print each run's folder, and whether it is done."""
+    for run in runs:
+        print(f"{'done' if run.done else 'to do':6} {run.folder}")
+
+
 def run_all(runs: list[Run], jobs: int) -> int:
-    """Does the runs that are not done, `jobs` at once; gives the number that failed.
+    """Do the runs that are not done, `jobs` at once.
 
     A run whose need failed is not begun. Of those that share a teacher's outputs one makes them, and the others are
-    begun when these are whole. Ctrl-C stops all; the next call goes on.
+    begun when these are whole. Ctrl-C stops all; the next call resumes them.
+
+    Args:
+        runs: the runs, in the order in which they can be done.
+        jobs: how many at once.
+
+    Returns:
+        The number that failed or could not be begun.
+
+    Raises:
+        ValueError: `jobs` is below 1.
     """
     if jobs < 1:
         raise ValueError(f"jobs must be 1 or more, found {jobs}")
@@ -128,8 +149,9 @@ def run_all(runs: list[Run], jobs: int) -> int:
 def _ready(run: Run, going: dict) -> bool:
     if run.needs is not None and not run.needs.done:
         return False
-    writing = run.shared is not None and any(other.shared == run.shared for other in going)
-    return not writing or is_whole(Path(run.shared))
+    if run.shared is None or all(other.shared != run.shared for other in going):
+        return True
+    return is_whole(Path(run.shared))
 
 
 def _interrupt(number, frame):

@@ -1,17 +1,52 @@
-"""Puts the tables of several runs of one recipe together: mean and spread over the seeds; see `--help`."""
+"""Merge the tables of several runs of one recipe: mean and standard deviation over the seeds."""
 
 import statistics
 from pathlib import Path
+from typing import Any
 
-from tfslim.training.run_folder import NAME, read_recipe
+from tfslim._support.files import read_json, replacing, write_json
+from tfslim.training.run_folder import NAME, differences, read_recipe
+
+__all__ = ["aggregate_seeds", "check_alike", "format_figure", "merge", "write_seeds_table"]
 
 TABLES = ("compression.json", "quantization.json", "pruning.json")
-OF_A_SEED = {"seed", "trained", "teacher_weights"}  # what seeds' recipes may differ in
+SEED_KEYS = {"seed", "trained", "teacher_weights"}  # in which the recipes of several seeds may differ
 SHARES = ("accuracy", "balanced", "EER", "TAR", "share", "least zeros", "majority")  # in 0..1, shown in %
 
 
+def write_seeds_table(runs: list[str], out: str | None = None) -> None:
+    """Print the merged table of several runs, and write it as Markdown and JSON.
+
+    Args:
+        runs: run folders of `tfslim prune` or `tfslim quantize`, one a seed.
+        out: Markdown file to write; the same as JSON lies beside it.
+
+    Raises:
+        FileNotFoundError: a run has no table.
+        ValueError: as for `aggregate_seeds`, or `out` ends in .json.
+
+    Example:
+        >>> write_seeds_table(["runs/slimnet-0", "runs/slimnet-1"], "slimnet.md")
+    """
+    if out and Path(out).suffix == ".json":
+        raise ValueError(f"{out}: is the Markdown table's name, and the JSON lies beside it: let it end in .md")
+    merged = aggregate_seeds(runs)
+    text = _markdown(merged, len(runs))
+    print(text)
+    if out:
+        with replacing(out) as beside:
+            Path(beside).write_text(text + "\n", encoding="utf-8")
+        write_json(Path(out).with_suffix(".json"), {"runs": runs, "rows": merged})
+
+
 def aggregate_seeds(runs: list[str]) -> list[dict]:
-    """The tables of several seeds of one recipe as one, row by row as `merge` makes them.
+    """Merge the tables of several seeds of one recipe.
+
+    Args:
+        runs: run folders, one a seed.
+
+    Returns:
+        The rows of the table, as `merge` makes them.
 
     Raises:
         FileNotFoundError: a run has no table.
@@ -22,9 +57,12 @@ def aggregate_seeds(runs: list[str]) -> list[dict]:
     tables = [_table(Path(run)) for run in runs]
     for run in runs[1:]:
         check_alike(Path(runs[0]), Path(run))
-    seeds = [read_recipe(Path(run) / NAME)["seed"] for run in runs] if len(runs) > 1 else []
-    if len(set(seeds)) < len(seeds):
-        raise ValueError(f"seeds {', '.join(map(str, seeds))} of {', '.join(runs)}: one is there twice")
+    begun: dict[int, str] = {}  # seed -> its run
+    for run in runs if len(runs) > 1 else []:
+        seed = read_recipe(Path(run) / NAME)["seed"]
+        if seed in begun:
+            raise ValueError(f"duplicate seed {seed} in runs {begun[seed]} and {run}; give one run per seed")
+        begun[seed] = run
     rows = {str(run): [row["model"] for row in table] for run, table in zip(runs, tables, strict=True)}
     odd = next((run for run in rows if rows[run] != rows[runs[0]]), None)
     if odd:
@@ -33,7 +71,7 @@ def aggregate_seeds(runs: list[str]) -> list[dict]:
 
 
 def merge(rows: list[dict]) -> dict:
-    """The same row of several tables as one; a figure that one of them lacks is None.
+    """Merge the same row of several tables; a figure that one of them lacks is None.
 
     Example:
         >>> merge([{"model": "sparse", "accuracy": 0.5}, {"model": "sparse", "accuracy": 0.7}])
@@ -44,29 +82,39 @@ def merge(rows: list[dict]) -> dict:
         found = [row.get(name) for row in rows]
         if name == "model" or any(isinstance(value, list | str) for value in found):
             continue
-        whole = None not in found
-        deviation = statistics.stdev(found) if whole and len(found) > 1 else None
-        merged[name] = {"mean": statistics.fmean(found), "deviation": deviation, "runs": found} if whole else None
+        if None in found:
+            merged[name] = None
+            continue
+        runs: list[Any] = found
+        deviation = statistics.stdev(runs) if len(runs) > 1 else None
+        merged[name] = {"mean": statistics.fmean(runs), "deviation": deviation, "runs": runs}
     return merged
 
 
 def _table(folder: Path) -> list[dict]:
     found = [folder / name for name in TABLES if (folder / name).is_file()]
     if not found:
-        raise FileNotFoundError(f"{folder}: holds none of {', '.join(TABLES)}; let prune.py or quantize.py end first")
-    from tfslim._support.files import read_json
-
+        raise FileNotFoundError(
+            f"{folder}: holds none of {', '.join(TABLES)}; let `tfslim prune` or `tfslim quantize` finish first"
+        )
     return read_json(found[0], list)
 
 
 def check_alike(first: Path, other: Path, pruning: dict | None = None) -> None:
-    """Raises a ValueError if two runs differ in more than their seed, and than what `pruning` says of the other's."""
-    from tfslim.training.run_folder import differences
+    """Check that two runs differ in their seed alone.
 
+    Args:
+        first: a run folder.
+        other: another.
+        pruning: options of the pruning in which the other may differ, with its values.
+
+    Raises:
+        ValueError: they differ in more.
+    """
     recipe = read_recipe(first / NAME)
     if pruning:
         recipe["pruning"] = recipe["pruning"] | pruning
-    changed = set(differences(other, recipe)) - OF_A_SEED
+    changed = set(differences(other, recipe)) - SEED_KEYS
     if changed:
         raise ValueError(f"{other}: differs from {first} in {', '.join(sorted(changed))}, not in its seed alone")
 
@@ -75,12 +123,12 @@ def _markdown(rows: list[dict], runs: int) -> str:
     names = list(dict.fromkeys(name for row in rows for name in row if name != "model"))
     heads = [f"{name}, %" if name.startswith(SHARES) else name for name in names]
     lines = [["model", *heads], ["---", *["--:"] * len(names)]]
-    lines += [[row["model"], *(shown(name, row.get(name)) for name in names)] for row in rows]
+    lines += [[row["model"], *(format_figure(name, row.get(name)) for name in names)] for row in rows]
     return "\n".join(["| " + " | ".join(line) + " |" for line in lines] + ["", f"{runs} runs"])
 
 
-def shown(name: str, figure: dict | None) -> str:
-    """A figure that `merge` made, as a table has it."""
+def format_figure(name: str, figure: dict | None) -> str:
+    """Format a figure that `merge` made for a table."""
     if figure is None:
         return "-"
     if name == "epoch":

@@ -1,12 +1,9 @@
-"""Trains a teacher and its students, alone and taught, and makes the paper's table; see `--help`."""
+"""Stage 1 of the Flame paper: train a teacher and its students, alone and taught, and make the table."""
 
 import dataclasses
 import gzip
-import pathlib
 import statistics
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import rich.table
 
@@ -19,36 +16,77 @@ from tfslim.inference.identifier import identify, load_identifier
 from tfslim.inference.model_files import load_keras_file
 from tfslim.metrics.identification import IdentityTable
 from tfslim.training.recipe import Distillation, Recipe
-from tfslim.workflows.experiments.runs import Run
+from tfslim.workflows.experiments.rows import Stage1Row
+from tfslim.workflows.experiments.runs import Run, list_runs, run_all
+
+__all__ = ["plan_stage1", "run_stage1", "write_stage1_table"]
 
 TEACHER = 0  # the row
 
 
-@dataclass(frozen=True)
-class Stage1Row:
-    """A network of the table.
+def run_stage1(
+    recipe: Recipe,
+    rows: list[Stage1Row],
+    distillation: Distillation = Distillation(),
+    out: str = "runs/stage1",
+    jobs: int = 1,
+    dry_run: bool = False,
+    table: bool = False,
+) -> int:
+    """Train the rows that are not done, and write the table of those that are.
 
     Args:
-        name: what to call it.
-        arguments: of the network's constructor, beside those of the recipe's model.
-        seeds: train it so many times, with the recipe's seed and those after it.
-        learning_rate: in place of the recipe's, as small networks take higher ones.
-        epochs: in place of the recipe's, which then has one stage: small networks learn for longer.
-        paper_megabytes: the paper's own size, to show beside ours.
-        paper_accuracy: the paper's own accuracy in %, to show beside ours.
+        recipe: what all rows have in common.
+        rows: the networks; the first is the teacher.
+        distillation: what the students copy.
+        out: folder for the run folders and the table.
+        jobs: trainings at once.
+        dry_run: list the runs and stop.
+        table: make the table of the runs that are done, and train nothing.
+
+    Returns:
+        The exit code: 1 if a training failed.
+
+    Raises:
+        ValueError: recipe and rows do not fit, or a folder holds a run of another recipe.
     """
+    check_stage1(recipe, rows, distillation)
+    folder = Path(out)
+    runs = plan_stage1(recipe, rows, distillation, folder)
+    for run in runs:
+        run.check()
+    if dry_run:
+        list_runs(runs)
+        return 0
+    failed = 0 if table else run_all(runs, jobs)
+    write_stage1_table(recipe, rows, runs, folder)
+    return 1 if failed else 0
 
-    name: str
-    arguments: dict[str, Any] = field(default_factory=dict)
-    seeds: int = 1
-    learning_rate: float | None = None
-    epochs: int | None = None
-    paper_megabytes: float | None = None
-    paper_accuracy: float | None = None
+
+def check_stage1(recipe: Recipe, rows: list[Stage1Row], distillation: Distillation) -> None:
+    """Check that recipe and rows fit.
+
+    Raises:
+        ValueError: they do not, saying what to change.
+    """
+    if recipe.task != "identity":
+        raise ValueError("stage 1 learns identities: the recipe needs task: identity")
+    if len(rows) < 2 or min(row.seeds for row in rows) < 1:
+        raise ValueError("rows: a teacher and at least one student are needed, each with at least one seed")
+    if any(row.epochs for row in rows) and len(recipe.stages) > 1:
+        raise ValueError("rows: epochs are for recipes of one stage")
+    if max(row.seeds for row in rows) > rows[TEACHER].seeds:
+        raise ValueError(f"rows: a student has more seeds than its teacher, {rows[TEACHER].name}; give it as many")
+    short = [row.name for row in rows[1:] if (row.epochs or recipe.epochs) < distillation.views]
+    if short:  # they share the kept outputs with the other rows
+        raise ValueError(f"distillation.views={distillation.views} is more than the epochs of {', '.join(short)}")
+    names = [row.name for row in rows]
+    if len(set(names)) < len(names) or any("-" in name or "/" in name for name in names):
+        raise ValueError(f"rows: names must differ and have no - or /, as folders are called after them: {names}")
 
 
-def plan(recipe: Recipe, rows: list[Stage1Row], distillation: Distillation, folder: pathlib.Path) -> list[Run]:
-    """The runs in the order in which they can be done: teachers first, then the rows that most is asked of."""
+def plan_stage1(recipe: Recipe, rows: list[Stage1Row], distillation: Distillation, folder: Path) -> list[Run]:
+    """Plan the runs in the order in which they can be done: teachers first, then rows of many seeds."""
     seeds = {row.name: row.seeds for row in rows}
     runs = []
     for number, row in enumerate(rows):
@@ -77,10 +115,10 @@ def plan(recipe: Recipe, rows: list[Stage1Row], distillation: Distillation, fold
 
 
 def write_stage1_table(recipe: Recipe, rows: list[Stage1Row], runs: list[Run], folder: Path) -> None:
-    """Evaluates the runs that are done on the test part; prints the table and writes stage1.json, .csv and .png."""
+    """Evaluate the finished runs on the test part; print the table and write stage1.json, .csv and .png."""
     done = [run for run in runs if run.done]
     if not done:
-        print("no run is done yet, so there is no table")
+        print("no run is done yet: the table is made when one is")
         return
     celeba = CelebA(recipe.data, split=recipe.split, seed=recipe.split_seed, on_error=recipe.on_error)
     judged = {}
@@ -100,13 +138,13 @@ def write_stage1_table(recipe: Recipe, rows: list[Stage1Row], runs: list[Run], f
 
 
 def judge(run: Run, celeba: CelebA) -> IdentityTable:
-    """A run's model on the test part; the data have CelebA's own identity numbers."""
+    """Evaluate a run's model on the test part; the data have CelebA's own identity numbers."""
     identifier = load_identifier(run.folder)
     records = identifier.people.known(celeba.part("test"), "test", identifier.path)
     return identify(identifier, celeba.source, records, on_error=celeba.on_error)[0]
 
 
-def _line(row: "Stage1Row", judged: dict[Run, IdentityTable]) -> dict:
+def _line(row: Stage1Row, judged: dict[Run, IdentityTable]) -> dict:
     own = [run for run in judged if run.row == row.name]
     model = load_keras_file(own[0].folder / "model.keras")
     cost = tfslim.measure(model)
@@ -129,8 +167,8 @@ def _line(row: "Stage1Row", judged: dict[Run, IdentityTable]) -> dict:
     return line | {"paper_megabytes": row.paper_megabytes, "paper_accuracy": row.paper_accuracy}
 
 
-def _add_changes(lines: list[dict], judged: dict[Run, IdentityTable], teacher: "Stage1Row") -> None:
-    """Points against the teacher: the paper's, and ours over the seeds that both have."""
+def _add_changes(lines: list[dict], judged: dict[Run, IdentityTable], teacher: Stage1Row) -> None:
+    """Add the change against the teacher in points: the paper's, and ours over the seeds that both have."""
     found = {(run.row, run.taught, run.seed): 100 * table.top_1 for run, table in judged.items()}
     for line in lines:
         for name, taught in (("alone", False), ("taught", True)):

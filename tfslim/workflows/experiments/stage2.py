@@ -1,11 +1,8 @@
-"""Stores trained networks in few bits, before and after training on, and makes the paper's tables; see `--help`."""
+"""Stage 2 of the Flame paper: store trained networks in few bits, train them on, and make the tables."""
 
 import dataclasses
-import pathlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import keras
 import numpy as np
@@ -19,45 +16,92 @@ from tfslim.data.celeba.dataset import CelebA
 from tfslim.inference.model_files import load_keras_file
 from tfslim.quantization import LogMinMax, Ternary, Uniform
 from tfslim.quantization.codecs.registry import Codec
+from tfslim.training.provenance import check_same_data
 from tfslim.training.recipe import Distillation, Quantization, Recipe
-from tfslim.training.run_folder import read_recipe
-from tfslim.workflows.experiments.runs import Run
+from tfslim.training.run_folder import open_data, read_recipe
+from tfslim.workflows.experiments.rows import Stage2Row
+from tfslim.workflows.experiments.runs import Run, list_runs, run_all
+
+__all__ = ["plan_stage2", "run_stage2", "write_stage2_table"]
 
 
-@dataclass(frozen=True)
-class Stage2Row:
-    """A network in few bits.
+def run_stage2(
+    recipe: Recipe,
+    trained: str,
+    teacher: str,
+    rows: list[Stage2Row],
+    curve: list[str],
+    curve_bits: list[int],
+    distillation: Distillation = Distillation(),
+    out: str = "runs/stage2",
+    jobs: int = 1,
+    dry_run: bool = False,
+    table: bool = False,
+) -> int:
+    """Quantize the rows that are not done, and write the tables of those that are.
 
     Args:
-        name: what to call it.
-        trained: its run folder in `trained`.
-        bits: of log min-max; none for ternary weights.
-        codec: log_min_max or ternary.
-        scope: which weights are in few bits.
-        taught: whether the teacher helps it to train on.
-        paper_megabytes: the paper's own size, to show beside ours.
-        paper_accuracy: the paper's own accuracy in %, to show beside ours.
+        recipe: the data, and how to train on.
+        trained: the folder that stage 1 wrote.
+        teacher: the teacher's run folder in it.
+        rows: the networks and their bits.
+        curve: run folders in `trained` whose accuracy is drawn against the bits.
+        curve_bits: those bits.
+        distillation: what the taught copy.
+        out: folder for the run folders and the tables.
+        jobs: trainings at once.
+        dry_run: list the runs and stop.
+        table: make the table of the runs that are done, and train nothing.
+
+    Returns:
+        The exit code: 1 if a training failed.
+
+    Raises:
+        ValueError: recipe, rows and trained networks do not fit, or a folder holds another run.
     """
+    source, folder = Path(trained), Path(out)
+    present = _trained_rows(recipe, rows, source)
+    runs = {row: plan_stage2(recipe, row, source, source / teacher, distillation, folder) for row in present}
+    for row, run in runs.items():
+        check_run(run, source / row.trained)
+    celeba = open_data(recipe, check_images=False)
+    teaches = any(row.taught for row in present) and (source / teacher / "report.json").is_file()
+    for name in dict.fromkeys([*(row.trained for row in present), *([teacher] if teaches else [])]):
+        check_same_data(source / name / "model.keras", recipe, celeba)
+    if dry_run:
+        list_runs(runs.values())
+        return 0
+    failed = 0 if table else run_all(list(runs.values()), jobs)
+    drawn = [source / name for name in curve if (source / name / "report.json").is_file()]
+    write_stage2_table(recipe, celeba, source, runs, drawn, curve_bits, folder)
+    return 1 if failed else 0
 
-    name: str
-    trained: str
-    bits: int | None = None
-    codec: Literal["log_min_max", "ternary"] = "log_min_max"
-    scope: Literal["convolutions", "all"] = "all"
-    taught: bool = False
-    paper_megabytes: float | None = None
-    paper_accuracy: float | None = None
+
+def _trained_rows(recipe: Recipe, rows: list[Stage2Row], source: Path) -> list[Stage2Row]:
+    """Return the rows whose network is trained, and name the others."""
+    if recipe.task != "identity":
+        raise ValueError("stage 2 is about identities: the recipe needs task: identity")
+    names = [row.name for row in rows]
+    if not rows or len(set(names)) < len(names) or any("/" in name for name in names):
+        raise ValueError(f"rows: at least one is needed, and names must differ and have no /: {names}")
+    present = [row for row in rows if (source / row.trained / "report.json").is_file()]
+    for row in rows:
+        if row not in present:
+            print(f"left out: {row.name}, as {source / row.trained} is not trained yet")
+    if not present:
+        raise ValueError(f"{source}: holds none of the networks; train them with `tfslim stage1` first")
+    return present
 
 
-def plan(
+def plan_stage2(
     recipe: Recipe,
     row: Stage2Row,
-    source: pathlib.Path,
-    teacher: pathlib.Path,
+    source: Path,
+    teacher: Path,
     distillation: Distillation,
-    folder: pathlib.Path,
+    folder: Path,
 ) -> Run:
-    """The training of a row with its weights in few bits."""
+    """Plan the training of a row with its weights in few bits."""
     asked = Quantization(codec=row.codec, bits=row.bits, scope=row.scope)
     options = recipe.written() | {"trained": str(source / row.trained), "quantization": dataclasses.asdict(asked)}
     if row.taught:
@@ -65,8 +109,12 @@ def plan(
     return Run(folder / row.name, "quantize", options, row.name, recipe.seed, row.taught, last="quantization.json")
 
 
-def check(run: Run, trained: pathlib.Path) -> None:
-    """Raises a ValueError if the folder holds a run of another recipe, or of another network than `trained` holds."""
+def check_run(run: Run, trained: Path) -> None:
+    """Check that the folder does not hold a run of another recipe or network.
+
+    Raises:
+        ValueError: it does.
+    """
     run.check()
     if not (run.folder / "recipe.yaml").is_file():
         return
@@ -81,7 +129,7 @@ def check(run: Run, trained: pathlib.Path) -> None:
 
 
 Judge = Callable[[keras.Model], float]
-CURVES = {
+CURVES: dict[str, Callable[[int], Codec]] = {
     "log min-max, ours": lambda bits: LogMinMax(bits),
     "log min-max, authors' (sign not counted)": lambda bits: LogMinMax(bits, "nearest"),
     "uniform": lambda bits: Uniform(bits),
@@ -97,7 +145,7 @@ def write_stage2_table(
     curve_bits: list[int],
     folder: Path,
 ) -> None:
-    """Prints the table; writes stage2.json and .csv, and for each of `drawn` its curve as JSON and a picture."""
+    """Print the table; write stage2.json and .csv, and for each of `drawn` its curve as JSON and a picture."""
     folder.mkdir(parents=True, exist_ok=True)
     judge = _judge(recipe, celeba)
     lines = []
@@ -118,7 +166,7 @@ def write_stage2_table(
 
 
 def _judge(recipe: Recipe, celeba: CelebA) -> Judge:
-    """Top-1 on the test part, in %."""
+    """Return a function from a model to its top-1 on the test part, in %."""
     images, _, labels = celeba.arrays("test", recipe.stages[-1].size)
 
     def judge(model: keras.Model) -> float:
@@ -128,9 +176,10 @@ def _judge(recipe: Recipe, celeba: CelebA) -> Judge:
     return judge
 
 
-def _line(row: "Stage2Row", model: keras.Model, run: Run, judge: Judge) -> dict:
-    ours = Ternary() if row.codec == "ternary" else LogMinMax(row.bits)
-    theirs = None if row.codec == "ternary" else LogMinMax(row.bits, "nearest")
+def _line(row: Stage2Row, model: keras.Model, run: Run, judge: Judge) -> dict:
+    ternary = row.codec == "ternary" or row.bits is None
+    ours: Codec = Ternary() if row.bits is None or ternary else LogMinMax(row.bits)
+    theirs = None if row.bits is None or ternary else LogMinMax(row.bits, "nearest")
     snapped, report = tfslim.quantize_weights(model, ours, scope=row.scope)
     line = {
         "row": row.name,

@@ -5,6 +5,8 @@ import keras
 from tfslim.graph.checks import as_functional
 from tfslim.graph.cloning import clone_model
 
+__all__ = ["fixed_float32"]
+
 
 def fixed_float32(model: keras.Model) -> keras.Model:
     """Copy a functional or Sequential model with batch 1 and float32 layers, same names, same weights.

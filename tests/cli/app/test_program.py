@@ -1,16 +1,15 @@
-"""What every program does around its work: options, exit codes, errors in one line."""
+"""Running a program: options, exit codes, errors in one line."""
 
 import dataclasses
 import os
+import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from tfslim.cli import app
-
-TRAINING = Path(__file__).parents[2] / "training"
+from tfslim.cli.app.commands import COMMANDS
 
 
 def run(monkeypatch, main, *arguments, **settings):
@@ -151,11 +150,15 @@ def test_a_reader_that_has_seen_enough_is_no_error():
     assert writer.wait() == 0
 
 
-@pytest.mark.parametrize("name", ["evaluate", "predict"])
-def test_help_answers_without_loading_what_is_slow(name):
-    command = [sys.executable, "-X", "importtime", TRAINING / f"{name}.py", "--help"]
+SLOW = {"tensorflow", "keras", "tf_keras", "matplotlib", "sklearn", "scipy", "jax"}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_every_program_loads_neither_tensorflow_nor_keras(name):
+    command = [sys.executable, "-X", "importtime", "-m", "tfslim", name, "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "tfslim.cli.app" in loaded
-    assert not loaded & {"tensorflow", "keras", "numpy", "matplotlib"}
-    assert "Examples:\n  python training/" in done.stdout
+    assert "jsonargparse" in loaded
+    assert not loaded & {*SLOW, "numpy", "rich.table"}
+    assert done.stdout.startswith(f"usage: tfslim {name} [options]")
+    assert re.search(rf"^examples:\n  tfslim {name}\b", done.stdout, re.MULTILINE)

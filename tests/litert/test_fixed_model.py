@@ -8,7 +8,7 @@ import pytest
 
 from tests.litert.conftest import branching_model
 from tfslim.layers.slim_module import SlimModule
-from tfslim.litert.conversion.fixed_model import fixed_float32
+from tfslim.litert.fixed_model import fixed_float32
 
 
 def test_mixed_precision_copy_answers_as_the_float32_model(branching, pictures):

@@ -1,0 +1,71 @@
+"""Keep the start-up lines of TensorFlow and LiteRT off stderr."""
+
+import contextlib
+import importlib.machinery
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+
+# TensorFlow's libraries write these while they are loaded, before they look at TF_CPP_MIN_LOG_LEVEL.
+NOISE = re.compile(
+    rb"WARNING: All log messages before absl::InitializeLog|[IWE]\d{4} [\d:.]+ +\d+ |INFO: Created TensorFlow Lite|"
+    rb"\d{4}-\d\d-\d\d [\d:.]+: [IWE] |To enable the following instructions: "
+)
+
+
+@contextlib.contextmanager
+def without_start_up_lines() -> Iterator[None]:
+    """Drop the lines known as start-up noise that native code writes on stderr while the block runs.
+
+    All other lines are written when the block ends.
+    """
+    try:
+        sys.stderr.flush()
+        kept = os.dup(2)
+    except (OSError, ValueError, AttributeError):  # there is no stderr
+        yield
+        return
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
+            file.seek(0)
+            with contextlib.suppress(OSError):
+                os.write(2, b"".join(line for line in file if not NOISE.match(line)))
+
+
+class _QuietTensorFlow:
+    """Finds `tensorflow` as Python does, and has it loaded without its start-up lines."""
+
+    @staticmethod
+    def find_spec(name: str, path=None, target=None):
+        if name != "tensorflow":
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+        if spec is not None and spec.loader is not None:
+            load = spec.loader.exec_module
+
+            def exec_module(module) -> None:
+                with without_start_up_lines():
+                    load(module)
+
+            spec.loader.exec_module = exec_module  # type: ignore[method-assign]  # for this one module
+        return spec
+
+
+def silence_tensorflow() -> None:
+    """Keep TensorFlow's notes off stderr in this process and its children, whenever it is imported.
+
+    A TF_CPP_MIN_LOG_LEVEL that is set already stays, and with one below 2 nothing is hidden.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    loud = os.environ["TF_CPP_MIN_LOG_LEVEL"] in ("0", "1")
+    if not loud and "tensorflow" not in sys.modules and _QuietTensorFlow not in sys.meta_path:
+        sys.meta_path.insert(0, _QuietTensorFlow)
