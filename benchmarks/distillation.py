@@ -131,13 +131,13 @@ def training_copy(model: "keras.Model", precision: str) -> "keras.Model":
     """Returns the model as `training/` trains it: in this precision and, under TensorFlow, with its fused kernel."""
     import keras
 
-    from tfslim.graph.recast import recast
+    from tfslim.graph.cloning import clone_model
 
     if keras.backend.backend() != "tensorflow":
-        return recast(model, precision)
+        return clone_model(model, dtype=precision)
     from tfslim.layers.fused_batch_norm import FusedBatchNormalization
 
-    return recast(model, precision, replace={keras.layers.BatchNormalization: FusedBatchNormalization})
+    return clone_model(model, dtype=precision, replace={keras.layers.BatchNormalization: FusedBatchNormalization})
 
 
 def measure(actions: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[tuple[float, float]]]:

@@ -98,7 +98,7 @@ def steps(precision: str, rounds: int, ratio: float, size: int = 80, batch_size:
     import keras
     import numpy as np
 
-    from tfslim.graph.recast import recast
+    from tfslim.graph.cloning import clone_model
     from tfslim.layers.fused_batch_norm import FusedBatchNormalization
     from tfslim.models import SqueezeNet
     from tfslim.pruning import PruningOptimizer, channel_graph, remove_units
@@ -111,7 +111,7 @@ def steps(precision: str, rounds: int, ratio: float, size: int = 80, batch_size:
     gone = random.permutation(units)[: int(ratio * units)]
 
     def fitting(model: keras.Model, scored: bool, dropped: np.ndarray):
-        copy = recast(model, precision, replace={keras.layers.BatchNormalization: FusedBatchNormalization})
+        copy = clone_model(model, dtype=precision, replace={keras.layers.BatchNormalization: FusedBatchNormalization})
         optimizer = keras.optimizers.AdamW(1e-3)
         if scored:
             optimizer = PruningOptimizer(optimizer, channel_graph(copy), alone=True)

@@ -17,7 +17,7 @@ from tests.distillation.networks import (
 )
 from tfslim.distillation import AttentionTransfer, FeatureDistance, SoftTargets
 from tfslim.distillation.resizing import resize
-from tfslim.graph.recast import recast
+from tfslim.graph.cloning import clone_model
 
 
 @pytest.mark.parametrize("sizes", [((12, 10), (24, 20)), ((6, 5), (12, 10)), ((6, 6), (9, 8)), ((None, None), (9, 8))])
@@ -34,7 +34,7 @@ def test_who_does_not_fit_the_batch_gets_a_resized_one(sizes):
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision(policy):
-    pupil, master = recast(student(), policy), recast(teacher(), policy)
+    pupil, master = clone_model(student(), dtype=policy), clone_model(teacher(), dtype=policy)
     optimizer = keras.optimizers.Adam(0.01)
     if policy == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
@@ -51,7 +51,7 @@ def test_mixed_precision(policy):
 
 def test_a_student_in_float16_is_trained_with_a_scaled_loss():
     scaling, losses = keras.optimizers.LossScaleOptimizer, [SoftTargets(), FeatureDistance("embedding", "embedding")]
-    half = recast(student(), "mixed_float16")
+    half = clone_model(student(), dtype="mixed_float16")
     model = distiller(half, teacher(), losses)
     assert type(model.optimizer) is scaling
     assert np.isfinite(list(fit(model, epochs=2).values())).all()
@@ -62,13 +62,15 @@ def test_a_student_in_float16_is_trained_with_a_scaled_loss():
     assert distiller(half, teacher(), losses, scaled).optimizer is scaled
     assert type(distiller(half, teacher(), losses, auto_scale_loss=False).optimizer) is keras.optimizers.SGD
     for policy in ("float32", "mixed_bfloat16"):
-        assert type(distiller(recast(student(), policy), teacher(), losses).optimizer) is keras.optimizers.SGD
+        assert (
+            type(distiller(clone_model(student(), dtype=policy), teacher(), losses).optimizer) is keras.optimizers.SGD
+        )
 
 
 def test_a_global_mixed_policy_does_not_round_the_pixels():
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        model = distiller(recast(student()), recast(teacher()), [SoftTargets()])
+        model = distiller(*(clone_model(each, dtype="float32") for each in (student(), teacher())), [SoftTargets()])
     finally:
         keras.config.set_dtype_policy("float32")
     fine = IMAGES.astype("float32") + 0.123

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import tfslim
-from tfslim.graph.cloning import copy_of
+from tfslim.graph.cloning import clone_model
 from tfslim.graph.derived_state import refresh_cached_state
 from tfslim.quantization import allocate_bits
 
@@ -55,7 +55,7 @@ def test_a_copy_a_float32_plan_and_a_packed_file_compute_the_same(kind, tmp_path
     model = scaled(**kind)
     tfslim.save_packed(model, tmp_path / "face.tfslim")
     copies = [
-        copy_of(model),
+        clone_model(model),
         tfslim.quantize_weights(model, "float32")[0],
         tfslim.load_packed(tmp_path / "face.tfslim"),
     ]

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tests.layer_checks import as_model
-from tfslim.graph.recast import recast
+from tfslim.graph.cloning import clone_model
 from tfslim.layers import L2Normalization
 from tfslim.layers.unit_norm import SteadyUnitNormalization
 from tfslim.models import VGG11
@@ -46,7 +46,7 @@ def test_next_to_nothing_has_the_gradient_of_any_other(length):
 def test_a_dead_embedding_ends_a_stock_model_and_not_its_training_copy():
     inputs = keras.Input((4,))
     plain = keras.Model(inputs, L2Normalization(16.0, name="l2").flat(keras.layers.Dense(3, name="embedding")(inputs)))
-    copy = recast(plain, replace={STOCK: STEADY})
+    copy = clone_model(plain, replace={STOCK: STEADY})
     for model, bearable in ((plain, False), (copy, True)):
         model.compile(keras.optimizers.SGD(0.01), keras.losses.MeanSquaredError())
         model.fit(np.zeros((2, 4)), np.ones((2, 3)), epochs=3, batch_size=2, verbose=0)
@@ -55,7 +55,7 @@ def test_a_dead_embedding_ends_a_stock_model_and_not_its_training_copy():
 
 def test_the_copy_is_pruned_as_the_model_is():
     model = normalized_classifier(VGG11((32, 32, 3), classes=2, module="flame", shrink=True, shallow=True), 4)
-    assert str(channel_graph(recast(model, replace={STOCK: STEADY}))) == str(channel_graph(model))
+    assert str(channel_graph(clone_model(model, replace={STOCK: STEADY}))) == str(channel_graph(model))
 
 
 def test_it_saves_and_loads(tmp_path):

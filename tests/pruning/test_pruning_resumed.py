@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tests.layer_checks import randomize
 from tests.pruning.branching_model import branching_model
-from tfslim.graph.recast import recast
+from tfslim.graph.cloning import clone_model
 from tfslim.pruning import PruningOptimizer, TaylorPruning, channel_graph, shrink
 from tfslim.training.checkpoint import Checkpoint
 
@@ -144,7 +144,7 @@ def test_the_same_callback_goes_on_after_the_model_was_compiled_anew():
 
 
 def test_mixed_float16_scales_its_loss_around_the_scores():
-    model = recast(small(), "mixed_float16")
+    model = clone_model(small(), dtype="mixed_float16")
     keras.config.set_dtype_policy("mixed_float16")
     try:
         model = keras.Model(model.input, model.output)

@@ -185,5 +185,5 @@ def test_a_layer_that_cant_be_copied_is_named():
     inputs = keras.Input((8, 8, 3))
     x = Uncopied(np.zeros(3), name="odd")(keras.layers.Conv2D(4, 1)(inputs))
     graph = channel_graph(keras.Model(inputs, keras.layers.Conv2D(2, 1)(keras.layers.Conv2D(5, 1, name="free")(x))))
-    with pytest.raises(ValueError, match=r"odd \(Uncopied\) can't be copied, as its class has no get_config\(\)"):
+    with pytest.raises(ValueError, match=r"'odd' \(Uncopied\): can't be copied, as its class has no get_config\(\)"):
         remove_units(graph, graph.filters["free"][:1])

@@ -320,7 +320,7 @@ def test_models_without_a_graph_are_refused():
         def call(self, x):
             return x
 
-    with pytest.raises(TypeError, match="no graph to open"):
+    with pytest.raises(TypeError, match="is a subclassed keras.Model, whose graph of layers can't be read"):
         to_tf_keras(Subclassed())
     with pytest.raises(TypeError, match="must be a functional or built Sequential model of tf_keras"):
         from_tf_keras(tf_keras().Sequential([tf_keras().layers.Dense(2)]))

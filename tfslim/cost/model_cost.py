@@ -9,7 +9,8 @@ import keras
 
 from tfslim._support.text import text_table
 from tfslim.cost.macs import Shape, UnknownExtent, layer_macs
-from tfslim.graph.traversal import LayerCall, is_graph, iter_layer_calls
+from tfslim.graph.checks import check_graph_model
+from tfslim.graph.traversal import LayerCall, iter_layer_calls
 
 __all__ = ["Cost", "LayerCost", "measure"]
 
@@ -136,12 +137,8 @@ def measure(model: keras.Model, input_shapes: Sequence[int] | Mapping[str, Seque
         MACs          244,349,952  244.35 M per example
         weight bytes    2,335,904  float32
     """
-    if not is_graph(model):
-        raise TypeError(
-            f"measure needs a functional or built Sequential keras.Model, got {getattr(model, 'name', model)!r}, a "
-            f"{type(model).__name__} without a graph of layers. Call it on a keras.Input and measure the result: "
-            "x = keras.Input(shape); tfslim.measure(keras.Model(x, model(x)))"
-        )
+    around = "measure a model around it: x = keras.Input(shape); tfslim.measure(keras.Model(x, model(x)))"
+    check_graph_model(model, advice=around)
     inputs = _inputs(model, input_shapes)
     tally = _Tally(_open_extent_advice(inputs))
     for call in iter_layer_calls(model, inputs):

@@ -53,6 +53,7 @@ class Distiller(keras.Model):
         adapters: name of the loss -> layer.
 
     Raises:
+        TypeError: if a model is not a keras.Model with a graph of layers.
         ValueError: if a model does not have one input and one output, lacks a named layer, ends in a softmax or sigmoid
             although a loss needs logits, or if shapes don't match.
 

@@ -6,7 +6,7 @@ import keras
 
 from tfslim.distillation.layer_outputs import check_model, layer_outputs
 from tfslim.distillation.resizing import resize
-from tfslim.graph.cloning import copy_of
+from tfslim.graph.cloning import clone_model
 
 __all__ = ["FrozenTeacher"]
 
@@ -26,7 +26,8 @@ class FrozenTeacher:
         variables: the frozen variables of the copy.
 
     Raises:
-        ValueError: if the model does not have one input and one output, or lacks a named layer.
+        TypeError: if the model has no graph of layers.
+        ValueError: if it does not have one input and one output, or lacks a named layer.
 
     Example:
         >>> teacher = FrozenTeacher(tfslim.models.VGG11(), ["output", "embedding"])
@@ -37,7 +38,7 @@ class FrozenTeacher:
     def __init__(self, teacher: keras.Model, layers: Sequence[str]):
         check_model(teacher, "teacher")
         view = keras.Model(teacher.inputs[0], layer_outputs(teacher, layers, "teacher"))
-        self._model = copy_of(view)
+        self._model = clone_model(view)
         self._model.trainable = False
         self._size = tuple(teacher.inputs[0].shape[1:3])
         self.shapes = {name: tuple(tensor.shape[1:]) for name, tensor in view.output.items()}

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from tfslim.distillation.distillation_loss import DistillationLoss
+from tfslim.graph.checks import check_graph_model
 from tfslim.graph.outputs import find_output_activation
 from tfslim.graph.traversal import layer_call
 
@@ -40,21 +41,13 @@ def check_model(model: keras.Model, role: str) -> None:
         role: "student" or "teacher", for the error message.
 
     Raises:
-        ValueError: if it is not.
+        TypeError: if it has no graph of layers.
+        ValueError: if it has several inputs or outputs.
     """
-    if not isinstance(model, keras.Model):
-        raise ValueError(f"{role} must be a keras.Model, got {type(model).__name__}")
-    # A subclassed model, or a Sequential that was never built, has no graph to take features from.
-    inputs, outputs = (getattr(model, name, None) for name in ("inputs", "outputs"))
-    if not inputs or not outputs:
-        raise ValueError(
-            f"{role} {model.name}: has no input shape and no graph of layers; use a functional model, or a Sequential "
-            "model that begins with keras.Input(shape)"
-        )
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise ValueError(
-            f"{role} {model.name}: has {len(inputs)} inputs and {len(outputs)} outputs; expected one of each"
-        )
+    check_graph_model(model, role)
+    counts = len(model.inputs), len(model.outputs)
+    if counts != (1, 1):
+        raise ValueError(f"{role} {model.name}: has {counts[0]} inputs and {counts[1]} outputs; expected one of each")
 
 
 def check_student(student: keras.Model) -> None:

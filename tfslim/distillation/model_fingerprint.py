@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+import warnings
 from typing import Any
 
 import keras
 import numpy as np
 
+from tfslim.graph.checks import check_graph_model
 from tfslim.graph.traversal import is_graph, iter_layer_calls
 
 __all__ = ["fingerprint"]
@@ -27,10 +29,14 @@ def fingerprint(model: keras.Model) -> str:
     Returns:
         64 hexadecimal digits.
 
+    Raises:
+        TypeError: the model has no graph of layers.
+
     Example:
         >>> len(fingerprint(tfslim.models.VGG11((32, 32, 3), classes=2)))
         64
     """
+    check_graph_model(model)
     digest = hashlib.sha256(repr(tuple(model.inputs[0].shape[1:])).encode())
     digest.update(json.dumps(_graph(model), sort_keys=True).encode())
     for weight in model.weights:
@@ -52,10 +58,17 @@ def _graph(model: keras.Model) -> list:
         operation = call.operation
         args, kwargs = keras.tree.map_structure(plain, (call.args, call.kwargs))
         kwargs = {name: value for name, value in kwargs.items() if value is not None}  # loading adds Nones
-        config = _graph(operation) if is_graph(operation) else _nameless(_serialized(operation.get_config()))
+        config = _graph(operation) if is_graph(operation) else _nameless(_config(operation))
         steps.append([type(operation).__name__, config, _serialized(args), _serialized(kwargs)])
         numbers.update((id(output), len(numbers) + index) for index, output in enumerate(call.outputs))
     return [steps, [numbers[id(tensor)] for tensor in model.outputs]]
+
+
+def _config(operation: keras.Operation) -> Any:
+    with warnings.catch_warnings():
+        # Keras warns that code of a lambda can't be made again; here it need not be.
+        warnings.simplefilter("ignore", UserWarning)
+        return _serialized(operation.get_config())
 
 
 def _serialized(value: Any) -> Any:

@@ -10,7 +10,9 @@ _LAYERS = {"ELU": "elu", "LeakyReLU": "leaky_relu"}
 
 
 def activation_name(operation: keras.Operation) -> str | None:
-    """Names the activation of a layer ("relu" of a Dense too) or operation; None where there is none.
+    """Name the activation of a layer ("relu" of a Dense too) or operation.
+
+    It is None if there is none, or if it is a function of somebody's own, whatever that is called.
 
     Args:
         operation: A layer or an operation of `keras.ops`.
@@ -24,9 +26,20 @@ def activation_name(operation: keras.Operation) -> str | None:
         return _LAYERS[kind]
     if isinstance(operation, keras.layers.Layer):
         function = getattr(operation, "activation", None)
-        name = getattr(function, "__name__", None) if function is not None else None
+        name = None if has_own_activation(operation) else getattr(function, "__name__", None)
     else:
         # LeakyRelu -> leaky_relu
         name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind).lower()
         name = name if hasattr(keras.activations, _SAME.get(name, name)) else None
     return None if name in (None, "linear") else _SAME.get(name, name)
+
+
+def has_own_activation(operation: keras.Operation) -> bool:
+    """Whether a layer's activation is a function, or a layer, that is not one of Keras'.
+
+    Example:
+        >>> has_own_activation(keras.layers.Dense(2, activation=lambda x: x / 2))
+        True
+    """
+    function = getattr(operation, "activation", None)
+    return function is not None and not getattr(function, "__module__", "").startswith("keras.")

@@ -10,7 +10,8 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from tfslim.graph.rebuilding import Copies, copy_operation, model_like, new_inputs, rebuild
+from tfslim.graph.layer_copier import LayerCopier, UnsupportedLayer, copy_operation, new_inputs
+from tfslim.graph.rebuilding import model_like, rebuild
 from tfslim.graph.stock_layers import is_as_stock
 from tfslim.graph.traversal import LayerCall, iter_layer_calls, tensors_of
 
@@ -30,13 +31,6 @@ _CONVOLUTIONS += [f"{kind}Conv{rank}D" for rank in (1, 2) for kind in ("Depthwis
 _ENDING_IN_ACTIVATION = tuple(
     getattr(keras.layers, name) for name in (*_CONVOLUTIONS, "Dense", "EinsumDense", "Activation")
 )
-
-
-class UnsupportedLayer(ValueError):
-    """A layer that can't be translated; the message names it and says why."""
-
-    def __init__(self, name: str, kind: str, reason: str):
-        super().__init__(f"layer {name!r} ({kind}): {reason}")
 
 
 def decompose_operations(model: keras.Model) -> keras.Model:
@@ -59,7 +53,7 @@ def decompose_operations(model: keras.Model) -> keras.Model:
     listed = list(iter_layer_calls(model, model.inputs, opened=False))
     if all(isinstance(call.operation, keras.layers.Layer) and own_step(call.operation) is None for call in listed):
         return model
-    copies, inputs, times = Copies(), new_inputs(model), Counter()
+    copies, inputs, times = LayerCopier(), new_inputs(model), Counter()
     bare: dict[int, tuple[keras.layers.Layer, keras.layers.Layer]] = {}
     masks = making_masks(listed)
 

@@ -4,8 +4,9 @@ import inspect
 
 import keras
 
-from tfslim.graph.derived_state import refresh_cached_state
-from tfslim.graph.rebuilding import copy_operation
+from tfslim.graph.checks import as_functional, check_graph_model
+from tfslim.graph.cloning import clone_model
+from tfslim.graph.layer_copier import copy_operation, freeze_alike, take_weights
 from tfslim.graph.traversal import graph_inputs, is_graph, iter_layer_calls
 from tfslim.layers.composite import Composite
 
@@ -29,7 +30,7 @@ def flatten(model: keras.Model, keep_unreadable: bool = False) -> keras.Model:
     Raises:
         TypeError: if `model`, or a model in it, is subclassed and so has no graph to open, or if a tfslim layer sits
             inside another package's layer.
-        ValueError: if a layer can't be copied, as it has no `get_config()`.
+        UnsupportedLayer: if a layer can't be copied, as it has no `get_config()`; it is a ValueError.
 
     Example:
         >>> inputs = keras.Input((32, 32, 3))
@@ -37,16 +38,11 @@ def flatten(model: keras.Model, keep_unreadable: bool = False) -> keras.Model:
         >>> tfslim.flatten(model).layers[1].name
         'flame_squeeze_conv'
     """
-    if not is_graph(model):
-        raise TypeError(_no_graph(model))
+    check_graph_model(model)
     bare = _bare(model)
     flat = _Opener({id(operation): operation.name for operation in bare.operations}, keep_unreadable).open(bare, "")
     # Laying out left calls on the layers that are no part of the model; a clone has none of them.
-    laid_out = keras.Model(flat.input, flat.output, name=model.name)
-    clean = keras.models.clone_model(laid_out, clone_function=copy_operation)
-    clean.set_weights(flat.get_weights())
-    refresh_cached_state(clean)
-    return clean
+    return clone_model(keras.Model(flat.input, flat.output, name=model.name))
 
 
 class _Opener:
@@ -69,7 +65,8 @@ class _Opener:
                 and not isinstance(operation, Composite)
                 and not is_graph(operation)
             ):
-                copy.set_weights(operation.get_weights())
+                take_weights(operation, copy)
+                freeze_alike(operation, copy)
         return flat
 
     def _copy(self, operation: keras.Operation, prefix: str) -> keras.Operation:
@@ -83,7 +80,7 @@ class _Opener:
         if is_graph(operation):
             return self.open(_bare(operation), f"{prefix}{operation.name}_")
         if isinstance(operation, keras.Model) and not self._keep_unreadable:
-            raise TypeError(_no_graph(operation))
+            check_graph_model(operation, "nested model")
         if isinstance(operation, keras.layers.Layer) and not self._keep_unreadable:
             _refuse_hidden(operation)
         return copy_operation(
@@ -93,8 +90,7 @@ class _Opener:
     def _lay_out(self, layer: Composite, prefix: str) -> keras.Model:
         inputs = keras.Input(batch_shape=layer.body.inputs[0].shape, dtype=layer.body.inputs[0].dtype)
         for name in _numbered(prefix + layer.name):
-            stand_in = type(layer).from_config({**layer.get_config(), "name": name})
-            part = keras.Model(inputs, stand_in.flat(inputs))
+            part = keras.Model(inputs, copy_operation(layer, name).flat(inputs))
             names = {inner.name for inner in part.layers[1:]}
             if not names & self._taken:
                 break
@@ -173,7 +169,7 @@ def _fixed_training(part: keras.Model, training: bool) -> keras.Model:
 def _bare(model: keras.Model) -> keras.Model:
     """The graph of `model` as a plain functional model, without what it was compiled with."""
     if isinstance(model, keras.Sequential):
-        return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+        return as_functional(model)
     if isinstance(model, keras.Model):
         return keras.Model(model.input, model.output, name=model.name)
     # Where a keras.Function stands in a model, its `input` is what it was called with.
@@ -186,15 +182,6 @@ def _numbered(name: str):
     while True:
         yield f"{name}_{number}"
         number += 1
-
-
-def _no_graph(model: object) -> str:
-    if isinstance(model, keras.Sequential):
-        return f"{model.name} is a Sequential model that is not built; give it a keras.Input as its first layer"
-    return (
-        f"{getattr(model, 'name', model)!r} is a {type(model).__name__} and no functional or Sequential model, "
-        "so it has no graph to open; rebuild it with keras.Model(inputs, outputs)"
-    )
 
 
 def _refuse_hidden(layer: keras.layers.Layer) -> None:

@@ -139,6 +139,13 @@ def load_keras_file(
             model = keras.models.load_model(file, compile=False, safe_mode=True)
         except Exception as error:  # a damaged config ends in whatever exception the first layer to read it meets
             raise ValueError(f"{file}: Keras can't load it: {type(error).__name__}: {error}") from error
+    if not getattr(model, "inputs", None):  # a Sequential one that was saved before it was built, say
+        from tfslim.graph.checks import check_graph_model
+
+        try:
+            check_graph_model(model)
+        except TypeError as error:
+            raise ValueError(f"{file}: {error}") from error
     for end, tensors in (("inputs", model.inputs), ("outputs", model.outputs)):
         if len(tensors) != 1:
             raise ValueError(f"{file}: has {len(tensors)} {end}; expected one")

@@ -36,11 +36,11 @@ class SteadyUnitNormalization(keras.layers.UnitNormalization):
     """`keras.layers.UnitNormalization` with a bounded gradient, for training.
 
     The stock layer has a gradient of 1e12 at a vector of zeros, so one dead embedding in a batch ruins a step. Saved
-    models keep the stock layer: put this one into a copy with `recast`, train it, and copy the weights back.
+    models keep the stock layer: put this one into a copy with `clone_model`, train it, and copy the weights back.
 
     Example:
         >>> replace = {keras.layers.UnitNormalization: SteadyUnitNormalization}
-        >>> copy = tfslim.graph.recast.recast(model, replace=replace)
+        >>> copy = tfslim.graph.cloning.clone_model(model, replace=replace)
     """
 
     computes_as_stock = True  # for `graph.stock_layers`

@@ -2,6 +2,7 @@
 
 import keras
 
+from tfslim.graph.checks import as_functional
 from tfslim.graph.traversal import layer_call
 from tfslim.layers.l2_normalization import L2Normalization, scaled
 
@@ -41,6 +42,7 @@ def normalized_classifier(
     """
     if not scale > 0:
         raise ValueError(f"{model.name}: scale={scale} would invert the logits; use a number above 0")
+    model = as_functional(model)
     features = _features(model)
     if "embedding" not in {layer.name for layer in model.layers}:
         features = keras.layers.Activation("linear", name="embedding")(features)
@@ -74,8 +76,11 @@ def embedding_model(model: keras.Model) -> keras.Model:
         >>> embedding_model(tfslim.models.VGG11((64, 64, 3))).output.shape
         (None, 128)
     """
-    features = _features(model)
-    return model if features is model.output else keras.Model(model.input, features, name=f"{model.name}_embedding")
+    functional = as_functional(model)
+    features = _features(functional)
+    if features is functional.outputs[0]:
+        return model
+    return keras.Model(functional.input, features, name=f"{model.name}_embedding")
 
 
 def _features(model: keras.Model):

@@ -79,9 +79,9 @@ def prune_filters(
         >>> smaller.count_params() < 400_000
         True
     """
+    graph = channel_graph(model, prune_outputs, keep)
     if keep_compiled:
         _check_compiled(model)
-    graph = channel_graph(model, prune_outputs, keep)
     left, limit = target(graph, ratio, params, macs, bytes)
     if isinstance(importance, str):
         scores = weight_importance(graph, importance, how, normalise, seed)

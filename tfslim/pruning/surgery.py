@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from tfslim.graph.derived_state import refresh_cached_state
-from tfslim.graph.rebuilding import copy_operation
+from tfslim.graph.layer_copier import LayerCopier, copy_operation, new_inputs
 from tfslim.pruning.dependency.channel_graph import FROZEN, ChannelGraph
 from tfslim.pruning.dependency.tracing import Slice
 
@@ -53,9 +53,10 @@ def remove_units(graph: ChannelGraph, removed: np.ndarray | Sequence[int]) -> ke
 
         return copy_operation(operation, change=change if edits else None)
 
-    # A model like `model`, but not compiled, as a clone of a compiled one is, and without layers held beside its graph.
+    copier = LayerCopier(copy)
+    smaller = copier.copy_graph(model, new_inputs(model))
+    # The variables of its graph alone: not those that it was compiled with, or of layers held beside the graph.
     bare = keras.Model(model.input, model.output, name=model.name)
-    smaller = keras.models.clone_model(bare, clone_function=copy)
     shorter = {}
     for part in graph.slices:
         shorter.setdefault(id(part.variable), []).append(part)
@@ -64,6 +65,7 @@ def remove_units(graph: ChannelGraph, removed: np.ndarray | Sequence[int]) -> ke
         for part in shorter.get(id(old), ()):
             value = np.compress(kept_mask(part.units, gone), value, axis=part.axis)
         new.assign(value)
+    copier.freeze_alike()
     refresh_cached_state(smaller)
     return smaller
 

@@ -8,6 +8,7 @@ from typing import Literal
 import keras
 import numpy as np
 
+from tfslim.graph.checks import check_keras_model
 from tfslim.pruning.budget import Budget, target
 from tfslim.pruning.dependency.channel_graph import ChannelGraph, channel_graph
 from tfslim.pruning.importance.reduction import Aggregation
@@ -221,6 +222,10 @@ class TaylorPruning(keras.callbacks.Callback):
             self._budget.macs(self._removed_mask)
             self._counts["macs"] = self._budget.macs
         self.graph = graph
+
+    def set_model(self, model):
+        check_keras_model(model)  # before the first hook, of which tf_keras asks for other ones
+        super().set_model(model)
 
     def on_train_begin(self, logs=None):
         self.install(self.model)

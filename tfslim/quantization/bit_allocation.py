@@ -12,7 +12,8 @@ import keras
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from tfslim.graph.cloning import copy_of
+from tfslim.graph.checks import check_graph_model
+from tfslim.graph.cloning import clone_model
 from tfslim.graph.derived_state import refresh_cached_state
 from tfslim.quantization.codecs.registry import Codec
 from tfslim.quantization.model_tensors import weight_tensors
@@ -89,6 +90,7 @@ def allocate_bits(
         A plan for `tfslim.quantize_weights`, and a report.
 
     Raises:
+        TypeError: the model is subclassed or not built.
         ValueError: the budget can't be met, an argument is out of range, the scope contains no tensor or one that isn't
             float32, or a distance is NaN or infinite.
 
@@ -102,6 +104,7 @@ def allocate_bits(
 
     Source: for the proxy, Dong and others, "HAWQ", arXiv 1905.03696, whose sensitivities are measured here instead.
     """
+    check_graph_model(model)
     limit = 8 * byte_size(budget)
     if (images is None) == (distance is None):
         raise ValueError("pass either images or distance, not both or neither")
@@ -118,7 +121,7 @@ def allocate_bits(
         raise ValueError(f"{model.name} has no tensor to choose bits for: scope={scope!r}, layers and skip exclude all")
     sizes = np.empty((len(chosen), len(bits)))
     distances = np.empty_like(sizes)
-    trial = copy_of(model)
+    trial = clone_model(model, keep_compiled=True)  # `distance` may evaluate it
     if images is not None:
         if not len(keras.tree.flatten(images)[0]):
             raise ValueError("images is empty; pass some inputs to compare outputs on")

@@ -7,6 +7,7 @@ from typing import Literal
 
 import keras
 
+from tfslim.graph.checks import check_keras_model
 from tfslim.graph.traversal import is_graph
 from tfslim.layers.composite import Composite
 
@@ -104,12 +105,14 @@ def weight_tensors(model: keras.Model) -> dict[str, WeightTensor]:
     are opened, and a copy of the model has the same paths.
 
     Raises:
+        TypeError: this is not a keras.Model.
         ValueError: the model has no float variables.
 
     Example:
         >>> list(weight_tensors(keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="answers")])))
         ['answers/kernel', 'answers/bias']
     """
+    check_keras_model(model)
     # A held layer has no more variables than its holder, and comes after it if it has as many.
     inner_last = sorted(model._flatten_layers(), key=lambda layer: -len(layer.variables))
     owners = {id(variable): layer for layer in inner_last for variable in layer.variables}

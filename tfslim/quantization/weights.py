@@ -8,9 +8,9 @@ import keras
 import numpy as np
 
 from tfslim.cost.model_cost import Cost, measured
-from tfslim.graph.cloning import copy_of
+from tfslim.graph.checks import check_graph_model
+from tfslim.graph.cloning import clone_model
 from tfslim.graph.derived_state import refresh_cached_state
-from tfslim.graph.traversal import is_graph
 from tfslim.quantization.codecs.encoded import Encoded
 from tfslim.quantization.codecs.floats import LARGEST, Float16, Float32
 from tfslim.quantization.codecs.registry import Codec
@@ -60,8 +60,7 @@ def quantize_weights(
 
     Source: Shih, Huang and Chung, the 1.13 MB model; each codec names its own.
     """
-    if not is_graph(model):
-        raise TypeError(f"{getattr(model, 'name', model)!r} is not a functional or built Sequential keras.Model")
+    check_graph_model(model)
     if isinstance(codec, Mapping):
         if bits is not None or layers is not None or skip or scope != "kernels" or rest != "float32":
             raise ValueError("a plan is complete; pass no bits, scope, layers, skip or rest with it")
@@ -71,7 +70,7 @@ def quantize_weights(
     found = weight_tensors(model)
     plan = within_float16(plan, found)
     encoded = encode(found, plan)
-    snapped = copy_of(model)
+    snapped = clone_model(model, keep_compiled=True)
     errors = {}
     for path, tensor in weight_tensors(snapped).items():
         if isinstance(plan[path], Float32):

@@ -4,9 +4,10 @@ from typing import Any
 
 import keras
 
-from tfslim.graph.decomposition import UnsupportedLayer, decompose_operations
+from tfslim.graph.decomposition import decompose_operations
 from tfslim.graph.derived_state import refresh_cached_state
 from tfslim.graph.flattening import flatten
+from tfslim.graph.layer_copier import UnsupportedLayer, copy_operation
 from tfslim.graph.rebuilding import rebuild
 from tfslim.graph.traversal import LayerCall
 from tfslim.tfmot.layer_translation import (
@@ -180,8 +181,8 @@ def _call_modern(layer: Any, args: tuple, kwargs: dict, layers: dict, names: _Na
         return _legacy_hard_sigmoid(args[0], names.of(layer, prefix), names)
     if id(layer) not in layers:
         modern = from_legacy_layer(layer)
-        config = modern.get_config() | {"name": names.of(layer, prefix)} | ({"activation": "linear"} if hard else {})
-        layers[id(layer)] = layer, type(modern).from_config(config)
+        linear = (lambda config: config.update(activation="linear")) if hard else None
+        layers[id(layer)] = layer, copy_operation(modern, names.of(layer, prefix), linear)
     modern = layers[id(layer)][1]
     result = modern(*args, **kwargs)
     return _legacy_hard_sigmoid(result, names.new(f"{modern.name}_hard_sigmoid"), names) if hard else result

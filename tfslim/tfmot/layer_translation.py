@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from tfslim.graph.decomposition import UnsupportedLayer
+from tfslim.graph.layer_copier import UnsupportedLayer, read_config
 from tfslim.graph.stock_layers import is_as_stock
 from tfslim.tfmot.packages import tf_keras
 
@@ -70,6 +70,7 @@ def to_legacy_layer(layer: keras.layers.Layer) -> Any:
     """
     kind = type(layer).__name__
     legacy_name(layer)
+    _refuse_lambda(layer)
     if not is_as_stock(layer):
         raise UnsupportedLayer(layer.name, kind, "it is not a layer of keras.layers, so tf_keras has no counterpart")
     stock = next(base for base in type(layer).__mro__ if getattr(keras.layers, base.__name__, None) is base)
@@ -94,6 +95,7 @@ def from_legacy_layer(layer: Any) -> keras.layers.Layer:
         raise UnsupportedLayer(layer.name, kind, _TO_STRIP)
     if not module.startswith("tf_keras."):
         raise UnsupportedLayer(layer.name, kind, "it is not a layer of tf_keras.layers")
+    _refuse_lambda(layer)
     modern = getattr(keras.layers, kind, None)
     if modern is None:
         raise UnsupportedLayer(layer.name, kind, "Keras 3 has no layer of this name")
@@ -116,6 +118,12 @@ def check_activity(layer: Any) -> None:
         raise UnsupportedLayer(layer.name, type(layer).__name__, advice)
 
 
+def _refuse_lambda(layer: Any) -> None:
+    if "Lambda" in {base.__name__ for base in type(layer).__mro__}:
+        reason = "it runs a custom function, which the other Keras may not take; write it with layers"
+        raise UnsupportedLayer(layer.name, type(layer).__name__, reason)
+
+
 def _reason_against(name: str) -> str | None:
     if _LEGACY_NAME.fullmatch(name):
         return None
@@ -131,7 +139,7 @@ def _made(kind: Any, config: dict, layer: Any, package: str) -> Any:
 
 
 def _translated(layer: Any, source: type, target: type, renamed: dict[str, str]) -> dict:
-    config = layer.get_config()
+    config = read_config(layer) if isinstance(layer, keras.layers.Layer) else layer.get_config()
     accepted = _parameters(target)
     translated = {}
     for key, value in config.items():
@@ -154,6 +162,10 @@ def _unwrapped(key: str, value: Any, layer: Any, source: type) -> Any:
 
     Keras 3 wraps regularizers, constraints and functions.
     """
+    if callable(value):
+        raise UnsupportedLayer(
+            layer.name, source.__name__, f"its {key} is a custom function or class; use one of Keras"
+        )
     if isinstance(value, dict) and "class_name" in value:
         if value["class_name"] == "function" or (value.get("registered_name") or "").count(">"):
             raise UnsupportedLayer(

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfslim.graph.cloning import copy_of
+from tfslim.graph.cloning import clone_model
 from tfslim.graph.derived_state import refresh_cached_state
 from tfslim.tfmot.packages import tf_keras
 
@@ -54,7 +54,7 @@ def _tolerance(modern: keras.Model, inputs: list[np.ndarray], outputs: list[np.n
     from 0.
     """
     rng = np.random.default_rng(0)
-    copy = copy_of(modern)
+    copy = clone_model(modern)
     copy.set_weights(
         [
             (each * (1 + _ROUNDING * rng.uniform(-1, 1, each.shape))).astype(each.dtype)
@@ -72,14 +72,7 @@ def in_float32(model: keras.Model) -> keras.Model:
     """Return the model, or a copy that computes in float32."""
     if all(layer.compute_dtype in ("float32", None) for layer in model.layers):
         return model
-
-    def rebuilt(layer: keras.layers.Layer) -> keras.layers.Layer:
-        config = layer.get_config()
-        if not isinstance(layer, keras.layers.InputLayer):
-            config["dtype"] = "float32"
-        return type(layer).from_config(config)
-
-    return copy_of(model, rebuilt)
+    return clone_model(model, dtype="float32")
 
 
 def _random(tensor: keras.KerasTensor, largest: float, model: keras.Model) -> np.ndarray:

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from tfslim._support.files import replacing
-from tfslim.graph.recast import recast
+from tfslim.graph.cloning import clone_model
 from tfslim.training.batch_statistics import reestimate_statistics
 
 
@@ -125,7 +125,7 @@ class Checkpoint(keras.callbacks.Callback):
             self.best = float(results[self.monitor])
             with replacing(self.folder / "model.keras") as path:
                 # An uncompiled copy: a loss of tfslim's in the file would keep programs without tfslim from opening it.
-                recast(self.plain).save(path)
+                clone_model(self.plain, dtype="float32", batch_size=None).save(path)
         return {name: float(value) for name, value in results.items()}
 
     @property

@@ -22,7 +22,7 @@ from tfslim.distillation import (
     write_teacher_outputs,
 )
 from tfslim.distillation.layer_outputs import check_logits
-from tfslim.graph.recast import recast
+from tfslim.graph.cloning import clone_model
 from tfslim.inference.model_files import load_keras_file, model_file
 from tfslim.training.provenance import check_same_data
 from tfslim.training.recipe import Distillation, Head, Recipe, as_plain
@@ -32,7 +32,7 @@ from tfslim.training.trainer import naming_broken_images, stage_batches, steps_p
 
 def load_teacher(path: str, recipe: Recipe, celeba: CelebA) -> keras.Model:
     """Load a teacher in the training's precision, and check that its outputs mean what the student's do."""
-    return recast(open_trained(path, recipe, celeba), recipe.precision)
+    return clone_model(open_trained(path, recipe, celeba), dtype=recipe.precision, batch_size=None)
 
 
 def open_trained(path: str, recipe: Recipe, celeba: CelebA) -> keras.Model:

@@ -14,7 +14,7 @@ from tfslim._support.text import pluralize
 from tfslim.data.celeba.dataset import CelebA
 from tfslim.data.images import ImageError
 from tfslim.data.pipeline import evaluation_batches, training_batches
-from tfslim.graph.recast import recast
+from tfslim.graph.cloning import clone_model
 from tfslim.layers.l2_normalization import learned_scales
 from tfslim.layers.unit_norm import SteadyUnitNormalization
 from tfslim.report import Report
@@ -134,9 +134,10 @@ def prepare_training(
         sizes = {(stage.size[0], stage.size[1]) for stage in stages}
         for size in sizes - {tuple(stages[-1].size)}:
             _check_fits(plain, size)
-        copy = recast(
+        copy = clone_model(
             plain,
-            recipe.precision,
+            dtype=recipe.precision,
+            batch_size=None,
             input_shape=(None, None, 3) if len(sizes) > 1 else None,
             replace=_training_layers(strategy),
         )
@@ -290,7 +291,7 @@ def _training_layers(strategy: str) -> dict[type, type]:
 
 def _check_fits(plain: keras.Model, size: tuple[int, int]) -> None:
     try:
-        recast(plain, input_shape=(*size, 3))
+        clone_model(plain, input_shape=(*size, 3))
     except ValueError as error:
         raise ValueError(
             f"stages: {plain.name} for its last stage can't take {size[0]}x{size[1]} images: {error}"

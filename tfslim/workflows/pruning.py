@@ -13,7 +13,7 @@ from tfslim._support.files import replacing, write_json, write_rows
 from tfslim._support.text import pluralize
 from tfslim.data.celeba.dataset import CelebA
 from tfslim.distillation import fingerprint
-from tfslim.graph.recast import recast
+from tfslim.graph.cloning import clone_model
 from tfslim.inference.model_files import load_keras_file
 from tfslim.pruning import (
     Budget,
@@ -117,7 +117,8 @@ class PruningRun:
     def fine_tune(self, folder: pathlib.Path, resume: bool, verbose: int) -> None:
         """Train the model that the last cut left, and write the run folder."""
         model = load_keras_file(folder / self.cuts[-1].name / "model.keras")
-        training = trainer.prepare_training(self.recipe, self.celeba, self.teach, recast(model))
+        plain = clone_model(model, dtype="float32", batch_size=None)
+        training = trainer.prepare_training(self.recipe, self.celeba, self.teach, plain)
         trainer.fit_training(training, folder, resume, verbose, step="prune")
 
     def write_table(self, folder: pathlib.Path) -> None:
@@ -198,7 +199,8 @@ class PruningRun:
         """Prepare training at a constant rate without averages, so that the trained weights are those scored."""
         optimization = dataclasses.replace(self.recipe.optimization, warmup_epochs=0.0, final_rate=1.0, average=0.0)
         recipe = dataclasses.replace(self.recipe, optimization=optimization)
-        return trainer.prepare_training(recipe, self.celeba, self.teach, recast(model))
+        plain = clone_model(model, dtype="float32", batch_size=None)
+        return trainer.prepare_training(recipe, self.celeba, self.teach, plain)
 
     def _save(self, path: pathlib.Path, model: keras.Model, training: trainer.Training, record: dict) -> None:
         """Write a cut's folder; cut.json comes last and shows that it is whole."""

@@ -15,7 +15,7 @@ from tfslim._support.text import pluralize
 from tfslim.data.celeba.dataset import CelebA
 from tfslim.data.sampling import sample_images
 from tfslim.distillation import fingerprint
-from tfslim.graph.recast import recast
+from tfslim.graph.cloning import clone_model
 from tfslim.inference.model_files import load_keras_file
 from tfslim.quantization import Codec, QuantizingOptimizer, allocate_bits, plan_codecs
 from tfslim.quantization.bit_allocation import byte_size
@@ -92,7 +92,8 @@ class QuantizationRun:
             plans.append(optimizer.plan)
             return optimizer
 
-        training = trainer.prepare_training(self.recipe, self.celeba, self.teach, recast(self.model), around)
+        plain = clone_model(self.model, dtype="float32", batch_size=None)
+        training = trainer.prepare_training(self.recipe, self.celeba, self.teach, plain, around)
         training.task.name_outputs(folder, resume)
         with trainer.naming_broken_images(self.celeba):
             # Snapped weights shift the inputs of batch normalizations.

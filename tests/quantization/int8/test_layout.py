@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from tests.layer_checks import randomize
-from tfslim.graph.decomposition import UnsupportedLayer
+from tfslim.graph.layer_copier import UnsupportedLayer
 from tfslim.quantization.int8.layout import rewrite_for_int8
 from tfslim.quantization.int8.scheme import QuantizedStep, int8_scheme
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.pruning.branching_model import branching_model
 from tests.quantization.packed_models import as_bytes, assert_packs
-from tfslim.graph.cloning import copy_of
+from tfslim.graph.cloning import clone_model
 from tfslim.quantization.codecs.binary import Binary
 from tfslim.quantization.codecs.floats import Float16, Float32
 from tfslim.quantization.codecs.kmeans import KMeans
@@ -61,7 +61,7 @@ def test_a_plan_changes_no_byte(codec, scope, tmp_path):
     model = branching_model()
     plan = plan_codecs(model, codec, scope=scope, rest="float16")
     quantized, _ = quantize_weights(model, plan)
-    copy = copy_of(quantized)
+    copy = clone_model(quantized)
     without = saved(copy, tmp_path)
     assert saved(quantized, tmp_path) == without
     assert saved(copy, tmp_path, plan=plan) == without
@@ -70,7 +70,9 @@ def test_a_plan_changes_no_byte(codec, scope, tmp_path):
 def test_a_plan_changes_no_byte_of_entropy_coded_files(tmp_path):
     pytest.importorskip("constriction")
     quantized, _ = quantize_weights(branching_model(), "uniform", 5)
-    assert saved(quantized, tmp_path, entropy_coding=True) == saved(copy_of(quantized), tmp_path, entropy_coding=True)
+    assert saved(quantized, tmp_path, entropy_coding=True) == saved(
+        clone_model(quantized), tmp_path, entropy_coding=True
+    )
 
 
 def test_the_plan_is_known_for_what_quantize_weights_returned_and_else_given(tmp_path, monkeypatch):
@@ -82,7 +84,7 @@ def test_the_plan_is_known_for_what_quantize_weights_returned_and_else_given(tmp
     seen = expected_codecs(monkeypatch)
     save_packed(model, tmp_path / "a")
     assert seen == list(plan.values())
-    copy = copy_of(model)
+    copy = clone_model(model)
     seen.clear()
     save_packed(copy, tmp_path / "a")
     assert seen == [None] * len(plan)
@@ -121,13 +123,13 @@ def test_weights_that_changed_since_are_kept_as_they_are(codec, change, tmp_path
     written = saved(quantized, tmp_path)
     loaded = load_packed(tmp_path / "model.tfslim")
     assert {name: as_bytes(variable) for name, variable in model_variables(loaded).items()} == before
-    assert written == saved(copy_of(quantized), tmp_path)
+    assert written == saved(clone_model(quantized), tmp_path)
 
 
 @pytest.mark.parametrize("wrong", CODECS, ids=str)
 def test_a_plan_of_other_codecs_costs_time_alone(wrong, tmp_path):
     quantized, _ = quantize_weights(branching_model(), "log_min_max", 5, scope="all")
-    without = saved(copy_of(quantized), tmp_path)
+    without = saved(clone_model(quantized), tmp_path)
     assert saved(quantized, tmp_path, plan=dict.fromkeys(weight_tensors(quantized), wrong)) == without
 
 

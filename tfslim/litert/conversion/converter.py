@@ -9,13 +9,14 @@ import keras
 
 from tfslim._support.files import replacing
 from tfslim.cost.model_cost import measure
+from tfslim.graph.checks import as_functional
 from tfslim.graph.outputs import output_names
 from tfslim.graph.pixel_range import scale_warning
-from tfslim.graph.static import input_structure, static_float32
 from tfslim.litert.conversion.converter_process import ConversionError, full_disk_named, run_converter
 from tfslim.litert.conversion.metadata import Metadata, with_metadata
 from tfslim.litert.conversion.representative import Representative, representative_samples
 from tfslim.litert.edgetpu.preparation import prepare_for_edgetpu
+from tfslim.litert.fixed_model import fixed_float32
 from tfslim.litert.flatbuffer.model_file import float_operators
 from tfslim.report import Report
 
@@ -82,7 +83,8 @@ def convert(
     path = Path(path)
     _check_choices(path, quantization, target, io)
     io = io or IO_TYPES[quantization][0]
-    copy = static_float32(model)
+    model = as_functional(model)
+    copy = fixed_float32(model)
     _check_distinct_outputs(model)
     samples = representative_samples(representative, copy) if quantization in ("int8", "int16x8") else None
     if samples and (warning := scale_warning(samples, copy)):
@@ -120,9 +122,9 @@ def convert(
 
 
 def _export(model: keras.Model, outputs: list[str], folder: Path) -> None:
-    named = keras.Model(input_structure(model), dict(zip(outputs, model.outputs, strict=True)), name=model.name)
+    named = keras.Model(model.input, dict(zip(outputs, model.outputs, strict=True)), name=model.name)
     signature = keras.tree.map_structure(
-        lambda tensor: keras.InputSpec(shape=tensor.shape, dtype=tensor.dtype, name=tensor.name), input_structure(model)
+        lambda tensor: keras.InputSpec(shape=tensor.shape, dtype=tensor.dtype, name=tensor.name), model.input
     )
     # Some ways from Keras 3 to the converter silently lose the weights; this one keeps them.
     named.export(str(folder), format="tf_saved_model", input_signature=[signature], verbose=False)

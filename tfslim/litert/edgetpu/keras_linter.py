@@ -5,7 +5,8 @@ import dataclasses
 import keras
 
 from tfslim._support.text import text_table
-from tfslim.graph.traversal import is_graph, iter_layer_calls
+from tfslim.graph.checks import check_graph_model
+from tfslim.graph.traversal import iter_layer_calls
 from tfslim.litert.edgetpu.keras_checks import find_violations
 from tfslim.litert.edgetpu.rules import RULES, LintRule
 
@@ -108,11 +109,7 @@ def diagnose(model: keras.Model) -> Diagnosis:
     Example:
         >>> print(tfslim.litert.diagnose(keras.applications.MobileNetV3Small(weights=None)))  # doctest: +SKIP
     """
-    if not isinstance(model, keras.Model) or not is_graph(model):
-        raise TypeError(
-            f"{getattr(model, 'name', model)!r} is a {type(model).__name__}, whose graph cannot be read; "
-            "diagnose takes a functional or a built Sequential model"
-        )
+    check_graph_model(model)
     findings, unread, computing_shape = [], [], []
     # The tensors of a graph with fixed sizes are new; they are kept alive so that their ids are not reused.
     kept = []

@@ -7,16 +7,17 @@ import keras
 from tfslim.cost.model_cost import measure
 from tfslim.graph.derived_state import refresh_cached_state
 from tfslim.graph.flattening import flatten
+from tfslim.graph.layer_copier import copy_operation, take_weights
 from tfslim.graph.rebuilding import rebuild
-from tfslim.graph.static import static_float32
 from tfslim.graph.traversal import LayerCall
 from tfslim.layers.composite import Composite
 from tfslim.litert.edgetpu.keras_linter import diagnose
 from tfslim.litert.edgetpu.rewrites import activations
 from tfslim.litert.edgetpu.rewrites.convolutions import dense_on_map, pointwise, undilate, ungroup
 from tfslim.litert.edgetpu.rewrites.pooled_dense import PooledDenseInput, is_pool, keeps_rows, pools_before_dense
-from tfslim.litert.edgetpu.rewrites.rewrite import Names, call_text, copied, with_positional_input
+from tfslim.litert.edgetpu.rewrites.rewrite import Names, call_text, with_positional_input
 from tfslim.litert.edgetpu.rewrites.shapes import pool_before, subsample_by_pooling, upsample_by_resizing
+from tfslim.litert.fixed_model import fixed_float32
 from tfslim.report import Report
 
 __all__ = ["prepare_for_edgetpu"]
@@ -48,19 +49,16 @@ def prepare_for_edgetpu(model: keras.Model) -> tuple[keras.Model, Report]:
         >>> ready, report = tfslim.litert.prepare_for_edgetpu(model)  # doctest: +SKIP
         >>> print(report)  # doctest: +SKIP
     """
-    static = static_float32(model)
-    if isinstance(static, keras.Sequential):
-        static = keras.Model(static.inputs[0], static.outputs[0], name=static.name)
-    if any(isinstance(layer, (Composite, keras.Model)) for layer in static.layers):
-        static = flatten(static, keep_unreadable=True)
-    rewriting = _Rewriting(static)
+    fixed = fixed_float32(model)
+    if any(isinstance(layer, (Composite, keras.Model)) for layer in fixed.layers):
+        fixed = flatten(fixed, keep_unreadable=True)
+    rewriting = _Rewriting(fixed)
     inputs = [
-        keras.Input(batch_shape=(1, *tensor.shape[1:]), dtype=tensor.dtype, name=tensor.name)
-        for tensor in static.inputs
+        keras.Input(batch_shape=(1, *tensor.shape[1:]), dtype=tensor.dtype, name=tensor.name) for tensor in fixed.inputs
     ]
-    outputs = [_as_tensor(output) for output in rebuild(static, inputs, rewriting.place)]
-    given = keras.tree.pack_sequence_as(static.input, inputs)
-    given_back = keras.tree.pack_sequence_as(static.output, outputs)
+    outputs = [_as_tensor(output) for output in rebuild(fixed, inputs, rewriting.place)]
+    given = keras.tree.pack_sequence_as(fixed.input, inputs)
+    given_back = keras.tree.pack_sequence_as(fixed.output, outputs)
     prepared = keras.Model(given, given_back, name=model.name)
     refresh_cached_state(prepared)
     left = diagnose(prepared)
@@ -118,9 +116,7 @@ class _Rewriting:
         operation, x = call.operation, args[0]
         if getattr(operation, "weights", None):
             # The activation is applied to the layer's output, so the layer is copied without it.
-            plain = type(operation).from_config({**operation.get_config(), "activation": "linear"})
-            plain.build(operation.get_build_config()["input_shape"])
-            plain.set_weights(operation.get_weights())
+            plain = _without_activation(operation)
             x = self._place_on_tensor(LayerCall(plain, call.path, call.args, call.kwargs, call.outputs), args, kwargs)
         output, description = activations.rewrite_activation(operation, x, self._names)
         self.done.append(f"{call_text(call)}: {description}")
@@ -133,10 +129,11 @@ class _Rewriting:
         node = pool._inbound_nodes[pooled._keras_history.node_index]
         clipped = self._copy(call.operation)(node.input_tensors[0])
         self.done.append(f"{call_text(call)}: moved before the max pooling")
-        return copied(pool, self._names.free(pool.name))(clipped)
+        return copy_operation(pool, self._names.free(pool.name))(clipped)
 
     def _opened_pool(self, pool: keras.layers.Layer, x: keras.KerasTensor) -> PooledDenseInput:
-        kept = copied(pool, self._names.free(f"{pool.name}_map"), keepdims=True)(x)
+        name = self._names.free(f"{pool.name}_map")
+        kept = copy_operation(pool, name, lambda config: config.update(keepdims=True))(x)
         return PooledDenseInput(kept, lambda: self._copy(pool)(x))
 
     def _place_on_row(self, call: LayerCall, row: PooledDenseInput) -> PooledDenseInput | keras.KerasTensor | None:
@@ -158,10 +155,8 @@ class _Rewriting:
     def _dense_on_row(self, call: LayerCall, x: keras.KerasTensor) -> PooledDenseInput:
         dense = call.operation
         if activations.rewritable_activation(dense):
-            plain = keras.layers.Dense.from_config({**dense.get_config(), "activation": "linear"})
-            plain.build((1, dense.kernel.shape[0]))
-            plain.set_weights(dense.get_weights())
-            made, description = activations.rewrite_activation(dense, pointwise(plain, x, self._names), self._names)
+            made = pointwise(_without_activation(dense), x, self._names)
+            made, description = activations.rewrite_activation(dense, made, self._names)
             self.done.append(f"{call_text(call)}: {description}")
         else:
             made = pointwise(dense, x, self._names)
@@ -179,17 +174,26 @@ class _Rewriting:
         The copy takes its weights at the first call.
         """
         if id(operation) not in self._copies:
-            self._copies[id(operation)] = copied(operation, self._names.free(operation.name), **changes)
+            change = (lambda config: config.update(changes)) if changes else None
+            self._copies[id(operation)] = copy_operation(operation, self._names.free(operation.name), change)
             self._kept.append(operation)  # so that its id is not reused
         copy = self._copies[id(operation)]
 
         def call(*args, **kwargs):
             outputs = copy(*args, **kwargs)
-            if getattr(operation, "weights", None) and copy is not operation:
-                copy.set_weights(operation.get_weights())
+            if getattr(operation, "weights", None):
+                take_weights(operation, copy)
             return outputs
 
         return call
+
+
+def _without_activation(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """A layer with weights that applies an activation to what it computes, without that activation."""
+    plain = copy_operation(layer, change=lambda config: config.update(activation="linear"))
+    plain.build_from_config(layer.get_build_config())
+    take_weights(layer, plain)
+    return plain
 
 
 def _as_tensor(value):

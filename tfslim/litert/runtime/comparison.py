@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from tfslim.graph.checks import check_graph_model
 from tfslim.graph.outputs import find_output_activation, output_names
 from tfslim.litert.runtime.output_differences import (
     attribute_changes,
@@ -134,9 +135,7 @@ def verify(
 def _check_model(model: object) -> None:
     if isinstance(model, (str, Path)):
         raise TypeError(f"verify takes the model first, then the path; got a path as model: {str(model)!r}")
-    if not isinstance(model, keras.Model):
-        kind = f"{type(model).__module__}.{type(model).__name__}"
-        raise TypeError(f"verify takes the keras.Model that the file was made from as model, got {kind}")
+    check_graph_model(model)
 
 
 def _default_task(model: keras.Model, labels: np.ndarray | None) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import keras
 import numpy as np
 
+from tfslim.graph.checks import as_functional
 from tfslim.graph.flattening import flatten
 from tfslim.graph.traversal import is_graph, iter_layer_calls
 from tfslim.layers.composite import Composite
@@ -127,12 +128,9 @@ def opened(model: keras.Model) -> keras.Model:
     Raises:
         TypeError: the model has no graph.
     """
-    if not is_graph(model):
-        flatten(model)  # raises a TypeError that says what to do
+    model = as_functional(model)
     if any(isinstance(layer, Composite) or is_graph(layer) for layer in model.layers):
         return flatten(model, keep_unreadable=True)
-    if isinstance(model, keras.Sequential):
-        return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     return model
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from tfslim.graph.checks import as_functional
 from tfslim.graph.pixel_range import scale_warning
 from tfslim.graph.traversal import iter_layer_calls
 
@@ -97,6 +98,7 @@ def _by_name(batch: Any, model: keras.Model) -> Iterator:
 
 
 def _check_structure(inputs: Any, model: keras.Model) -> None:
+    model = as_functional(model)
     names = [tensor._keras_history.operation.name for tensor in model.inputs]
     keys = set(model.input) if isinstance(model.input, dict) else set(names)
     if isinstance(inputs, dict):

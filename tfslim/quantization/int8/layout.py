@@ -12,9 +12,10 @@ import keras
 import numpy as np
 
 from tfslim.cost.macs import DEPTHWISE
-from tfslim.graph.decomposition import UnsupportedLayer, decompose_operations
+from tfslim.graph.decomposition import decompose_operations
 from tfslim.graph.flattening import flatten
-from tfslim.graph.rebuilding import Copies, model_like, rebuild
+from tfslim.graph.layer_copier import LayerCopier, UnsupportedLayer
+from tfslim.graph.rebuilding import model_like, rebuild
 from tfslim.graph.stock_layers import is_as_stock
 from tfslim.graph.traversal import LayerCall, iter_layer_calls, tensors_of
 
@@ -105,7 +106,7 @@ class _Arranger:
     """What `rewrite_for_int8` puts in the place of each call."""
 
     def __init__(self, model: keras.Model, listed: list[LayerCall]):
-        self.copies = Copies()
+        self.copies = LayerCopier()
         self.weights: list[tuple[keras.layers.Layer, list[np.ndarray]]] = []
         self._names = Counter()
         self._steps: dict[tuple, keras.layers.Layer] = {}

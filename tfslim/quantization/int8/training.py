@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 import keras
 
-from tfslim.graph.rebuilding import Copies, model_like, new_inputs, rebuild
+from tfslim.graph.layer_copier import LayerCopier, new_inputs
+from tfslim.graph.rebuilding import model_like, rebuild
 from tfslim.graph.traversal import LayerCall
 from tfslim.quantization.int8.calibration import measure_ranges
 from tfslim.quantization.int8.fake_quantize import FakeQuantize, QuantizedKernel
@@ -63,7 +64,7 @@ def quantize_aware(model: keras.Model, representative: Iterable | None = None) -
     """
     arranged = rewrite_for_int8(model)
     plan, skipped = int8_scheme(arranged)
-    copies, inputs = Copies(), new_inputs(arranged)
+    copies, inputs = LayerCopier(), new_inputs(arranged)
     ranges: dict[str, FakeQuantize] = {}
     wrapped: dict[str, QuantizedKernel] = {}
 

@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import keras
 
 import tfslim.layers  # registers tfslim's own layers
+from tfslim.graph.checks import check_graph_model
+from tfslim.graph.layer_copier import UnsupportedLayer, plain_functions
 from tfslim.graph.traversal import is_graph
 from tfslim.layers.composite import Composite
 from tfslim.quantization.model_tensors import model_variables
@@ -48,8 +50,8 @@ def architecture_json(model: keras.Model) -> bytes:
         ValueError: a layer is from neither Keras nor tfslim, or is one that a file can't be trusted with; the message
             names it and what helps.
     """
-    if not is_graph(model):
-        raise TypeError(f"{getattr(model, 'name', model)!r} is not a functional or built Sequential keras.Model")
+    check_graph_model(model)
+    _refuse_plain_functions(model)
     _refuse_shared_with_nested(model)
     try:
         config = _without_training(keras.saving.serialize_keras_object(model))
@@ -65,6 +67,13 @@ def architecture_json(model: keras.Model) -> bytes:
 
 
 _OTHER_WAYS = "replace it with Keras' own, or save the model as .keras"
+
+
+def _refuse_plain_functions(model: keras.Model) -> None:
+    for layer in model._flatten_layers(include_self=False):
+        for setting in plain_functions(layer):
+            reason = f"its {setting} is a custom function, which a packed file can't hold; {_OTHER_WAYS}"
+            raise UnsupportedLayer(layer.name, type(layer).__name__, reason)
 
 
 def _remedy(model: keras.Model, name: str) -> str:

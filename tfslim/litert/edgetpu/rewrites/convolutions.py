@@ -1,8 +1,12 @@
 """Rewrite convolutions and dense layers for the Edge TPU compiler."""
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 import numpy as np
 
+from tfslim.graph.layer_copier import copy_operation
 from tfslim.graph.traversal import LayerCall
 from tfslim.litert.edgetpu.rewrites.rewrite import Names, Rewrite, apply, call_text, name_output
 
@@ -18,7 +22,10 @@ __all__ = [
 
 _CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D)
 # Elementwise, so each part of a convolution may apply them.
-_ELEMENTWISE = ("linear", "relu", "relu6", "sigmoid", "tanh", "silu", "hard_sigmoid", "hard_tanh")
+_ELEMENTWISE = [
+    getattr(keras.activations, name)
+    for name in ("linear", "relu", "relu6", "sigmoid", "tanh", "silu", "hard_sigmoid", "hard_tanh")
+]
 
 
 def is_grouped(operation: keras.Operation) -> bool:
@@ -41,15 +48,14 @@ def ungroup(call: LayerCall, args: tuple, names: Names) -> Rewrite | None:
     name_output(parts[0], names.free(f"{layer.name}_split"))
     kernels = np.split(np.asarray(layer.kernel), layer.groups, axis=-1)
     biases = np.split(np.asarray(layer.bias), layer.groups) if layer.use_bias else [None] * layer.groups
-    activation = _function_name(layer.activation)
-    inside = activation if activation in _ELEMENTWISE else "linear"
-    config = _inference_config(layer) | {"filters": layer.filters // layer.groups, "groups": 1, "activation": inside}
+    inside = layer.activation if layer.activation in _ELEMENTWISE else keras.activations.linear
+    change = _for_inference(filters=layer.filters // layer.groups, groups=1, activation=inside)
     outputs = []
     for number, (part, kernel, bias) in enumerate(zip(parts, kernels, biases, strict=True)):
-        convolution = type(layer).from_config(config | {"name": names.free(f"{layer.name}_group{number}")})
-        outputs.append(apply(convolution, part, [kernel] if bias is None else [kernel, bias]))
+        one = copy_operation(layer, names.free(f"{layer.name}_group{number}"), change)
+        outputs.append(apply(one, part, [kernel] if bias is None else [kernel, bias]))
     output = keras.layers.Concatenate(name=names.free(layer.name))(outputs)
-    if inside != activation:
+    if inside is not layer.activation:
         output = keras.layers.Activation(layer.activation, name=names.free(f"{layer.name}_activation"))(output)
     return Rewrite(output, f"{call_text(call)}: {layer.groups} groups as {layer.groups} convolutions, concatenated")
 
@@ -57,11 +63,8 @@ def ungroup(call: LayerCall, args: tuple, names: Names) -> Rewrite | None:
 def _depthwise(call: LayerCall, x: keras.KerasTensor, channels: int, names: Names) -> Rewrite:
     layer = call.operation
     multiplier = layer.filters // channels
-    config = {key: value for key, value in _inference_config(layer).items() if key not in ("filters", "groups")}
-    config = {key: value for key, value in config.items() if not key.startswith("kernel_")}
-    depthwise = keras.layers.DepthwiseConv2D(
-        **config | {"kernel_size": layer.kernel_size, "depth_multiplier": multiplier, "name": names.free(layer.name)}
-    )
+    change = _for_inference("filters", "groups", depth_multiplier=multiplier)
+    depthwise = copy_operation(layer, names.free(layer.name), change, kind=keras.layers.DepthwiseConv2D)
     kernel = np.asarray(layer.kernel).reshape(*layer.kernel_size, channels, multiplier)
     output = apply(depthwise, x, [kernel, np.asarray(layer.bias)] if layer.use_bias else [kernel])
     return Rewrite(output, f"{call_text(call)}: one group for each channel as DepthwiseConv2D")
@@ -82,10 +85,8 @@ def undilate(call: LayerCall, args: tuple, names: Names) -> Rewrite | None:
     stretched = [(size - 1) * rate + 1 for size, rate in zip(kernel.shape[:2], layer.dilation_rate, strict=True)]
     zeros = np.zeros((*stretched, *kernel.shape[2:]), kernel.dtype)
     zeros[:: layer.dilation_rate[0], :: layer.dilation_rate[1]] = kernel
-    config = _inference_config(layer) | {"kernel_size": stretched, "dilation_rate": 1, "name": names.free(layer.name)}
-    output = apply(
-        type(layer).from_config(config), args[0], [zeros, np.asarray(layer.bias)] if layer.use_bias else [zeros]
-    )
+    one = copy_operation(layer, names.free(layer.name), _for_inference(kernel_size=stretched, dilation_rate=1))
+    output = apply(one, args[0], [zeros, np.asarray(layer.bias)] if layer.use_bias else [zeros])
     size = "x".join(map(str, stretched))
     return Rewrite(output, f"{call_text(call)}: dilation {layer.dilation_rate} as a kernel of {size} with zeros")
 
@@ -121,14 +122,13 @@ def pointwise(dense: keras.layers.Dense, x: keras.KerasTensor, names: Names) -> 
     return apply(layer, x, [kernel, np.asarray(dense.bias)] if dense.use_bias else [kernel])
 
 
-def _inference_config(layer: keras.layers.Layer) -> dict:
-    """Return a layer's config without settings that only training needs."""
-    return {
-        key: value
-        for key, value in layer.get_config().items()
-        if not key.endswith(("_initializer", "_regularizer", "_constraint"))
-    }
+def _for_inference(*left_out: str, **changes: Any) -> Callable[[dict], None]:
+    """Changes a config, and takes out of it what only training needs."""
 
+    def change(config: dict) -> None:
+        for key in list(config):
+            if key in left_out or key.endswith(("_initializer", "_regularizer", "_constraint")):
+                del config[key]
+        config.update(changes)
 
-def _function_name(activation) -> str:
-    return getattr(activation, "__name__", "") if activation is not None else "linear"
+    return change

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import keras
 
-from tfslim.graph.activations import activation_name
+from tfslim.graph.activations import activation_name, has_own_activation
 from tfslim.graph.traversal import LayerCall, iter_layer_calls, tensors_of
 
 __all__ = ["PooledDenseInput", "is_pool", "keeps_rows", "pools_before_dense"]
@@ -66,6 +66,8 @@ def keeps_rows(call: LayerCall) -> bool:
     Elementwise and dense layers can, unless they sum over the row.
     """
     operation = call.operation
+    if has_own_activation(operation):
+        return False  # it may look at several numbers of the row
     if isinstance(operation, keras.layers.BatchNormalization):
         return operation.axis in (-1, 1)
     if isinstance(operation, keras.layers.Activation):

@@ -9,7 +9,7 @@ import numpy as np
 
 from tfslim.graph.traversal import LayerCall
 
-__all__ = ["Names", "Rewrite", "apply", "call_text", "copied", "name_output", "with_positional_input"]
+__all__ = ["Names", "Rewrite", "apply", "call_text", "name_output", "with_positional_input"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,36 +48,6 @@ def apply(layer: keras.layers.Layer, x: Any, weights: list[np.ndarray] | None = 
     if weights is not None:
         layer.set_weights(weights)
     return output
-
-
-def copied(operation: keras.Operation, name: str | None = None, **changes: Any) -> keras.Operation:
-    """A copy of a layer without its weights; an operation of `keras.ops` that can't be copied is given back.
-
-    Args:
-        operation: a layer or an operation.
-        name: the copy's name; by default the original's.
-        changes: settings of its config that are different in the copy.
-
-    Raises:
-        ValueError: a layer can't be copied.
-    """
-    if isinstance(operation, keras.layers.Lambda):
-        return operation  # has no weights, and Keras copies no code that it has not been asked to trust
-    try:
-        config = operation.get_config() | changes
-        if name:
-            config["name"] = name
-        function = getattr(operation, "activation", None)
-        own = {function.__name__: function} if inspect.isfunction(function) else {}
-        with keras.saving.custom_object_scope(own):
-            return type(operation).from_config(config)
-    except (RuntimeError, TypeError) as error:
-        if not isinstance(operation, keras.layers.Layer):
-            return operation  # has no weights; it holds an array, which Keras doesn't write in a config
-        raise ValueError(
-            f"{operation.name} ({type(operation).__name__}) can't be copied, as its class has no get_config() that "
-            f"from_config() takes: {error}"
-        ) from error
 
 
 def name_output(output: keras.KerasTensor, name: str) -> keras.KerasTensor:

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from tests.litert.conftest import branching_model
-from tfslim.graph.static import static_float32
 from tfslim.layers.slim_module import SlimModule
+from tfslim.litert.fixed_model import fixed_float32
 
 
 def test_mixed_precision_copy_answers_as_the_float32_model(branching, pictures):
     mixed = branching_model("mixed_float16")
     mixed.set_weights(branching.get_weights())
-    copy = static_float32(mixed)
+    copy = fixed_float32(mixed)
     assert copy.input_shape == (1, 16, 16, 3)
     assert all(layer.compute_dtype == "float32" for layer in copy.layers)
     for row in range(3):
@@ -34,7 +34,7 @@ def test_policies_inside_nested_models_wrappers_and_modules_are_replaced():
         x = keras.layers.Reshape((6, -1))(x)
         x = keras.layers.TimeDistributed(keras.layers.Dense(2), name="each")(x)
         model = keras.Model(inputs, keras.layers.Dense(2, dtype="float32")(keras.layers.Flatten()(x)))
-        copy = static_float32(model)
+        copy = fixed_float32(model)
         assert keras.config.dtype_policy().name == "mixed_bfloat16"
     finally:
         keras.config.set_dtype_policy(before)
@@ -52,7 +52,7 @@ def test_an_adapted_normalisation_goes_along():
     normalization = keras.layers.Normalization()
     normalization.adapt(images)
     model = keras.Sequential([keras.Input((8, 8, 3)), normalization])
-    copy = static_float32(model)
+    copy = fixed_float32(model)
     np.testing.assert_allclose(
         copy(images[:1]), (images[:1] - images.mean((0, 1, 2))) / images.std((0, 1, 2)), atol=1e-4
     )
@@ -63,7 +63,7 @@ def test_sequential_models_and_those_inside_them():
     for outer in ([body, keras.layers.Flatten()], [keras.Input((6, 6, 3)), body, keras.layers.Flatten()]):
         model = keras.Sequential(outer)
         model.build((None, 6, 6, 3))
-        copy = static_float32(model)
+        copy = fixed_float32(model)
         assert copy.inputs[0].shape == (1, 6, 6, 3)
         images = np.random.default_rng(0).random((1, 6, 6, 3), "float32")
         np.testing.assert_allclose(copy(images), model(images), rtol=1e-5)
@@ -73,7 +73,7 @@ def test_shared_layers_and_operations_keep_their_place():
     inputs = keras.Input((6,))
     shared = keras.layers.Dense(6, name="shared")
     model = keras.Model(inputs, keras.ops.concatenate([shared(inputs), shared(shared(inputs)) * 2.0 + 1.0]))
-    copy = static_float32(model)
+    copy = fixed_float32(model)
     assert len(copy.weights) == 2
     values = np.random.default_rng(0).random((1, 6), "float32")
     np.testing.assert_allclose(copy(values), model(values), rtol=1e-6)
@@ -83,7 +83,7 @@ def test_open_sizes_are_refused():
     inputs = keras.Input((None, None, 3), name="photo")
     model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(inputs), name="any_size")
     with pytest.raises(ValueError, match=r"input 'photo' of model 'any_size' has shape \(None, None, None, 3\)"):
-        static_float32(model)
+        fixed_float32(model)
 
 
 def test_models_without_a_graph_are_refused():
@@ -91,12 +91,12 @@ def test_models_without_a_graph_are_refused():
         def call(self, inputs):
             return inputs
 
-    with pytest.raises(TypeError, match="'own' is a Own, whose graph cannot be read"):
-        static_float32(Own(name="own"))
-    with pytest.raises(ValueError, match="'chain' is not built"):
-        static_float32(keras.Sequential([keras.layers.Dense(2)], name="chain"))
-    with pytest.raises(TypeError, match="expected a keras.Model, got builtins.str"):
-        static_float32("face.keras")
+    with pytest.raises(TypeError, match="'own' \\(Own\\) is a subclassed keras.Model, whose graph"):
+        fixed_float32(Own(name="own"))
+    with pytest.raises(TypeError, match="'chain' is a Sequential model that is not built"):
+        fixed_float32(keras.Sequential([keras.layers.Dense(2)], name="chain"))
+    with pytest.raises(TypeError, match="model must be a keras.Model, got 'face.keras'"):
+        fixed_float32("face.keras")
 
 
 def test_weights_quantised_by_keras_are_refused():
@@ -107,14 +107,14 @@ def test_weights_quantised_by_keras_are_refused():
         warnings.simplefilter("ignore")
         model.quantize("int8")
     with pytest.raises(ValueError, match="layer 'head' of model 'small' holds Keras-quantised weights"):
-        static_float32(model)
+        fixed_float32(model)
 
 
 @pytest.mark.parametrize("structure", [dict, list])
 def test_several_inputs_keep_their_structure(structure):
     left, right = keras.Input((4,), name="left"), keras.Input((4,), name="right", dtype="uint8")
     inputs = {"left": left, "right": right} if structure is dict else [left, right]
-    copy = static_float32(keras.Model(inputs, keras.layers.Subtract()([left, keras.ops.cast(right, "float32")])))
+    copy = fixed_float32(keras.Model(inputs, keras.layers.Subtract()([left, keras.ops.cast(right, "float32")])))
     values = {"left": np.full((1, 4), 5.0, "float32"), "right": np.full((1, 4), 2.0, "float32")}
     given = values if structure is dict else list(values.values())
     np.testing.assert_array_equal(copy(given), np.full((1, 4), 3.0))
