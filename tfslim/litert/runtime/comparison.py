@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from tfslim.graph.checks import check_graph_model
 from tfslim.graph.outputs import find_output_activation, output_names
 from tfslim.litert.runtime.output_differences import (
     attribute_changes,
@@ -81,7 +82,8 @@ def verify(
 
     Raises:
         ModelFileError: If the file is missing, truncated or damaged.
-        TypeError: If `model` is not a Keras model, for example if model and path are swapped.
+        TypeError: If model and path are swapped, the model is a Keras 2 model (tf_keras), or its graph can't be
+            read.
         ValueError: If shapes do not fit, labels are out of range, an argument does not belong to the task, the model
             ends in a sigmoid and `thresholds` is None, or either side returns NaN or infinity.
 
@@ -133,9 +135,7 @@ def verify(
 def _check_model(model: object) -> None:
     if isinstance(model, (str, Path)):
         raise TypeError(f"verify takes the model first, then the path; got a path as model: {str(model)!r}")
-    if not isinstance(model, keras.Model):
-        kind = f"{type(model).__module__}.{type(model).__name__}"
-        raise TypeError(f"verify takes the keras.Model that the file was made from as model, got {kind}")
+    check_graph_model(model)
 
 
 def _default_task(model: keras.Model, labels: np.ndarray | None) -> str:
