@@ -1,21 +1,25 @@
-"""The activation function that a layer or an operation of `keras.ops` applies, by one name each."""
+"""Name the activation functions of layers and operations."""
 
 import re
 
 import keras
 
-# Other names of the same function.
-_SAME = {"hard_swish": "hard_silu", "swish": "silu", "softmax_v2": "softmax", "exp": "exponential", "elu": "elu"}
+__all__ = ["activation_name", "has_own_activation"]
+
+# Other names of the same function -> the name used here.
+_SAME = {"hard_swish": "hard_silu", "swish": "silu", "softmax_v2": "softmax", "exp": "exponential"}
 _LAYERS = {"ELU": "elu", "LeakyReLU": "leaky_relu"}
 
 
 def activation_name(operation: keras.Operation) -> str | None:
-    """Name the activation of a layer ("relu" of a Dense too) or operation.
-
-    It is None if there is none, or if it is a function of somebody's own, whatever that is called.
+    """Name the activation of a layer or operation.
 
     Args:
-        operation: A layer or an operation of `keras.ops`.
+        operation: a layer or an operation of `keras.ops`.
+
+    Returns:
+        One name for each function of Keras ("relu" also for a Dense that ends in it); None without an activation, and
+        for a custom function of any name.
 
     Example:
         >>> activation_name(keras.layers.Conv2D(8, 3, activation="hard_swish"))
@@ -35,7 +39,7 @@ def activation_name(operation: keras.Operation) -> str | None:
 
 
 def has_own_activation(operation: keras.Operation) -> bool:
-    """Whether a layer's activation is a function, or a layer, that is not one of Keras'.
+    """Return whether a layer's activation is a custom function or layer.
 
     Example:
         >>> has_own_activation(keras.layers.Dense(2, activation=lambda x: x / 2))

@@ -7,6 +7,8 @@ import keras
 
 from tfslim.graph.traversal import LayerCall, iter_layer_calls
 
+__all__ = ["Place", "model_like", "rebuild"]
+
 # A call of the old model, with its arguments and keyword arguments in the new one -> its outputs there.
 Place = Callable[[LayerCall, tuple, dict], Any]
 
@@ -25,14 +27,14 @@ def rebuild(model: keras.Model, inputs: list, place: Place) -> list:
     Example:
         >>> outputs = rebuild(model, model.inputs, lambda call, args, kwargs: call.operation(*args, **kwargs))
     """
-    made = {id(old): new for old, new in zip(model.inputs, inputs, strict=True)}
+    values = {id(old): new for old, new in zip(model.inputs, inputs, strict=True)}
     for call in iter_layer_calls(model, model.inputs, opened=False):
         args, kwargs = keras.tree.map_structure(
-            lambda value: made[id(value)] if isinstance(value, keras.KerasTensor) else value, (call.args, call.kwargs)
+            lambda value: values[id(value)] if isinstance(value, keras.KerasTensor) else value, (call.args, call.kwargs)
         )
         results = keras.tree.flatten(place(call, args, kwargs))
-        made.update((id(old), new) for old, new in zip(call.outputs, results, strict=True))
-    return [made[id(tensor)] for tensor in model.outputs]
+        values.update((id(old), new) for old, new in zip(call.outputs, results, strict=True))
+    return [values[id(tensor)] for tensor in model.outputs]
 
 
 def model_like(model: keras.Model, inputs: list, outputs: list) -> keras.Model:

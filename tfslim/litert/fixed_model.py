@@ -1,4 +1,4 @@
-"""Copy a model as a .tflite file needs it: batch 1, every size fixed, float32 throughout."""
+"""Copy a model with fixed sizes in float32, for conversion."""
 
 import keras
 
@@ -9,10 +9,10 @@ __all__ = ["fixed_float32"]
 
 
 def fixed_float32(model: keras.Model) -> keras.Model:
-    """Copy a functional or Sequential model with batch 1 and float32 layers, same names, same weights.
+    """Copy a model with batch 1 and float32 layers.
 
-    A batch left open makes the converter emit chains of SHAPE and RESHAPE that no accelerator takes, and float16
-    compute would be cast back and forth at run time.
+    Names and weights stay the same. With an open batch, the converter would write chains of SHAPE and RESHAPE, which
+    no accelerator supports; float16 layers would be cast back and forth at run time.
 
     Args:
         model: a functional or a built Sequential model; every input axis but the batch has a fixed size.
@@ -21,8 +21,8 @@ def fixed_float32(model: keras.Model) -> keras.Model:
         A new functional model; `model` is not changed.
 
     Raises:
-        TypeError: the model's graph can't be read.
-        ValueError: an input has an open height, width or channel axis, a layer holds Keras-quantized weights, or a
+        TypeError: if it is a Keras 2 model (tf_keras), or its graph of layers can't be read.
+        ValueError: if an input has an open height, width or channel axis, a layer holds Keras-quantized weights, or a
             layer can't be copied.
     """
     model = as_functional(model)

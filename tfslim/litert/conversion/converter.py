@@ -71,7 +71,7 @@ def convert(
     Raises:
         ValueError: If an argument has an unknown value, the model has an open size or a duplicate output, or the
             representative images are missing, too few, constant or of another shape.
-        TypeError: If the model's graph cannot be read.
+        TypeError: If it is a Keras 2 model (tf_keras), or its graph of layers can't be read.
         ConversionError: If the converter fails or crashes; the message names the model and the signal.
         OSError: If the file cannot be written; nothing is left under its name.
 

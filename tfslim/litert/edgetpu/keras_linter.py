@@ -104,7 +104,7 @@ def diagnose(model: keras.Model) -> Diagnosis:
         Findings with their cures, and which of them `prepare_for_edgetpu` and `convert(target="edgetpu")` cure.
 
     Raises:
-        TypeError: If the model's graph cannot be read.
+        TypeError: If it is a Keras 2 model (tf_keras), or its graph of layers can't be read.
 
     Example:
         >>> print(tfslim.litert.diagnose(keras.applications.MobileNetV3Small(weights=None)))  # doctest: +SKIP

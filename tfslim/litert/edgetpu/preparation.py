@@ -42,7 +42,7 @@ def prepare_for_edgetpu(model: keras.Model) -> tuple[keras.Model, Report]:
         layer, in `skipped` the layers that the compiler will not map, with the reason.
 
     Raises:
-        TypeError: If the model's graph cannot be read.
+        TypeError: If it is a Keras 2 model (tf_keras), or its graph of layers can't be read.
         ValueError: If an input has an open size.
 
     Example:
@@ -57,17 +57,17 @@ def prepare_for_edgetpu(model: keras.Model) -> tuple[keras.Model, Report]:
         keras.Input(batch_shape=(1, *tensor.shape[1:]), dtype=tensor.dtype, name=tensor.name) for tensor in fixed.inputs
     ]
     outputs = [_as_tensor(output) for output in rebuild(fixed, inputs, rewriting.place)]
-    given = keras.tree.pack_sequence_as(fixed.input, inputs)
-    given_back = keras.tree.pack_sequence_as(fixed.output, outputs)
-    prepared = keras.Model(given, given_back, name=model.name)
+    packed_inputs = keras.tree.pack_sequence_as(fixed.input, inputs)
+    packed_outputs = keras.tree.pack_sequence_as(fixed.output, outputs)
+    prepared = keras.Model(packed_inputs, packed_outputs, name=model.name)
     refresh_cached_state(prepared)
-    left = diagnose(prepared)
+    blocking = [finding for finding in diagnose(prepared).findings if finding.blocks]
     return prepared, Report(
         step="prepare for the Edge TPU",
         before=measure(model),
         after=measure(prepared),
         done=rewriting.done,
-        skipped={finding.layer: f"{finding.rule.id} {finding.found}" for finding in left.findings if finding.blocks},
+        skipped={finding.layer: f"{finding.rule.id} {finding.found}" for finding in blocking},
     )
 
 
@@ -189,7 +189,7 @@ class _Rewriting:
 
 
 def _without_activation(layer: keras.layers.Layer) -> keras.layers.Layer:
-    """A layer with weights that applies an activation to what it computes, without that activation."""
+    """Copy a layer with weights, without its activation."""
     plain = copy_operation(layer, change=lambda config: config.update(activation="linear"))
     plain.build_from_config(layer.get_build_config())
     take_weights(layer, plain)

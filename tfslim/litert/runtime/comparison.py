@@ -82,7 +82,8 @@ def verify(
 
     Raises:
         ModelFileError: If the file is missing, truncated or damaged.
-        TypeError: If `model` is not a Keras model, for example if model and path are swapped.
+        TypeError: If model and path are swapped, the model is a Keras 2 model (tf_keras), or its graph can't be
+            read.
         ValueError: If shapes do not fit, labels are out of range, an argument does not belong to the task, the model
             ends in a sigmoid and `thresholds` is None, or either side returns NaN or infinity.
 

@@ -52,8 +52,8 @@ def ungroup(call: LayerCall, args: tuple, names: Names) -> Rewrite | None:
     change = _for_inference(filters=layer.filters // layer.groups, groups=1, activation=inside)
     outputs = []
     for number, (part, kernel, bias) in enumerate(zip(parts, kernels, biases, strict=True)):
-        one = copy_operation(layer, names.free(f"{layer.name}_group{number}"), change)
-        outputs.append(apply(one, part, [kernel] if bias is None else [kernel, bias]))
+        convolution = copy_operation(layer, names.free(f"{layer.name}_group{number}"), change)
+        outputs.append(apply(convolution, part, [kernel] if bias is None else [kernel, bias]))
     output = keras.layers.Concatenate(name=names.free(layer.name))(outputs)
     if inside is not layer.activation:
         output = keras.layers.Activation(layer.activation, name=names.free(f"{layer.name}_activation"))(output)
@@ -85,8 +85,8 @@ def undilate(call: LayerCall, args: tuple, names: Names) -> Rewrite | None:
     stretched = [(size - 1) * rate + 1 for size, rate in zip(kernel.shape[:2], layer.dilation_rate, strict=True)]
     zeros = np.zeros((*stretched, *kernel.shape[2:]), kernel.dtype)
     zeros[:: layer.dilation_rate[0], :: layer.dilation_rate[1]] = kernel
-    one = copy_operation(layer, names.free(layer.name), _for_inference(kernel_size=stretched, dilation_rate=1))
-    output = apply(one, args[0], [zeros, np.asarray(layer.bias)] if layer.use_bias else [zeros])
+    convolution = copy_operation(layer, names.free(layer.name), _for_inference(kernel_size=stretched, dilation_rate=1))
+    output = apply(convolution, args[0], [zeros, np.asarray(layer.bias)] if layer.use_bias else [zeros])
     size = "x".join(map(str, stretched))
     return Rewrite(output, f"{call_text(call)}: dilation {layer.dilation_rate} as a kernel of {size} with zeros")
 
@@ -123,7 +123,12 @@ def pointwise(dense: keras.layers.Dense, x: keras.KerasTensor, names: Names) -> 
 
 
 def _for_inference(*left_out: str, **changes: Any) -> Callable[[dict], None]:
-    """Changes a config, and takes out of it what only training needs."""
+    """Return a change of a config that drops settings that only training needs.
+
+    Args:
+        left_out: other settings to drop.
+        changes: settings to set.
+    """
 
     def change(config: dict) -> None:
         for key in list(config):

@@ -67,7 +67,7 @@ def keeps_rows(call: LayerCall) -> bool:
     """
     operation = call.operation
     if has_own_activation(operation):
-        return False  # it may look at several numbers of the row
+        return False  # it may combine several numbers of the row
     if isinstance(operation, keras.layers.BatchNormalization):
         return operation.axis in (-1, 1)
     if isinstance(operation, keras.layers.Activation):
