@@ -33,7 +33,7 @@ if TYPE_CHECKING:  # for type checkers and editors, which do not run __getattr__
     from tfslim.quantization.weights import quantize_weights as quantize_weights
     from tfslim.report import Report as Report
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _ROOMS = (
     "data",

@@ -18,7 +18,7 @@ async function load() {
   if (!response.ok) throw new Error(`${file}: ${response.status} ${response.statusText}`);
   const bytes = new Uint8Array(await response.arrayBuffer());
   const labels = associatedFile(bytes, "labels.txt")?.trimEnd().split("\n");
-  if (!labels) throw new Error(`${file} has no labels in it; make it with export/tflite.py`);
+  if (!labels) throw new Error(`${file} has no labels in it; make it with tfslim export`);
   // LiteRT.js refuses int8 at the ends of a file before these can be looked at.
   const model = await loadAndCompile(bytes, { accelerator: "wasm" }).catch((error) => {
     throw new Error(`${file}: ${error.message ?? error} (It has to be converted with --io float32.)`);

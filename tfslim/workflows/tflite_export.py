@@ -1,4 +1,4 @@
-"""The model that export/tflite.py makes files of, what its outputs mean, and what lies beside its files."""
+"""The model that `tfslim export` converts, its labels, and the files beside it."""
 
 import dataclasses
 from pathlib import Path
