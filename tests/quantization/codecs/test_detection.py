@@ -180,6 +180,16 @@ def test_a_tensor_too_large_to_be_looked_at_at_once():
     assert detect_codec(values)[0] in (KMeans(1), Uniform(1, False)) and detect_codec(values)[1].bits == 300_064
 
 
+@pytest.mark.parametrize("value", [0, 1, 0.1, -3, 1e6, -1e-40, 3e38])
+@pytest.mark.parametrize("shape", [(2,), (3,), (64,), (3, 3, 2, 4), (5000,)], ids=str)
+def test_a_constant_tensor(value, shape):
+    values = np.full(shape, value, "float32")
+    codec, encoded = detect_codec(values)
+    assert same(codec.decode(encoded), values)
+    halves = value in (0, 1, -3)
+    assert encoded.bits == min((16 if halves else 32) * values.size, values.size + 32)
+
+
 def test_the_order_in_memory_does_not_matter():
     values = LogMinMax(6).decode(LogMinMax(6).encode(np.random.default_rng(5).normal(size=(20, 30)).astype("float32")))
     codec, encoded = detect_codec(np.asfortranarray(values))

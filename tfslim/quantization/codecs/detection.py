@@ -11,7 +11,7 @@ from tfslim.quantization.codecs.binary import Binary
 from tfslim.quantization.codecs.encoded import Encoded
 from tfslim.quantization.codecs.floats import Float16, Float32
 from tfslim.quantization.codecs.kmeans import KMeans
-from tfslim.quantization.codecs.log_min_max import AUTHORS_LEAST, TINY, LogMinMax
+from tfslim.quantization.codecs.log_min_max import AUTHORS_LEAST, BLOCK, TINY, LogMinMax
 from tfslim.quantization.codecs.registry import Codec
 from tfslim.quantization.codecs.ternary import Ternary
 from tfslim.quantization.codecs.uniform import Uniform
@@ -168,6 +168,8 @@ class _Search:
         """Rule out codecs by values between their levels; `whole` if `distinct` is complete."""
         if left[PARTS["float16"]].any():
             left[PARTS["float16"]] &= _are_halves(distinct)
+        if len(distinct) == 1:  # as in layers that were never trained: all others can keep it, or nearly all
+            return
         some = distinct[:: -(-len(distinct) // SOME)]
         if left[PARTS["symmetric"]].any() or left[PARTS["asymmetric"]].any():
             least, most = self._ends
@@ -239,11 +241,23 @@ class _Search:
             table[found >> 16] = found
             if len(found) > FEW or not np.array_equal(table[found >> 16], found):
                 return None
-            missing = table.take(self._patterns >> 16) != self._patterns
-            if not missing.any():
+            missing = self._others(table)
+            if not missing.size:
                 return _sorted(found)
-            found = np.union1d(found, self._patterns[missing][: SAMPLES[1]])
+            found = np.union1d(found, missing)
         return None
+
+    def _others(self, table: np.ndarray) -> np.ndarray:
+        """Return the bit patterns that a table by upper halves lacks, or some if many."""
+        others = self._patterns[:0]
+        for start in range(0, self._flat.size, BLOCK):
+            block = self._patterns[start : start + BLOCK]
+            found = block[table.take(block >> 16) != block]
+            if found.size:
+                others = np.union1d(others, found)
+                if len(others) > FEW:
+                    break
+        return others
 
     def _looked_up(self, few: np.ndarray, codes: np.ndarray) -> np.ndarray:
         """Return the tensor's codes from those of its few distinct values."""

@@ -69,7 +69,7 @@ class KMeans:
 
     def decode(self, encoded: Encoded) -> np.ndarray:
         """Decode a tensor to float32."""
-        return encoded.parameters["codebook"][encoded.codes].reshape(encoded.shape)
+        return encoded.parameters["codebook"].take(encoded.codes).reshape(encoded.shape)
 
 
 def _codebook(flat: np.ndarray, size: int) -> np.ndarray:

@@ -93,7 +93,7 @@ class LogMinMax:
         """Decode a tensor to float32."""
         found, codes = encoded.parameters["range"], encoded.codes
         # Many small tensors in a file must not cost a table each.
-        values = self._values(codes, found) if codes.size < 1 << self.code_bits else self.table(found)[codes]
+        values = self._values(codes, found) if codes.size < 1 << self.code_bits else self.table(found).take(codes)
         return values.reshape(encoded.shape)
 
     def table(self, found: np.ndarray) -> np.ndarray:

@@ -79,7 +79,7 @@ class Uniform:
         low, high = self._ends(encoded.parameters)
         if low.size == 1 and encoded.codes.size > 1 << self.bits:
             levels = self._values(np.arange(1 << self.bits), low.reshape(-1), high.reshape(-1))
-            return levels[encoded.codes].reshape(encoded.shape)
+            return levels.take(encoded.codes).reshape(encoded.shape)
         return self._values(encoded.codes.reshape(encoded.shape), low, high).reshape(encoded.shape)
 
     @property
