@@ -1,4 +1,7 @@
-"""Cost of a model without some of its units, computed from the channel graph without building it."""
+"""Cost of a model without some of its units.
+
+It is computed from the channel graph, without building the smaller model.
+"""
 
 from collections import defaultdict
 from functools import cached_property

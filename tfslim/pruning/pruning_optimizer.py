@@ -1,4 +1,7 @@
-"""An optimizer wrapper that scores filters from passing gradients and holds dropped ones at zero."""
+"""Optimizer wrapper that scores filters and holds dropped ones.
+
+It scores them from passing gradients and holds the dropped ones at zero.
+"""
 
 from typing import Literal
 

@@ -1,4 +1,7 @@
-"""`TaylorPruning`: a callback that scores and drops filters while a model trains."""
+"""`TaylorPruning`: callback that prunes filters while a model trains.
+
+It scores the filters too.
+"""
 
 import contextlib
 import warnings

@@ -1,4 +1,7 @@
-"""An optimizer wrapper that trains float weights while the model holds their quantized values."""
+"""Optimizer wrapper for training with quantized values.
+
+It trains float weights while the model holds their quantized values.
+"""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,7 @@
-"""Translation of models between Keras 3 and tf_keras, which TF-MOT needs."""
+"""Translation of models between Keras 3 and tf_keras.
+
+TF-MOT needs tf_keras.
+"""
 
 from typing import Any
 

@@ -1,4 +1,7 @@
-"""Statistics of sparse and clustered kernels, in a model and in a .tflite file: zeros and distinct values."""
+"""Statistics of sparse and clustered kernels.
+
+They are zeros and distinct values, in a model and in a .tflite file.
+"""
 
 import dataclasses
 from collections import Counter

@@ -1,4 +1,7 @@
-"""`tfslim.tfmot.sparsify`: training of a tf_keras model whose small weights become zeros."""
+"""`tfslim.tfmot.sparsify`: training that sets small weights to zero.
+
+The model is one of tf_keras.
+"""
 
 import difflib
 from collections.abc import Callable, Iterable

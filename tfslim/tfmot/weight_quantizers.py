@@ -1,8 +1,8 @@
-"""TF-MOT quantizers for the layers that `int8_scheme` names: kernels per filter, outputs by moving average.
+"""TF-MOT quantizers for the layers that `int8_scheme` names.
 
-TF-MOT's own configurations scale a depthwise kernel as a whole, lose the kernel of a convolution that a ReLU layer
-follows, and its layout step for Concatenate replaces those that keep zeros and clusters by default ones. So each layer
-here has its own configuration, and no layout step follows.
+Kernels are quantized per filter, outputs by moving average. TF-MOT's own configurations scale a depthwise kernel as a
+whole, lose the kernel of a convolution that a ReLU layer follows, and its layout step for Concatenate replaces those
+that keep zeros and clusters by default ones. So each layer here has its own configuration, and no layout step follows.
 """
 
 from typing import Any

@@ -37,7 +37,10 @@ class OldRun:
 
     @property
     def agrees(self) -> bool:
-        """Whether it runs and outputs agree to within 12 steps."""
+        """Return whether the outputs agree to within 12 steps.
+
+        A file that does not run does not agree.
+        """
         return self.steps is not None and self.steps <= MAX_STEPS
 
 

@@ -73,7 +73,10 @@ class Runner:
 
     @property
     def input_range(self) -> tuple[float, float] | None:
-        """The least and the largest value that a quantized input can hold; None for a float input."""
+        """Return the range of a quantized input.
+
+        It is the least and the largest value that the input can hold; None for a float input.
+        """
         scale, zero_point = self._input["quantization"]
         if scale == 0:
             return None

@@ -1,4 +1,7 @@
-"""The channel graph: which filters must be removed together, and what changes when they are."""
+"""Channel graph: filters that must be removed together.
+
+It also holds the changes that their removal makes.
+"""
 
 import dataclasses
 import difflib

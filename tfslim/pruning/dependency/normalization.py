@@ -1,4 +1,7 @@
-"""Which normalization follows a layer, and whether it hides the layer's channel strength from the loss."""
+"""Normalizations that follow a layer.
+
+One may hide the strength of the layer's channels from the loss.
+"""
 
 from collections import defaultdict
 

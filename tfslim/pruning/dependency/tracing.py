@@ -1,4 +1,7 @@
-"""Tracing of channels through a model: the unit of each index of each tensor's and variable's axis."""
+"""Tracing of channels through a model.
+
+It finds the unit of each index of each tensor's and variable's axis.
+"""
 
 import dataclasses
 from collections.abc import Callable

@@ -1,4 +1,7 @@
-"""Units: the smallest sets of channels that can be removed; channels that must go together share one."""
+"""Units: smallest sets of channels that can be removed.
+
+Channels that must go together share one.
+"""
 
 import numpy as np
 

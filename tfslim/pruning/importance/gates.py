@@ -1,4 +1,7 @@
-"""Gates that could switch filters off, with gradients derived from the weights' ordinary gradients."""
+"""Gates that could switch filters off.
+
+Their gradients are derived from the weights' ordinary gradients.
+"""
 
 import dataclasses
 from collections import defaultdict

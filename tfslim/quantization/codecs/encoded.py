@@ -1,4 +1,7 @@
-"""A tensor as codes of a few bits, and the parameters to decode them."""
+"""Tensor as codes of a few bits.
+
+It has the parameters to decode them.
+"""
 
 import dataclasses
 

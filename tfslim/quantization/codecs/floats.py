@@ -1,4 +1,7 @@
-"""Codecs that store floats: the bits of a float16 or of a float32."""
+"""Codecs that store the bits of floats.
+
+They are those of a float16 or of a float32.
+"""
 
 import dataclasses
 from typing import ClassVar

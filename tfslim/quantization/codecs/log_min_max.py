@@ -1,4 +1,7 @@
-"""Log min-max: magnitudes on a logarithmic scale between the smallest and the largest."""
+"""Log min-max codec: magnitudes on a logarithmic scale.
+
+The scale runs between the smallest and the largest magnitude.
+"""
 
 import dataclasses
 from typing import ClassVar, Literal

@@ -1,4 +1,7 @@
-"""Layers that compute with int8 roundings: one for a tensor, one for a layer's kernel."""
+"""Layers that compute with int8 roundings.
+
+One rounds a tensor, the other one a layer's kernel.
+"""
 
 import keras
 

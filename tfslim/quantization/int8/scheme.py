@@ -1,4 +1,7 @@
-"""The int8 scheme: which weights and outputs of a model are quantized, and what stays in float."""
+"""Int8 scheme: weights and outputs to quantize.
+
+The scheme also states the parts of a model that stay in float.
+"""
 
 import dataclasses
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""Unit vectors in a form that TFLite has one int8 operator for."""
+"""Unit vectors as one int8 operator of TFLite."""
 
 import keras
 

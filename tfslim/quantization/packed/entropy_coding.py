@@ -1,4 +1,7 @@
-"""Entropy coding: codes in about as many bits as their frequencies allow."""
+"""Entropy coding of codes.
+
+They are stored in about as many bits as their frequencies allow.
+"""
 
 import dataclasses
 from types import ModuleType

@@ -27,7 +27,10 @@ _ELEMENTWISE = (
 
 @dataclasses.dataclass(frozen=True)
 class PooledDenseInput:
-    """A row kept as a map of one pixel; `as_row` returns the row."""
+    """Row kept as a map of one pixel.
+
+    `as_row` returns the row.
+    """
 
     map: keras.KerasTensor
     as_row: Callable[[], keras.KerasTensor]
