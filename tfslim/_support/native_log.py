@@ -1,4 +1,7 @@
-"""Keep the start-up lines of TensorFlow and LiteRT off stderr."""
+"""Filter for the start-up lines of TensorFlow and LiteRT.
+
+It keeps them off stderr.
+"""
 
 import contextlib
 import importlib.machinery

@@ -1,4 +1,4 @@
-"""The `tfslim` command: choose the subcommand and run it."""
+"""The `tfslim` command, which runs the chosen subcommand."""
 
 import importlib
 import sys

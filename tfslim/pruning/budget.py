@@ -21,7 +21,7 @@ KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 
 
 class Budget:
-    """Count filters, parameters, bytes and MACs left after removing units.
+    """Counts of filters, parameters, bytes and MACs after removing units.
 
     In every method `gone` is (graph.unit_count,) bool, True for units that are removed.
 

@@ -135,7 +135,7 @@ def from_tf_keras(model: Any) -> keras.Model:
 
 
 class _Names:
-    """Assign unique names to the layers of one model.
+    """Unique names for the layers of one model.
 
     The names of a tf_keras model's own layers stay.
     """

@@ -31,7 +31,7 @@ _KERNEL_PLACE = 1  # index among the operands
 
 @dataclasses.dataclass(frozen=True)
 class KernelContent:
-    """Describe the values in one kernel.
+    """Statistics of the values in one kernel.
 
     Args:
         name: the layer's name; for a file the tensor's, if the layer is unknown.

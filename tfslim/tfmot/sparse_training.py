@@ -194,7 +194,7 @@ _sparsity: Any = tfmot().sparsity.keras
 
 
 class DecayToTheEnd(_sparsity.PolynomialDecay):
-    """Extend TF-MOT's polynomial schedule by a final round.
+    """TF-MOT's polynomial schedule with a final round.
 
     TF-MOT's own reaches its target only if `frequency` divides the steps.
 
@@ -211,7 +211,7 @@ class DecayToTheEnd(_sparsity.PolynomialDecay):
 
 
 class ConstantFromTheStart(_sparsity.ConstantSparsity):
-    """Extend TF-MOT's constant schedule by an initial round.
+    """TF-MOT's constant schedule with an initial round.
 
     TF-MOT's own has its first round only when `frequency` divides the step, counted from 1.
 

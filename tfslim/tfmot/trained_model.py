@@ -17,7 +17,7 @@ from tfslim.tfmot.packages import tf_keras
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """Describe a model trained with int8 roundings.
+    """Model trained with int8 roundings.
 
     Args:
         quantized: whether any layer is quantized.

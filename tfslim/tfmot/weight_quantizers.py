@@ -18,7 +18,7 @@ _quantization: Any = tfmot().quantization.keras
 
 
 class KernelQuantizer(_quantization.quantizers.Quantizer):
-    """Round a kernel to 8 bits, symmetric around 0.
+    """Quantizer of a kernel to 8 bits, symmetric around 0.
 
     The scale follows the largest magnitude that the kernel has now.
 
@@ -72,7 +72,7 @@ class KernelQuantizer(_quantization.quantizers.Quantizer):
 
 
 class RangeQuantizer(_quantization.quantizers.Quantizer):
-    """Round a tensor to 8 bits within a moving range.
+    """Quantizer of tensors to 8 bits within a moving range.
 
     The range is the average of the batches' minima and maxima.
     """
@@ -104,7 +104,7 @@ class RangeQuantizer(_quantization.quantizers.Quantizer):
 
 
 class Int8Config(_quantization.QuantizeConfig):
-    """Describe the quantized parts of one layer for TF-MOT's wrapper.
+    """Quantized parts of one layer, for TF-MOT's wrapper.
 
     Args:
         weight: attribute of the kernel, or None.
@@ -168,7 +168,7 @@ class Int8Config(_quantization.QuantizeConfig):
 
 
 class Int8Wrapper(_quantization.QuantizeWrapperV2):
-    """Wrap a layer as TF-MOT does, but respect frozen layers.
+    """TF-MOT's layer wrapper, except that frozen layers stay frozen.
 
     TF-MOT's own wrapper trains the kernels of frozen layers as well.
     """

@@ -1,4 +1,4 @@
-"""Recompute batch normalization's moving statistics for a model's present weights."""
+"""Moving statistics of batch normalization for a model's present weights."""
 
 from collections.abc import Iterable, Iterator
 

@@ -53,7 +53,7 @@ def epoch_reporting(
 
 
 class EpochLines:
-    """Write the lines of a training.
+    """Lines of a training.
 
     Args:
         epochs: the number at which the training ends.

@@ -1,4 +1,4 @@
-"""Build the optimizer that a recipe asks for."""
+"""Optimizer that a recipe asks for."""
 
 from collections.abc import Callable, Sequence
 from types import ModuleType

@@ -117,7 +117,7 @@ RESULTS = (
 
 
 def check_folder(folder: pathlib.Path, resume: bool) -> None:
-    """Check that a run can begin or resume in a folder.
+    """Check that a folder suits a new or resumed run.
 
     Args:
         folder: the run folder.

@@ -56,7 +56,7 @@ def parser(
         return f"{name} [{name} ...]" if typing.get_origin(parameters[name].annotation) is list else name
 
     class Formatter(jsonargparse.DefaultHelpFormatter, argparse.RawDescriptionHelpFormatter):
-        """Leaves the description's examples as they are written."""
+        """Help formatter that keeps the description's examples as written."""
 
     built = jsonargparse.ArgumentParser(
         prog=usage.program(),

@@ -42,7 +42,7 @@ _MOST_UNPACKED = 2**24  # bytes of an associated file; a hostile zip may unfold 
 
 @dataclasses.dataclass(frozen=True)
 class Metadata:
-    """Describe a .tflite file to the apps that read it.
+    """Description of a .tflite file for apps that read it.
 
     Args:
         name: The model's name.

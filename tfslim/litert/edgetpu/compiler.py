@@ -1,4 +1,4 @@
-"""Run edgetpu_compiler and compare its verdict with the linter's."""
+"""Runs of edgetpu_compiler, and comparison with the linter."""
 
 import dataclasses
 import re

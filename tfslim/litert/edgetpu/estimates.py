@@ -1,4 +1,4 @@
-"""Estimate cache use and latency on a Coral Edge TPU.
+"""Estimates of cache use and latency on the Edge TPU.
 
 The estimates for the USB device come from a published fit; nothing here was measured on an Edge TPU.
 """

@@ -1,4 +1,4 @@
-"""Check a Keras model for the Edge TPU before conversion."""
+"""Linter of Keras models for the Edge TPU, before conversion."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Predict which operators of a file an Edge TPU runs."""
+"""Linter of .tflite files: operators that an Edge TPU runs."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping
@@ -106,7 +106,7 @@ class LintResult:
 
     @property
     def mapped(self) -> int:
-        """Number of operators expected to run on the Edge TPU."""
+        """Return how many operators should run on the Edge TPU."""
         return 0 if self.refused else sum(placement.place == MAPPED for placement in self.placements)
 
     def to_dict(self) -> dict:

@@ -1,4 +1,4 @@
-"""Resolve the tensors, operators and graphs of a .tflite file."""
+"""Tensors, operators and graphs of a .tflite file."""
 
 import dataclasses
 import functools

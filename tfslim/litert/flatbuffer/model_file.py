@@ -1,4 +1,4 @@
-"""Open and check a .tflite file before the interpreter does."""
+"""A .tflite file, opened and checked before the interpreter runs."""
 
 import dataclasses
 import stat

@@ -1,4 +1,4 @@
-"""Run a .tflite file of one input and one output."""
+"""Runner of a .tflite file of one input and output."""
 
 from pathlib import Path
 
@@ -58,17 +58,17 @@ class Runner:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Shape of one image, (H, W, C)."""
+        """Return the shape of one image, (H, W, C)."""
         return tuple(int(size) for size in self._input["shape"][1:])
 
     @property
     def input_dtype(self) -> str:
-        """Dtype of the file's input: "float32", "int8" or "uint8"."""
+        """Return the input's dtype: "float32", "int8" or "uint8"."""
         return np.dtype(self._input["dtype"]).name
 
     @property
     def output_dtype(self) -> str:
-        """Dtype of the file's output: "float32", "int8" or "uint8"."""
+        """Return the output's dtype: "float32", "int8" or "uint8"."""
         return np.dtype(self._output["dtype"]).name
 
     @property

@@ -1,4 +1,4 @@
-"""Run a .tflite file by names of inputs and outputs."""
+"""Runner of a .tflite file with named inputs and outputs."""
 
 from collections.abc import Mapping
 from pathlib import Path

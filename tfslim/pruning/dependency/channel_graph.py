@@ -27,7 +27,7 @@ IS_OUTPUT = "is the model's output"
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """Describe units that are made by the same layers.
+    """Units that are made by the same layers.
 
     Any number of them can be removed.
 
@@ -45,7 +45,7 @@ class Group:
 
 @dataclasses.dataclass(frozen=True)
 class ChannelGraph:
-    """Hold the result of `channel_graph`.
+    """Result of `channel_graph`.
 
     Units are numbered from 0; `FROZEN` stands for channels that must stay.
 

@@ -33,7 +33,7 @@ PROPORTIONAL_LAYERS = (
 
 
 class FollowingNorms:
-    """Find the normalization that follows each layer of a model.
+    """Normalization that follows each layer of a model.
 
     Args:
         model: functional model without nested ones.

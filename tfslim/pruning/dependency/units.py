@@ -7,7 +7,7 @@ import numpy as np
 
 
 class Units:
-    """Maintain numbered channels that may be united or frozen.
+    """Numbered channels that may be united or frozen.
 
     United channels are removed together; frozen ones stay. This is a union-find structure.
 

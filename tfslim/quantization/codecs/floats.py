@@ -17,7 +17,7 @@ LARGEST = 65_504  # of float16
 
 @dataclasses.dataclass(frozen=True)
 class Float16:
-    """Store half precision: 11 significant bits, magnitudes to 65,504.
+    """Codec of half precision: 11 significant bits, magnitudes to 65,504.
 
     Larger magnitudes are refused.
 
@@ -63,7 +63,7 @@ class Float16:
 
 @dataclasses.dataclass(frozen=True)
 class Float32:
-    """Store values unchanged, NaN and infinities included.
+    """Codec of values unchanged, NaN and infinities included.
 
     Example:
         >>> codec = Float32()

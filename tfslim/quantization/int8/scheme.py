@@ -52,7 +52,7 @@ _REASONS = {
 
 @dataclasses.dataclass(frozen=True)
 class QuantizedStep:
-    """Describe which parts of one layer are quantized.
+    """Quantized parts of one layer.
 
     Args:
         weight: attribute of the kernel, or None if it has none.

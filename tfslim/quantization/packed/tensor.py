@@ -69,7 +69,7 @@ PARAMETERS = {"log_min_max": ("range",), "kmeans": ("codebook",), "ternary": ("s
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """Describe one tensor in the list of a `.tfslim` file.
+    """Entry of a tensor in a `.tfslim` file's list.
 
     Args:
         name: its name, such as "conv1/kernel".

@@ -1,4 +1,4 @@
-"""Evaluate models of attributes."""
+"""Evaluation of models of attributes."""
 
 from collections.abc import Sequence
 from pathlib import Path

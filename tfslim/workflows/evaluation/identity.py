@@ -1,4 +1,4 @@
-"""Evaluate models that identify people."""
+"""Evaluation of models that identify people."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

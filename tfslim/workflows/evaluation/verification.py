@@ -1,4 +1,7 @@
-"""Evaluate face verification: whether two images show the same person."""
+"""Evaluation of face verification.
+
+Verification decides whether two images show the same person.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any

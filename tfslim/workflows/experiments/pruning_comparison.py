@@ -1,4 +1,4 @@
-"""Compare prunings by different importance scores, each over its seeds."""
+"""Comparison of prunings by importance score, each over its seeds."""
 
 from pathlib import Path
 

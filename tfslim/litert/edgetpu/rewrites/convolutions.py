@@ -1,4 +1,4 @@
-"""Rewrite convolutions and dense layers for the Edge TPU compiler."""
+"""Rewrites of convolutions and dense layers for the Edge TPU."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Turn dense layers after a global pooling into convolutions.
+"""Rewrite of dense layers after a global pooling into convolutions.
 
 For that, a row (1, C) after a global pooling is kept as a map (1, 1, 1, C).
 """

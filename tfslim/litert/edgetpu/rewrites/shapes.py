@@ -1,4 +1,4 @@
-"""Rewrite upsampling and slicing for the Edge TPU compiler."""
+"""Rewrites of upsampling and slicing for the Edge TPU."""
 
 import keras
 
