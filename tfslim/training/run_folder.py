@@ -182,7 +182,7 @@ def _whole(recipe: dict) -> dict:
 def working(folder: pathlib.Path, recipe: dict, resume: bool) -> Iterator[None]:
     """Begin or resume a run, and lock its folder.
 
-    The lock keeps other processes out. Removes temporary files of a process that was killed. The workers of
+    The lock keeps other processes out. Temporary files of a process that was killed are removed. The workers of
     multi_worker_mirrored are processes that share a folder, which is then not locked.
 
     Args:

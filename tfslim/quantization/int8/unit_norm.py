@@ -7,7 +7,7 @@ from tfslim.layers.unit_norm import SHORTEST, SteadyUnitNormalization
 
 @keras.saving.register_keras_serializable("tfslim")
 class Int8UnitNormalization(SteadyUnitNormalization):
-    """Layer that the converter turns into one L2_NORMALIZATION.
+    """Unit normalization that the converter turns into one L2_NORMALIZATION.
 
     `keras.layers.UnitNormalization` itself becomes five steps.
 
