@@ -1,4 +1,4 @@
-"""Run the `tfslim` command: `python -m tfslim`."""
+"""Entry point of `python -m tfslim`, the `tfslim` command."""
 
 from tfslim.cli.__main__ import main
 

@@ -1,4 +1,4 @@
-"""Load packages that only some steps need, or say how to install them."""
+"""Imports of optional packages, with advice if one is missing."""
 
 import importlib
 import traceback
@@ -48,7 +48,7 @@ def require(module: str, purpose: str) -> ModuleType:
 
 
 def advice(package: str) -> str:
-    """Say that a package is missing and how to install it."""
+    """Return advice on how to install a missing package."""
     extra = EXTRAS[package]
     return (
         f'{package}, which is not installed: pip install "tfslim-edge[{extra}]", '
@@ -57,9 +57,10 @@ def advice(package: str) -> str:
 
 
 def name_extra(error: ModuleNotFoundError, purpose: str) -> ModuleNotFoundError:
-    """Return the error with the name of the extra, or as it is if no extra has the package.
+    """Return an import error that names the extra to install.
 
-    Where Keras asks for TensorFlow, the message also says how to choose another backend.
+    The error is returned as it is if no extra has the package. Where Keras asks for TensorFlow, the message also says
+    how to choose another backend.
 
     Args:
         error: raised by an import.

@@ -1,4 +1,7 @@
-"""Keep the start-up lines of TensorFlow and LiteRT off stderr."""
+"""Filter for the start-up lines of TensorFlow and LiteRT.
+
+It keeps them off stderr.
+"""
 
 import contextlib
 import importlib.machinery
@@ -17,9 +20,10 @@ NOISE = re.compile(
 
 @contextlib.contextmanager
 def without_start_up_lines() -> Iterator[None]:
-    """Drop the lines known as start-up noise that native code writes on stderr while the block runs.
+    """Drop known start-up lines of native code from stderr.
 
-    All other lines are written when the block ends.
+    Only lines known as start-up noise are dropped, and only while the block runs. All other lines are written when the
+    block ends.
     """
     try:
         sys.stderr.flush()
@@ -42,7 +46,10 @@ def without_start_up_lines() -> Iterator[None]:
 
 
 class _QuietTensorFlow:
-    """Finds `tensorflow` as Python does, and has it loaded without its start-up lines."""
+    """Import hook that loads `tensorflow` without its start-up lines.
+
+    It finds the package as Python does.
+    """
 
     @staticmethod
     def find_spec(name: str, path=None, target=None):
@@ -61,9 +68,10 @@ class _QuietTensorFlow:
 
 
 def silence_tensorflow() -> None:
-    """Keep TensorFlow's notes off stderr in this process and its children, whenever it is imported.
+    """Keep TensorFlow's notes off stderr, whenever it is imported.
 
-    A TF_CPP_MIN_LOG_LEVEL that is set already stays, and with one below 2 nothing is hidden.
+    This holds for this process and its children. A TF_CPP_MIN_LOG_LEVEL that is set already stays, and with one below 2
+    nothing is hidden.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     loud = os.environ["TF_CPP_MIN_LOG_LEVEL"] in ("0", "1")

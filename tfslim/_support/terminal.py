@@ -1,4 +1,7 @@
-"""Progress on stderr, so that tables on stdout can be piped, and tables that fit a terminal and a pipe."""
+"""Progress and tables for a terminal or a pipe.
+
+Progress goes to stderr, so that tables on stdout can be piped.
+"""
 
 import contextlib
 import copy
@@ -16,7 +19,9 @@ from tfslim._support.text import ProgressLines
 
 @contextlib.contextmanager
 def progress_bar(title: str, every: float = 30.0) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar while the block runs, or lines where stderr is not a terminal.
+    """Show a bar, or lines off a terminal, while running.
+
+    The lines are written if stderr is not a terminal.
 
     Args:
         title: what is counted.
@@ -66,7 +71,10 @@ def _width(console: rich.console.Console, table: rich.table.Table) -> int:
 
 
 def _parts(console: rich.console.Console, table: rich.table.Table) -> Iterator[rich.table.Table]:
-    """Yield tables of the first column and as many others as fit."""
+    """Yield a table in parts that fit the width.
+
+    Each part has the first column and as many others as fit.
+    """
     first, *others = table.columns
     while others:
         part, taken = copy.copy(table), len(others)

@@ -75,7 +75,7 @@ def clock(seconds: float) -> str:
 
 
 class ProgressLines:
-    """Write a line of progress from time to time.
+    """Lines of progress, written from time to time.
 
     Args:
         title: what is counted.

@@ -1,4 +1,4 @@
-"""The `tfslim` command: choose the subcommand and run it."""
+"""The `tfslim` command, which runs the chosen subcommand."""
 
 import importlib
 import sys
@@ -7,7 +7,7 @@ from tfslim.cli.app.commands import COMMANDS, help_text
 
 
 def main() -> None:
-    """Run the subcommand named by the first argument, and end the process."""
+    """Run the first argument's subcommand and end the process."""
     words = sys.argv[1:]
     name = words[0].replace("_", "-") if words else "--help"
     if name in ("--help", "-h"):

@@ -1,4 +1,7 @@
-"""`tfslim distill`: train a student on labels and a teacher's outputs."""
+"""`tfslim distill`: training of a student with a teacher.
+
+The student learns from labels and the teacher's outputs.
+"""
 
 from functools import partial
 

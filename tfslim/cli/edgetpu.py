@@ -1,4 +1,7 @@
-"""`tfslim edgetpu`: compile .tflite files for a Coral Edge TPU, and lint them."""
+"""`tfslim edgetpu`: .tflite files compiled for a Coral Edge TPU.
+
+The files are linted too.
+"""
 
 from functools import partial
 

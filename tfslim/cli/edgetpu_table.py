@@ -1,4 +1,4 @@
-"""`tfslim edgetpu-table`: lint every model of the zoo for the Edge TPU."""
+"""`tfslim edgetpu-table`: Edge TPU findings for the zoo's models."""
 
 from functools import partial
 

@@ -1,4 +1,7 @@
-"""`tfslim export`: make the .tflite files of a model, and compare each with it."""
+"""`tfslim export`: the .tflite files of a model.
+
+Each file is compared with the model.
+"""
 
 from functools import partial
 

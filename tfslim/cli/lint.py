@@ -1,4 +1,7 @@
-"""`tfslim lint`: say whether .tflite files would run on a Coral Edge TPU."""
+"""`tfslim lint`: Edge TPU findings for .tflite files.
+
+The program says whether the files would run on a Coral Edge TPU.
+"""
 
 import json
 import sys

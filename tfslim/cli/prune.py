@@ -1,4 +1,4 @@
-"""`tfslim prune`: remove the filters of a trained network while it trains on."""
+"""`tfslim prune`: filters removed from a network while it trains."""
 
 from functools import partial
 

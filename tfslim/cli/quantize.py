@@ -1,4 +1,7 @@
-"""`tfslim quantize`: train a network on in few bits, with zeros and clusters, or for int8."""
+"""`tfslim quantize`: training of a network for a compact file.
+
+The network is trained on in few bits, with zeros and clusters, or for int8.
+"""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""`tfslim spread`: merge the tables of one recipe's seeds: mean and deviation."""
+"""`tfslim spread`: mean and deviation over one recipe's seeds."""
 
 from functools import partial
 

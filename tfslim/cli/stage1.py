@@ -1,4 +1,7 @@
-"""`tfslim stage1`: train a teacher and its students, and make the Flame paper's table."""
+"""`tfslim stage1`: the Flame paper's teacher and students.
+
+The program trains them and makes the paper's table.
+"""
 
 from functools import partial
 

@@ -1,4 +1,7 @@
-"""`tfslim stage2`: store the networks of stage 1 in few bits, and make the Flame paper's tables."""
+"""`tfslim stage2`: networks of stage 1 in few bits.
+
+The program stores them and makes the Flame paper's tables.
+"""
 
 from functools import partial
 

@@ -51,7 +51,7 @@ class Cost:
 
     @property
     def total_bytes(self) -> int:
-        """Total bytes of all weights."""
+        """Return the total bytes of all weights."""
         return sum(self.bytes.values())
 
     def to_dict(self) -> dict:

@@ -21,7 +21,7 @@ __all__ = ["Distiller"]
 
 
 class Distiller(keras.Model):
-    """Train a student on labels and on a teacher's outputs.
+    """Model that trains a student on labels and a teacher.
 
     The student stays a plain model throughout. The total loss is `label_weight` times the compiled loss, plus each
     distillation loss times its weight, plus the student's regularization losses. Sample weights apply to all but the

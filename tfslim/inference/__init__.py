@@ -1,6 +1,6 @@
-"""Run a model file (`.keras`, `.tflite` or `.tfslim`) on images: attributes, embeddings, identities.
+"""Attributes, embeddings and identities from a model file.
 
-A `.tflite` file is run without loading Keras or TensorFlow.
+The file is a `.keras`, `.tflite` or `.tfslim` file. A `.tflite` file is run without loading Keras or TensorFlow.
 
 Example:
     >>> predictor = tfslim.inference.load_predictor("runs/slimnet")

@@ -1,4 +1,7 @@
-"""A model run once on each of many image files, in batches."""
+"""Outputs of a model for many image files.
+
+The model is run once on each image, in batches.
+"""
 
 import contextlib
 import dataclasses
@@ -38,7 +41,9 @@ def image_outputs(
     on_error: str = "raise",
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> ImageOutputs:
-    """Run a model on image files, with some hundred images in memory.
+    """Run a model on image files, block by block.
+
+    Some hundred images are in memory at once.
 
     Args:
         outputs: (N, height, width, 3) uint8 pixels -> (N, D) float32.

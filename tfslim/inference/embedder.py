@@ -43,7 +43,10 @@ class Embedder:
     embed: Callable[[np.ndarray], np.ndarray]
 
     def fit(self, image: Image.Image, size: tuple[int, int]) -> np.ndarray:
-        """Return an RGB photo's pixels, cropped as in training and resized to `size`."""
+        """Return a photo's pixels as the model takes them.
+
+        The RGB photo is cropped as in training and resized to `size`.
+        """
         return fit_image(image, size, self.crop)
 
 
@@ -105,7 +108,10 @@ def load_embedder(
 
 
 def _training_crop(opened: OpenedModel, people: People | None) -> tuple[int, int] | None:
-    """Return the crop of the training, by what lies beside the file or its metadata."""
+    """Return the crop with which the model was trained.
+
+    It is stated beside the file or in the file's metadata.
+    """
     if people:
         return people.crop
     if opened.metadata and opened.metadata.task:
@@ -123,7 +129,7 @@ def _training_crop(opened: OpenedModel, people: People | None) -> tuple[int, int
 
 
 def outputs_embedding(opened: OpenedModel) -> bool:
-    """Return whether a `.tflite` file says that its output is an embedding.
+    """Return whether a `.tflite` file outputs an embedding.
 
     Its metadata tells, or else an output called "embedding" in a signature, as `tfslim.litert.convert` writes it. A
     model cut at a layer of another name can't be told by this.
@@ -166,7 +172,10 @@ def embed_files(
 
 
 def cut_at_embedding(model: "keras.Model") -> "keras.Model":
-    """Cut a model at its embedding by `tfslim.identity.embedding_model`, which loads Keras."""
+    """Cut a model at its embedding.
+
+    `tfslim.identity.embedding_model` does it, which loads Keras.
+    """
     from tfslim.models.identity import embedding_model
 
     return embedding_model(model)

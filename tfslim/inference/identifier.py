@@ -37,7 +37,10 @@ class Identifier:
     logits: Callable[[np.ndarray], np.ndarray]
 
     def fit(self, image: Image.Image, size: tuple[int, int]) -> np.ndarray:
-        """Return an RGB photo's pixels, cropped as in training and resized to `size`."""
+        """Return a photo's pixels as the model takes them.
+
+        The RGB photo is cropped as in training and resized to `size`.
+        """
         return fit_image(image, size, self.people.crop)
 
 

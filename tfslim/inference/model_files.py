@@ -1,4 +1,7 @@
-"""Model files opened safely: a `.keras` or `.tfslim` file as a Keras model, a `.tflite` file in its interpreter."""
+"""Model files, opened safely.
+
+A `.keras` or `.tfslim` file is opened as a Keras model, a `.tflite` file in its interpreter.
+"""
 
 import dataclasses
 import os
@@ -45,7 +48,9 @@ class OpenedModel:
 
 
 def model_file(path: str | os.PathLike) -> Path:
-    """Find the model file that a path stands for, by name alone.
+    """Find the model file that a path stands for.
+
+    It is found by name alone; the file is not opened.
 
     Args:
         path: a `.keras`, `.tflite` or `.tfslim` file, or a run folder, which stands for its `model.keras`.
@@ -77,7 +82,9 @@ def open_model(
     threads: int | None = None,
     prepare: Callable[["keras.Model"], "keras.Model"] = lambda model: model,
 ) -> OpenedModel:
-    """Open a model file; a `.tflite` file without loading Keras or TensorFlow.
+    """Open a model file.
+
+    A `.tflite` file is opened without loading Keras or TensorFlow.
 
     Warns by the file's name if it seems to expect another pixel range than 0..255, when it is opened and when it is
     run.
@@ -112,7 +119,9 @@ def open_model(
 def load_keras_file(
     file: Path, prepare: Callable[["keras.Model"], "keras.Model"] = lambda model: model
 ) -> "keras.Model":
-    """Load a `.keras` or `.tfslim` file of one input and one output in safe mode.
+    """Load a `.keras` or `.tfslim` file in safe mode.
+
+    The model has one input and one output.
 
     Args:
         file: the file; its checksums are compared before Keras reads it.
@@ -156,7 +165,9 @@ def load_keras_file(
 
 
 def keras_outputs(model: "keras.Model", batch_size: int) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a function of (N, H, W, 3) uint8 images to (N, ...) float32 outputs.
+    """Return a function that computes a model's outputs.
+
+    It takes (N, H, W, 3) uint8 images and returns (N, ...) float32 outputs.
 
     Args:
         model: a model of one input and one output.
@@ -206,7 +217,10 @@ def _open_tflite(file: Path, threads: int) -> OpenedModel:
 
 
 def _activation(opened: "OpenFile") -> str | None:
-    """Return the operator that makes probabilities of the first output; None if there is no such operator."""
+    """Return the operator that makes the first output's probabilities.
+
+    None is returned if there is no such operator.
+    """
     graph = opened.graphs[0]
     makers = {index: operator for operator in graph.operators for index in operator.outputs}
     operator = makers.get(graph.outputs[0])
@@ -218,7 +232,10 @@ def _activation(opened: "OpenFile") -> str | None:
 
 
 def _warning_if_constant(file: Path, outputs: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
-    """Return `outputs` with a warning, by the file's name, if all images of a call have the same."""
+    """Return `outputs` with a warning if they are constant.
+
+    The warning names the file if all images of a call have the same outputs.
+    """
     from tfslim.inference.pixel_range import constant_warning
 
     def checked(images: np.ndarray) -> np.ndarray:
@@ -231,7 +248,10 @@ def _warning_if_constant(file: Path, outputs: Callable[[np.ndarray], np.ndarray]
 
 
 def check_image_input(file: Path, shape: tuple[int | None, ...]) -> None:
-    """Raise a ValueError unless a model's input is one fixed (height, width, 3)."""
+    """Raise a ValueError unless the input is one fixed image.
+
+    Its shape is (height, width, 3).
+    """
     if len(shape) != 3 or shape[2] != 3 or None in shape:
         raise ValueError(f"{file}: takes inputs of shape {format_shape(shape)}; expected one fixed (height, width, 3)")
 
@@ -242,7 +262,10 @@ def format_shape(shape: tuple[int | None, ...]) -> str:
 
 
 def _check_whole(file: Path) -> None:
-    """Raise a ValueError for a file cut short or damaged, which Keras reports as whatever part it misses first."""
+    """Raise a ValueError if a file is truncated or damaged.
+
+    Keras reports such a file as whatever part it misses first.
+    """
     try:
         with zipfile.ZipFile(file) as archive:
             damaged = archive.testzip()

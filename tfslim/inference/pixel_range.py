@@ -1,4 +1,4 @@
-"""Signs that a model file expects pixels on another scale than 0..255."""
+"""Signs that a model expects pixels outside 0..255."""
 
 import numpy as np
 
@@ -12,7 +12,9 @@ _FEWEST = 4  # images; two or three photos may be nearly the same
 
 
 def quantization_warning(input_range: tuple[float, float] | None, metadata: Metadata | None) -> str | None:
-    """Return a warning if a quantized input can't hold the pixels that it is given, else None.
+    """Return a warning if a quantized input cannot hold pixels.
+
+    None is returned if it can hold the pixels that it is given.
 
     Args:
         input_range: The least and the largest value of the input, as `Runner.input_range`.
@@ -42,7 +44,10 @@ def quantization_warning(input_range: tuple[float, float] | None, metadata: Meta
 
 
 def normalization_warning(metadata: Metadata) -> str | None:
-    """Return a note if the metadata says that pixels have to be normalized, else None."""
+    """Return a note if the metadata asks for normalized pixels.
+
+    Otherwise None is returned.
+    """
     if not metadata.normalizes:
         return None
     low, high = metadata.pixel_range
@@ -54,13 +59,18 @@ def normalization_warning(metadata: Metadata) -> str | None:
 
 
 def normalize(images: np.ndarray, metadata: Metadata) -> np.ndarray:
-    """Return (N, H, W, C) pixels as (x - mean) / std by the metadata, float32."""
+    """Normalize (N, H, W, C) pixels by the metadata.
+
+    The result is (x - mean) / std in float32.
+    """
     mean, std = np.asarray(metadata.mean, "float32"), np.asarray(metadata.std, "float32")
     return (images.astype("float32") - mean) / std
 
 
 def constant_warning(images: np.ndarray, outputs: np.ndarray) -> str | None:
-    """Return a warning if different images have the same outputs, else None.
+    """Return a warning if different images have the same outputs.
+
+    Otherwise None is returned.
 
     Args:
         images: (N, H, W, C).

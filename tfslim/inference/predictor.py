@@ -1,4 +1,7 @@
-"""A model file opened to predict attributes: image size, label names and thresholds, logits."""
+"""Prediction of attributes with a model file.
+
+The file is opened with its image size, label names and thresholds; the outputs are logits.
+"""
 
 import dataclasses
 import os
@@ -91,7 +94,10 @@ def load_predictor(path: str | os.PathLike, batch_size: int = 64, threads: int |
 
 
 def _check_people(file: Path) -> None:
-    """Raise a ValueError if what lies beside a model says that it is of people."""
+    """Raise a ValueError if the model identifies people.
+
+    The files beside the model say so.
+    """
     if (file.parent / "people.json").is_file() and not (file.parent / "labels.json").is_file():
         raise ValueError(
             f"{file}: is of people, by the people.json beside it, and not of attributes: use load_identifier or "
@@ -109,7 +115,10 @@ def _check_logits(model: "keras.Model") -> "keras.Model":
 
 
 def _labels(opened: OpenedModel, outputs: int) -> Labels:
-    """Return the labels of labels.json beside the file, else of its metadata, else CelebA's."""
+    """Return the labels of the model's outputs.
+
+    They are those of labels.json beside the file, else of its metadata, else CelebA's.
+    """
     beside, metadata = opened.file.parent / "labels.json", opened.metadata
     if not (metadata and metadata.labels):
         return read_labels(opened.file, outputs)
@@ -135,7 +144,7 @@ def _labels(opened: OpenedModel, outputs: int) -> Labels:
 
 @dataclasses.dataclass(frozen=True)
 class PartPredictions:
-    """A model's logits for the images of a part, with their labels.
+    """Logits of a part's images, with their labels.
 
     Attributes:
         names: A attribute names, those of the model's outputs.
@@ -151,7 +160,7 @@ class PartPredictions:
 
 
 def check_attributes(celeba: CelebA) -> None:
-    """Raise a ValueError if the data has no attributes to compare with."""
+    """Raise a ValueError if the data lacks attributes."""
     if not celeba.attribute_names:
         raise ValueError(f"{celeba.folder}: there are no attributes in this data (no list_attr_celeba.txt or .csv)")
 

@@ -9,7 +9,9 @@ __all__ = ["L2Normalization"]
 
 @keras.saving.register_keras_serializable(package="tfslim")
 class L2Normalization(Composite):
-    """L2-normalize the last axis to a fixed or learned length.
+    """Layer that L2-normalizes the last axis to a given length.
+
+    The length is fixed or learned.
 
     The output has the shape of the input, (N, ..., C), and is float32 even under a mixed policy, because the sum of
     squares of a float16 embedding can overflow float16. A vector of zeros stays zero.

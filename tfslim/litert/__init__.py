@@ -1,4 +1,4 @@
-"""Convert Keras models to .tflite files; run and check these."""
+"""Conversion of Keras models to .tflite files, and checks."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,7 @@
-"""Copy a model with fixed sizes in float32, for conversion."""
+"""Copy of a model with fixed sizes, for conversion.
+
+The copy is in float32.
+"""
 
 import keras
 

@@ -1,4 +1,4 @@
-"""Shrink a .tflite file without changing its outputs.
+"""Smaller .tflite files with the same outputs.
 
 Removed are tensor names, repeated zero points and scales, and empty and duplicate buffers.
 """

@@ -153,7 +153,10 @@ class VerificationTable:
         return dataclasses.asdict(self)
 
     def row(self) -> dict[str, float | int | None]:
-        """Return the metrics as a CSV row; unresolved TARs are None."""
+        """Return the metrics as a CSV row.
+
+        Unresolved TARs are None.
+        """
         tars = {f"tar_at_far_{point.far:g}": point.tar if point.resolved else None for point in self.tar}
         accuracy: dict[str, float | None] = {"accuracy": None, "accuracy_error": None}
         if self.accuracy:

@@ -1,4 +1,7 @@
-"""Structured pruning: channel graph, filter importance, surgery, and pruning while training."""
+"""Structured pruning: channel graph, filter importance and surgery.
+
+Filters are removed from a trained model or while it trains.
+"""
 
 from tfslim.pruning.budget import Budget, target
 from tfslim.pruning.dead_filters import shrink

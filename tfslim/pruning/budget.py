@@ -1,4 +1,7 @@
-"""Cost of a model without some of its units, computed from the channel graph without building it."""
+"""Cost of a model without some of its units.
+
+It is computed from the channel graph, without building the smaller model.
+"""
 
 from collections import defaultdict
 from functools import cached_property
@@ -18,7 +21,7 @@ KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 
 
 class Budget:
-    """Count filters, parameters, bytes and MACs left after removing units.
+    """Counts of filters, parameters, bytes and MACs after removing units.
 
     In every method `gone` is (graph.unit_count,) bool, True for units that are removed.
 

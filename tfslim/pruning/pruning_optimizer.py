@@ -1,4 +1,7 @@
-"""An optimizer wrapper that scores filters from passing gradients and holds dropped ones at zero."""
+"""Optimizer wrapper that scores filters and holds dropped ones.
+
+It scores them from passing gradients and holds the dropped ones at zero.
+"""
 
 from typing import Literal
 
@@ -23,12 +26,13 @@ MOVING = ("momentum", "average", "linear", "gradient_accumulator")
 
 @keras.saving.register_keras_serializable(package="tfslim")
 class PruningOptimizer(OptimizerWrapper):
-    """Accumulate Taylor scores in training; hold dropped units at zero.
+    """Optimizer wrapper that scores units and holds dropped ones.
 
-    The gradients of all filters' gates follow from the weights' own gradients (`tfslim.pruning.importance.gates`), so a
-    step costs hardly more. The weights of dropped units, with their momenta and averages, become zero and are held
-    there. All state is in the optimizer's `variables`. Gradients are those of the whole loss: penalties of layers'
-    regularizers are part of the scores, an optimizer's weight decay is not.
+    It accumulates Taylor scores in training and holds dropped units at zero. The gradients of all filters' gates follow
+    from the weights' own gradients (`tfslim.pruning.importance.gates`), so a step costs hardly more. The weights of
+    dropped units, with their momenta and averages, become zero and are held there. All state is in the optimizer's
+    `variables`. Gradients are those of the whole loss: penalties of layers' regularizers are part of the scores, an
+    optimizer's weight decay is not.
 
     Args:
         inner: the optimizer that trains. A LossScaleOptimizer goes around this one, not into it.

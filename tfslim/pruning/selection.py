@@ -1,4 +1,7 @@
-"""Selection of the units to remove: least important for their cost first, until a budget is met."""
+"""Selection of the units to remove for a budget.
+
+The least important for their cost go first, until the budget is met.
+"""
 
 import math
 from collections.abc import Callable

@@ -1,4 +1,7 @@
-"""`TaylorPruning`: a callback that scores and drops filters while a model trains."""
+"""`TaylorPruning`: callback that prunes filters while a model trains.
+
+It scores the filters too.
+"""
 
 import contextlib
 import warnings
@@ -54,14 +57,14 @@ def progress(schedule: Schedule, done: int, drops: int) -> float:
 
 
 class TaylorPruning(keras.callbacks.Callback):
-    """Drop the least important filters gradually during `fit`.
+    """Callback that drops the least important filters during `fit`.
 
-    A `PruningOptimizer` wraps the model's own optimizer while `fit` runs; it adds up scores in every step and holds
-    dropped filters at zero. `tfslim.pruning.shrink` then removes them. Exactly one of `ratio`, `params`, `macs` and
-    `bytes` is the target; once it is met nothing more is dropped, and training continues so that the rest recovers. The
-    `filters`, `params` and `macs` left are added to the logs at the end of each epoch, so that History, TensorBoard and
-    CSVLogger write them if they come after this callback. An EarlyStopping that restores the best weights must come
-    before it, or it restores filters dropped since. On a `Distiller`, its student is pruned.
+    They are dropped gradually. A `PruningOptimizer` wraps the model's own optimizer while `fit` runs; it adds up scores
+    in every step and holds dropped filters at zero. `tfslim.pruning.shrink` then removes them. Exactly one of `ratio`,
+    `params`, `macs` and `bytes` is the target; once it is met nothing more is dropped, and training continues so that
+    the rest recovers. The `filters`, `params` and `macs` left are added to the logs at the end of each epoch, so that
+    History, TensorBoard and CSVLogger write them if they come after this callback. An EarlyStopping that restores the
+    best weights must come before it, or it restores filters dropped since. On a `Distiller`, its student is pruned.
 
     Args:
         ratio: share of the filters to remove, above 0 and below 1.

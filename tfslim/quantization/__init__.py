@@ -1,6 +1,7 @@
-"""Low-bit weights: codecs, codebooks, plans and budgets, training with them, and the packed file.
+"""Low-bit weights: codecs, plans, training and the packed file.
 
-Names are resolved on first use, so that `read_packed` and the codecs load numpy alone.
+Codebooks and budgets are here too. Names are resolved on first use, so that `read_packed` and the codecs load numpy
+alone.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,7 @@
-"""Allocation of bits within a byte budget: more for the tensors that the outputs depend on."""
+"""Allocation of bits within a byte budget.
+
+Tensors on which the outputs depend more are stored with more.
+"""
 
 import contextlib
 import ctypes

@@ -75,7 +75,7 @@ DEPTHWISE = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
 
 @dataclasses.dataclass(frozen=True)
 class WeightTensor:
-    """Describe a float variable of a model.
+    """A float variable of a model.
 
     Args:
         variable: the variable.

@@ -1,4 +1,4 @@
-"""Plans: which tensor of a model is stored with which codec."""
+"""Plans: the codec of each tensor of a model."""
 
 import dataclasses
 import difflib

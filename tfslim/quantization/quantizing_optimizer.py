@@ -1,4 +1,7 @@
-"""An optimizer wrapper that trains float weights while the model holds their quantized values."""
+"""Optimizer wrapper for training with quantized values.
+
+It trains float weights while the model holds their quantized values.
+"""
 
 from collections.abc import Mapping
 
@@ -18,7 +21,7 @@ __all__ = ["QuantizingOptimizer"]
 
 @keras.saving.register_keras_serializable(package="tfslim")
 class QuantizingOptimizer(OptimizerWrapper):
-    """Train a model whose weights stay values of codebooks.
+    """Optimizer for a model whose weights stay values of codebooks.
 
     Each weight of the plan has a float twin here. The model runs forwards and backwards on the quantized weight, the
     inner optimizer moves the twin by that gradient, straight through the rounding, and the weight becomes the twin's

@@ -1,6 +1,7 @@
-"""TF-MOT for Keras 3 models: quantization-aware training, sparsity, clustering, and all of them together.
+"""TF-MOT for Keras 3 models.
 
-This is the only room that uses tf_keras and TF-MOT, which are loaded when a step is first used.
+The results are models of quantization-aware training, sparsity, clustering, or all of them together. This is the only
+room that uses tf_keras and TF-MOT, which are loaded when a step is first used.
 """
 
 from typing import TYPE_CHECKING

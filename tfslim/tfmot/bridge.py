@@ -1,4 +1,7 @@
-"""Translation of models between Keras 3 and tf_keras, which TF-MOT needs."""
+"""Translation of models between Keras 3 and tf_keras.
+
+TF-MOT needs tf_keras.
+"""
 
 from typing import Any
 
@@ -132,7 +135,7 @@ def from_tf_keras(model: Any) -> keras.Model:
 
 
 class _Names:
-    """Assign unique names to the layers of one model.
+    """Unique names for the layers of one model.
 
     The names of a tf_keras model's own layers stay.
     """

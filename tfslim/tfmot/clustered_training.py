@@ -1,4 +1,7 @@
-"""`tfslim.tfmot.cluster`: training of a tf_keras model whose kernels share few distinct values."""
+"""`tfslim.tfmot.cluster`: training of kernels with few distinct values.
+
+The model is one of tf_keras.
+"""
 
 from collections.abc import Iterable
 from typing import Any, Literal

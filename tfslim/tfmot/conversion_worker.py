@@ -1,4 +1,7 @@
-"""Run TensorFlow's converter on a quantization-aware SavedModel in a separate process, since it may crash."""
+"""Process that converts a quantization-aware SavedModel.
+
+TensorFlow's converter runs in a process of its own, since it may crash.
+"""
 
 import sys
 from pathlib import Path

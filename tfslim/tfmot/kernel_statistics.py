@@ -1,4 +1,7 @@
-"""Statistics of sparse and clustered kernels, in a model and in a .tflite file: zeros and distinct values."""
+"""Statistics of sparse and clustered kernels.
+
+They are zeros and distinct values, in a model and in a .tflite file.
+"""
 
 import dataclasses
 from collections import Counter
@@ -28,7 +31,7 @@ _KERNEL_PLACE = 1  # index among the operands
 
 @dataclasses.dataclass(frozen=True)
 class KernelContent:
-    """Describe the values in one kernel.
+    """Statistics of the values in one kernel.
 
     Args:
         name: the layer's name; for a file the tensor's, if the layer is unknown.

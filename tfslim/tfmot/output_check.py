@@ -1,4 +1,4 @@
-"""Comparison of the outputs of a Keras 3 model and its tf_keras counterpart."""
+"""Comparison of outputs between Keras 3 and tf_keras models."""
 
 import warnings
 from typing import Any

@@ -1,6 +1,7 @@
-"""Import of tf_keras and TF-MOT such that `keras` and `tf.keras` stay Keras 3 in this process.
+"""Import of tf_keras and TF-MOT beside Keras 3.
 
-If `tf.keras` is tf_keras already, because TF-MOT was imported first or TF_USE_LEGACY_KERAS is set, it stays so.
+`keras` and `tf.keras` stay Keras 3 in this process. If `tf.keras` is tf_keras already, because TF-MOT was imported
+first or TF_USE_LEGACY_KERAS is set, it stays so.
 """
 
 import functools

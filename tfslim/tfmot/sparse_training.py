@@ -1,4 +1,7 @@
-"""`tfslim.tfmot.sparsify`: training of a tf_keras model whose small weights become zeros."""
+"""`tfslim.tfmot.sparsify`: training that sets small weights to zero.
+
+The model is one of tf_keras.
+"""
 
 import difflib
 from collections.abc import Callable, Iterable
@@ -191,7 +194,7 @@ _sparsity: Any = tfmot().sparsity.keras
 
 
 class DecayToTheEnd(_sparsity.PolynomialDecay):
-    """Extend TF-MOT's polynomial schedule by a final round.
+    """TF-MOT's polynomial schedule with a final round.
 
     TF-MOT's own reaches its target only if `frequency` divides the steps.
 
@@ -208,7 +211,7 @@ class DecayToTheEnd(_sparsity.PolynomialDecay):
 
 
 class ConstantFromTheStart(_sparsity.ConstantSparsity):
-    """Extend TF-MOT's constant schedule by an initial round.
+    """TF-MOT's constant schedule with an initial round.
 
     TF-MOT's own has its first round only when `frequency` divides the step, counted from 1.
 

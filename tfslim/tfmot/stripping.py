@@ -1,4 +1,7 @@
-"""`tfslim.tfmot.strip`: the plain Keras 3 model inside a result of `sparsify` or `cluster`."""
+"""`tfslim.tfmot.strip`: plain Keras 3 models of training results.
+
+A result is one of `sparsify` or `cluster`.
+"""
 
 from typing import Any
 

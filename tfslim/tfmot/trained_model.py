@@ -1,4 +1,7 @@
-"""A common view of quantization-aware trained models of tf_keras and Keras 3, for `convert`."""
+"""Common view of quantization-aware trained models.
+
+They are models of tf_keras or Keras 3, viewed for `convert`.
+"""
 
 import dataclasses
 from collections.abc import Callable
@@ -14,7 +17,7 @@ from tfslim.tfmot.packages import tf_keras
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """Describe a model trained with int8 roundings.
+    """Model trained with int8 roundings.
 
     Args:
         quantized: whether any layer is quantized.

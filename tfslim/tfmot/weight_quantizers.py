@@ -1,8 +1,8 @@
-"""TF-MOT quantizers for the layers that `int8_scheme` names: kernels per filter, outputs by moving average.
+"""TF-MOT quantizers for the layers that `int8_scheme` names.
 
-TF-MOT's own configurations scale a depthwise kernel as a whole, lose the kernel of a convolution that a ReLU layer
-follows, and its layout step for Concatenate replaces those that keep zeros and clusters by default ones. So each layer
-here has its own configuration, and no layout step follows.
+Kernels are quantized per filter, outputs by moving average. TF-MOT's own configurations scale a depthwise kernel as a
+whole, lose the kernel of a convolution that a ReLU layer follows, and its layout step for Concatenate replaces those
+that keep zeros and clusters by default ones. So each layer here has its own configuration, and no layout step follows.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ _quantization: Any = tfmot().quantization.keras
 
 
 class KernelQuantizer(_quantization.quantizers.Quantizer):
-    """Round a kernel to 8 bits, symmetric around 0.
+    """Quantizer of a kernel to 8 bits, symmetric around 0.
 
     The scale follows the largest magnitude that the kernel has now.
 
@@ -72,7 +72,7 @@ class KernelQuantizer(_quantization.quantizers.Quantizer):
 
 
 class RangeQuantizer(_quantization.quantizers.Quantizer):
-    """Round a tensor to 8 bits within a moving range.
+    """Quantizer of tensors to 8 bits within a moving range.
 
     The range is the average of the batches' minima and maxima.
     """
@@ -104,7 +104,7 @@ class RangeQuantizer(_quantization.quantizers.Quantizer):
 
 
 class Int8Config(_quantization.QuantizeConfig):
-    """Describe the quantized parts of one layer for TF-MOT's wrapper.
+    """Quantized parts of one layer, for TF-MOT's wrapper.
 
     Args:
         weight: attribute of the kernel, or None.
@@ -168,7 +168,7 @@ class Int8Config(_quantization.QuantizeConfig):
 
 
 class Int8Wrapper(_quantization.QuantizeWrapperV2):
-    """Wrap a layer as TF-MOT does, but respect frozen layers.
+    """TF-MOT's layer wrapper, except that frozen layers stay frozen.
 
     TF-MOT's own wrapper trains the kernels of frozen layers as well.
     """

@@ -1,1 +1,4 @@
-"""Train one network: recipe, trainer, optimizers, tasks, teacher, run folder, checkpoint."""
+"""Training of one network from a recipe.
+
+The room has recipe, trainer, optimizers, tasks, teacher, run folder and checkpoint.
+"""

@@ -1,4 +1,4 @@
-"""Recompute batch normalization's moving statistics for a model's present weights."""
+"""Moving statistics of batch normalization for a model's present weights."""
 
 from collections.abc import Iterable, Iterator
 
@@ -6,7 +6,7 @@ import keras
 
 
 def reestimate_statistics(model: keras.Model, batches: Iterable) -> int:
-    """Set the moving statistics of batch normalizations to their average, in place.
+    """Set batch normalizations' moving statistics to their averages, in place.
 
     Averaged weights do not fit the statistics that were tracked during training, which belong to the weights of each
     step; after a short training the statistics also keep a share of their initial 0 and 1. The average is the plain
@@ -54,7 +54,7 @@ def reestimate_statistics(model: keras.Model, batches: Iterable) -> int:
 
 
 class _Average:
-    """Turn a layer's moving average into the plain average of all its updates."""
+    """Layer's moving average turned into the average of all updates."""
 
     def __init__(self, layer: keras.layers.BatchNormalization):
         self.layer, self.updates = layer, 0

@@ -1,4 +1,7 @@
-"""Checkpoint a training run: the best model as a plain `.keras`, and the state to resume from."""
+"""Checkpoints of a training run.
+
+They are the best model as a plain `.keras`, and the state to resume from.
+"""
 
 import csv
 import json
@@ -17,10 +20,11 @@ from tfslim.training.batch_statistics import reestimate_statistics
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Validate the plain model after each epoch, keep the best, and save the state.
+    """Callback that keeps the best model and the training's state.
 
-    The model in training may be a faster or less precise copy, and its weights may be averaged by the optimizer
-    (`use_ema`). The model that is validated and saved is `plain`: the float32 model, with averaged weights.
+    The plain model is validated after each epoch, or after every few. The model in training may be a faster or less
+    precise copy, and its weights may be averaged by the optimizer (`use_ema`). The model that is validated and saved is
+    `plain`: the float32 model, with averaged weights.
 
     Writes `model.keras` (best on validation), `state.npz` (variables of model and optimizer at the end of the last
     epoch) and `history.csv` into `folder`, atomically.
@@ -78,7 +82,9 @@ class Checkpoint(keras.callbacks.Callback):
         self._write_state()
 
     def finish_with(self, batches: Iterable) -> float:
-        """Recompute the batch statistics of the averaged weights, and save the model if it is the best.
+        """Recompute the averaged weights' batch statistics and validate.
+
+        The model is saved if it is the best.
 
         Args:
             batches: as for `reestimate_statistics`.
@@ -91,7 +97,9 @@ class Checkpoint(keras.callbacks.Callback):
         return self._validate()[self.monitor]
 
     def restore(self) -> int:
-        """Restore the model in training and its optimizer to the last epoch's end.
+        """Restore model and optimizer to the last epoch's end.
+
+        The model is the one in training.
 
         Returns:
             The number of epochs done.

@@ -1,4 +1,7 @@
-"""How Keras' `fit` reports: its own bar on a terminal, a line an epoch elsewhere."""
+"""Lines of a training's progress, one an epoch.
+
+On a terminal Keras' `fit` shows its own bar instead.
+"""
 
 import sys
 import time
@@ -14,17 +17,21 @@ EVERY = 30.0  # seconds between two lines in an epoch
 
 
 def fit_verbosity() -> int:
-    """Return the `verbose` to train with: 1, Keras' bar, if stdout is a terminal, else 2, a line an epoch."""
+    """Return the `verbose` to train with.
+
+    It is 1, Keras' bar, if stdout is a terminal, else 2, a line an epoch.
+    """
     return 1 if sys.stdout.isatty() else 2
 
 
 def epoch_reporting(
     verbose: int, epochs: int, steps: int, title: str = "epoch", callbacks: ModuleType = keras.callbacks
 ) -> tuple[int, list[Any]]:
-    """Return what to give `fit` as `verbose`, and callbacks to add at the end of its list.
+    """Return the `verbose` and the callbacks that report epochs.
 
-    With `verbose` 2 each epoch ends with a line such as "epoch 3/20: accuracy 0.8123, loss 0.495; 0:12, 3:20 left", and
-    a long one has lines in between. Keras' own lines, two an epoch, do not say how long is left.
+    The callbacks are added at the end of `fit`'s list. With `verbose` 2 each epoch ends with a line such as "epoch
+    3/20: accuracy 0.8123, loss 0.495; 0:12, 3:20 left", and a long one has lines in between. Keras' own lines, two an
+    epoch, do not say how long is left.
 
     Args:
         verbose: as for Keras' `fit`.
@@ -46,7 +53,7 @@ def epoch_reporting(
 
 
 class EpochLines:
-    """Write the lines of a training.
+    """Lines of a training.
 
     Args:
         epochs: the number at which the training ends.

@@ -1,4 +1,4 @@
-"""Build the optimizer that a recipe asks for."""
+"""Optimizer that a recipe asks for."""
 
 from collections.abc import Callable, Sequence
 from types import ModuleType
@@ -18,7 +18,9 @@ def make_optimizer(
     spared: Sequence[keras.Variable] = (),
     around: Callable[[keras.optimizers.Optimizer], keras.optimizers.Optimizer] = lambda optimizer: optimizer,
 ) -> Any:
-    """Build AdamW with a linear warm-up, then a cosine down to `final_rate`.
+    """Build AdamW with a warm-up and a cosine decay.
+
+    The warm-up is linear, and the cosine goes down to `final_rate`.
 
     Args:
         asked: the recipe's options.

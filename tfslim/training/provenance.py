@@ -1,4 +1,7 @@
-"""Check that data are the same: a trained network's and a recipe's, or those of a run that is resumed."""
+"""Checks that two trainings use the same data.
+
+They compare a trained network with a recipe, or a recipe with the run that it resumes.
+"""
 
 import zlib
 from pathlib import Path
@@ -15,7 +18,10 @@ from tfslim.training.run_folder import read_recipe, recipe_of
 
 
 class Split(NamedTuple):
-    """A kind of split and its seed; only a random split has one."""
+    """Kind of split and its seed.
+
+    Only a random split has a seed.
+    """
 
     kind: str
     seed: int
@@ -25,7 +31,10 @@ class Split(NamedTuple):
 
 
 def split_of(kind: str, seed: int) -> Split:
-    """Return the split of a kind; without a seed it is 0, so that equal splits compare equal."""
+    """Return the split of a kind and seed.
+
+    A split without a seed has seed 0, so that equal splits compare equal.
+    """
     return Split(kind, seed if kind == "random" else 0)
 
 
@@ -93,7 +102,10 @@ def split_asked_for(asked: str, seed: int, files: list[Path]) -> tuple[Split, st
 
 
 def written_with_data(recipe: Recipe, celeba: CelebA) -> dict:
-    """Return a recipe as a run folder holds it, with a checksum of the images' names and labels."""
+    """Return a recipe as a run folder holds it.
+
+    A checksum of the images' names and labels is added.
+    """
     checksum = 0
     for part in ("train", "validation"):
         records = celeba.part(part)
@@ -105,7 +117,9 @@ def written_with_data(recipe: Recipe, celeba: CelebA) -> dict:
 
 
 def check_same_data(file: Path, recipe: Recipe, celeba: CelebA, outputs: int | None = None) -> None:
-    """Check that a network has the recipe's outputs, and that its images were cropped and split alike.
+    """Check that a network fits the recipe's outputs and images.
+
+    The images must have been cropped and split alike.
 
     Args:
         file: the network.

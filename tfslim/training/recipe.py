@@ -1,4 +1,7 @@
-"""Define the options of a recipe: data, network, training, distillation, pruning, quantization."""
+"""Options of a recipe.
+
+They are those of data, network, training, distillation, pruning and quantization.
+"""
 
 import dataclasses
 from dataclasses import dataclass, field
@@ -22,7 +25,9 @@ class Network:
 
 @dataclass(frozen=True)
 class Stage:
-    """A number of epochs at one image size; the last stage's size is the model's.
+    """Number of epochs at one image size.
+
+    The last stage's size is the model's.
 
     Args:
         epochs: number of epochs.
@@ -148,7 +153,7 @@ class Distillation:
 
 @dataclass(frozen=True)
 class Pruning:
-    """The target, the importance score and the schedule of a pruning.
+    """Target, importance score and schedule of a pruning.
 
     Exactly one of `ratio`, `params`, `macs` and `bytes` sets the target.
 
@@ -321,7 +326,9 @@ class Sparsity:
 
 @dataclass(frozen=True)
 class Clustering:
-    """Training of kernels with few different values; zeros of `sparsity` are kept.
+    """Training of kernels with few different values.
+
+    Zeros of `sparsity` are kept.
 
     Args:
         clusters: number of values in each kernel.
@@ -338,7 +345,9 @@ class Clustering:
 
 @dataclass(frozen=True)
 class Int8:
-    """Quantization-aware training for an int8 .tflite file; keeps zeros and clusters of the steps before.
+    """Quantization-aware training for an int8 .tflite file.
+
+    Zeros and clusters of the steps before are kept, unless `by` is "native".
 
     Args:
         by: "tfmot" for TF-MOT's wrappers, at the best validated epoch, including the start (which, without zeros and

@@ -25,7 +25,9 @@ def recipe_names() -> list[str]:
 
 
 def find_recipe(name: str) -> Path:
-    """Return the path of a recipe: a file of one's own, or a packaged one by its name.
+    """Return the path of a recipe.
+
+    It is a file of one's own, or a packaged one by its name.
 
     Args:
         name: a path, or a name as `recipe_names` lists it, with or without ".yaml".
@@ -76,7 +78,10 @@ def describe_recipe(name: str) -> dict[str, str]:
 
 
 def _program(recipe: dict) -> str:
-    """Return the subcommand that a recipe is for, by the options that only this one has."""
+    """Return the subcommand that a recipe is for.
+
+    It is found by the options that only this subcommand has.
+    """
     for program, keys in PROGRAMS.items():
         if keys & recipe.keys():
             return program

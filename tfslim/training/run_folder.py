@@ -1,4 +1,7 @@
-"""Prepare a run: its folder, which is never overwritten or resumed with another recipe, and its data."""
+"""Run folders and the data of a run.
+
+A run folder is never overwritten, and never resumed with another recipe.
+"""
 
 import contextlib
 import dataclasses
@@ -20,12 +23,15 @@ PARTS = re.compile(r"cut-\d+|sparse|clustered|int8")
 
 
 def is_part(folder: Path) -> bool:
-    """Return whether a folder in a run folder is a part of that run; evaluations and other runs are not."""
+    """Return whether a subfolder is a part of its run.
+
+    Evaluations and other runs are not.
+    """
     return bool(PARTS.fullmatch(folder.name)) and not (folder / NAME).is_file()
 
 
 def recipe_of(file: Path) -> Path | None:
-    """Return the recipe.yaml of the run that a model file belongs to, or None.
+    """Return the recipe.yaml of a model file's run, or None.
 
     It lies beside the file, or one folder higher if the file is of a part of a run, such as one of its cuts.
     """
@@ -111,7 +117,7 @@ RESULTS = (
 
 
 def check_folder(folder: pathlib.Path, resume: bool) -> None:
-    """Check that a run can be begun in a folder, or resumed.
+    """Check that a folder suits a new or resumed run.
 
     Args:
         folder: the run folder.
@@ -138,7 +144,9 @@ def check_folder(folder: pathlib.Path, resume: bool) -> None:
 
 
 def check_same(folder: pathlib.Path, recipe: dict) -> None:
-    """Check that the run in `folder` was begun with this recipe.
+    """Check that a run was begun with this recipe.
+
+    The run is the one in `folder`.
 
     Raises:
         ValueError: it was not, naming the options that differ.
@@ -152,11 +160,11 @@ def check_same(folder: pathlib.Path, recipe: dict) -> None:
 
 
 def differences(folder: pathlib.Path, recipe: dict) -> list[str]:
-    """List the options in which a run's recipe differs from another.
+    """List the options in which two recipes differ.
 
-    Options that one of them leaves out are at their defaults; those of a step such as pruning only if the recipe has
-    the step. The paths of data and teacher are not compared, as they may have been moved. A teacher's weights are, and
-    the data's checksum ("images") if both have one.
+    One is that of the run in `folder`. Options that one of them leaves out are at their defaults; those of a step such
+    as pruning only if the recipe has the step. The paths of data and teacher are not compared, as they may have been
+    moved. A teacher's weights are, and the data's checksum ("images") if both have one.
     """
     before, now = (_whole(said) for said in (read_recipe(folder / "recipe.yaml"), recipe))
     keys = {*before, *now} - {"data", "teacher"}
@@ -172,10 +180,10 @@ def _whole(recipe: dict) -> dict:
 
 @contextlib.contextmanager
 def working(folder: pathlib.Path, recipe: dict, resume: bool) -> Iterator[None]:
-    """Begin or resume a run, and keep other processes out of its folder.
+    """Begin or resume a run, and lock its folder.
 
-    Removes temporary files of a process that was killed. The workers of multi_worker_mirrored are processes that share
-    a folder, which is then not locked.
+    The lock keeps other processes out. Temporary files of a process that was killed are removed. The workers of
+    multi_worker_mirrored are processes that share a folder, which is then not locked.
 
     Args:
         folder: the run folder.
@@ -215,10 +223,10 @@ def begin(folder: pathlib.Path, recipe: dict) -> None:
 
 
 def open_data(recipe: Recipe, check_images: bool) -> CelebA:
-    """Open a recipe's data, check the labels, and print what was skipped.
+    """Open a recipe's data and check its labels.
 
-    If broken images are to be skipped, all are decoded first: otherwise epochs would become shorter as they are found,
-    while the schedule and a resumed run rely on their length.
+    Images and labels that were skipped are printed. If broken images are to be skipped, all are decoded first:
+    otherwise epochs would become shorter as they are found, while the schedule and a resumed run rely on their length.
 
     Args:
         recipe: the recipe.

@@ -1,4 +1,7 @@
-"""Define what is learned, attributes or identities: a network's outputs, its loss and metric, and their names."""
+"""Tasks that a network learns: attributes or identities.
+
+A task defines the network's outputs, its loss and metric, and their names.
+"""
 
 import dataclasses
 import pathlib

@@ -1,4 +1,7 @@
-"""Set up a distillation's teacher: the model, the losses on its outputs, and outputs kept for many epochs."""
+"""Teacher of a distillation.
+
+It has the model, the losses on its outputs, and outputs kept for many epochs.
+"""
 
 import dataclasses
 import zlib
@@ -31,12 +34,17 @@ from tfslim.training.trainer import naming_broken_images, stage_batches, steps_p
 
 
 def load_teacher(path: str, recipe: Recipe, celeba: CelebA) -> keras.Model:
-    """Load a teacher in the training's precision, and check that its outputs mean what the student's do."""
+    """Load a teacher in the training's precision.
+
+    Its outputs are checked to mean the same as the student's.
+    """
     return clone_model(open_trained(path, recipe, celeba), dtype=recipe.precision, batch_size=None)
 
 
 def open_trained(path: str, recipe: Recipe, celeba: CelebA) -> keras.Model:
-    """Load a trained model, and check that its outputs and its data are the recipe's.
+    """Load a trained model and check it against the recipe.
+
+    Its outputs and its data must be the recipe's.
 
     Raises:
         ValueError: they are not, or the file is not a `.keras` file.
@@ -50,7 +58,9 @@ def open_trained(path: str, recipe: Recipe, celeba: CelebA) -> keras.Model:
 
 
 def open_to_train_on(trained: str, recipe: Recipe, celeba: CelebA) -> tuple[Path, keras.Model]:
-    """Load a trained network, and check that the recipe's stages and head fit it.
+    """Load a trained network to train on with the recipe.
+
+    The recipe's stages and head are checked to fit it.
 
     Returns:
         Its file, and the network.
@@ -75,7 +85,10 @@ def open_to_train_on(trained: str, recipe: Recipe, celeba: CelebA) -> tuple[Path
 
 
 def _check_head(file: Path, head: Head) -> None:
-    """Check that the recipe's head is the network's, as the loss depends on it; margins may differ."""
+    """Check that the recipe's head is the network's.
+
+    The loss depends on the head; only margins may differ.
+    """
     written = recipe_of(file)
     theirs = with_defaults(Recipe, read_recipe(written))["head"] if written else dataclasses.asdict(head)
     for option in ("kind", "scale", "learned_scale"):
@@ -88,7 +101,9 @@ def _check_head(file: Path, head: Head) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class TeacherSetup:
-    """Wrap a student in a Distiller to train; without a teacher, return the student itself.
+    """Wrapper of a student in a Distiller, for training.
+
+    Without a teacher it returns the student itself.
 
     Args:
         teacher: the teacher, or None.
@@ -113,7 +128,10 @@ class TeacherSetup:
 
 
 def teach_with(teacher: str | None, recipe: Recipe, celeba: CelebA, distillation: Distillation) -> TeacherSetup:
-    """Set up a teacher that runs with every step, or none."""
+    """Set up a teacher that runs with every step.
+
+    Without a path there is none.
+    """
     if teacher is None:
         return TeacherSetup()
     if distillation.views:
@@ -161,7 +179,10 @@ def kept_shapes(teacher: keras.Model, asked: Distillation, recipe: Recipe) -> di
 def keep_outputs(
     folder: Path, teacher: keras.Model, asked: Distillation, recipe: Recipe, celeba: CelebA, targets: str
 ) -> TeacherOutputs:
-    """Keep a teacher's outputs of the recipe's first epochs; resume or open those that exist."""
+    """Keep a teacher's outputs of the recipe's first epochs.
+
+    Outputs that exist are opened, or continued if they are unfinished.
+    """
     stage, records = recipe.stages[0], celeba.part("train")
     with naming_broken_images(celeba):
         first = next(iter(stage_batches(recipe, celeba, targets, stage, range(1))))[0]

@@ -1,4 +1,7 @@
-"""Train TF-MOT's models with a recipe's data, loss and schedule, and save the state after every epoch."""
+"""Training of TF-MOT's models with a recipe.
+
+The data, loss and schedule are the recipe's, and the state is saved after every epoch.
+"""
 
 import contextlib
 import dataclasses
@@ -53,10 +56,10 @@ def fit_tfmot(
     verbose: int,
     best: bool = False,
 ) -> int:
-    """Train one of TF-MOT's models for the recipe's epochs, or resume the training in `folder`.
+    """Train one of TF-MOT's models for the recipe's epochs.
 
-    Dropout is seeded by the recipe's seed, the folder's name and the epoch, so that a resumed training ends with the
-    weights of an uninterrupted one.
+    A training that exists in `folder` is resumed. Dropout is seeded by the recipe's seed, the folder's name and the
+    epoch, so that a resumed training ends with the weights of an uninterrupted one.
 
     Args:
         model: the model; it is compiled here.
@@ -126,7 +129,10 @@ def _columns(wanted: tf.Tensor, columns: int) -> tf.Tensor:
 
 
 def make_loss(task: Task, columns: int, answers: TeacherTargets | None) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """Return the task's loss for targets of labels (the first `columns`) and a teacher's outputs (the others)."""
+    """Return the task's loss for labels and a teacher's outputs.
+
+    The first `columns` of the targets are labels, the others the teacher's outputs.
+    """
     labels = task.loss()
 
     def loss(wanted: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
@@ -171,7 +177,10 @@ def _seeding(seed: int, folder: pathlib.Path) -> Any:
 
 @contextlib.contextmanager
 def _averaged(model: Any) -> Iterator[None]:
-    """Replace a model's weights by their averages for a while, if its optimizer keeps any."""
+    """Replace a model's weights by their averages for a while.
+
+    Nothing changes if its optimizer keeps no averages.
+    """
     variables = model.trainable_variables
     model.optimizer.build(variables)  # has no effect if it is built already
     own = [variable.numpy() for variable in variables]
@@ -200,7 +209,10 @@ def _averaging() -> Any:
 
 
 def _saving(folder: pathlib.Path, history: list[dict], best: bool) -> Any:
-    """Return a callback that adds an epoch to the history and saves the state."""
+    """Return a callback that saves the history and the state.
+
+    Each epoch is added to the history.
+    """
 
     callback: Any = tf_keras().callbacks.Callback
 

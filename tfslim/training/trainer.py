@@ -1,4 +1,7 @@
-"""Train a network: the model, its training copy, the data of each stage, and the loop over them."""
+"""Training of a network from a recipe.
+
+It has the model, its training copy, the data of each stage, and the loop over them.
+"""
 
 import contextlib
 import dataclasses
@@ -30,7 +33,9 @@ STRATEGIES = {"mirrored": "MirroredStrategy", "multi_worker_mirrored": "MultiWor
 
 @dataclasses.dataclass(frozen=True)
 class Training:
-    """All that a run needs, built and checked before the first step.
+    """Model, data and settings of a run.
+
+    All is built and checked before the first step.
 
     Args:
         recipe: the recipe.
@@ -53,7 +58,10 @@ class Training:
         return steps_per_epoch(self.recipe, self.celeba)
 
     def summary(self) -> str:
-        """Return lines about the model, its cost, the images and the epochs."""
+        """Return lines about the model, its cost and its data.
+
+        The lines also have the number of epochs.
+        """
         cost = tfslim.measure(self.plain)
         counts = ", ".join(f"{len(self.celeba.part(part)):,} {part}" for part in ("train", "validation"))
         stages = ", ".join(f"{s.epochs} at {s.size[0]}x{s.size[1]}" for s in self.recipe.stages)
@@ -69,7 +77,10 @@ class Training:
         return stage_batches(self.recipe, self.celeba, self.task.targets, stage, epochs)
 
     def still_batches(self, part: str) -> tf.data.Dataset:
-        """Return batches of a part's images, unchanged, at the model's size."""
+        """Return batches of a part's images without augmentation.
+
+        The images have the model's size.
+        """
         return still_batches(self.recipe, self.celeba, self.task.targets, part)
 
 
@@ -79,7 +90,10 @@ def steps_per_epoch(recipe: Recipe, celeba: CelebA) -> int:
 
 
 def still_batches(recipe: Recipe, celeba: CelebA, targets: str, part: str) -> tf.data.Dataset:
-    """Return batches of 100 of a part's images, unchanged, at the size of the last stage."""
+    """Return batches of a part's images without augmentation.
+
+    A batch has 100 images, at the size of the last stage.
+    """
     size = recipe.stages[-1].size
     cache = part == "validation" and _cached(recipe, celeba, part, size)
     batches = evaluation_batches(celeba, part, size, 100, targets=targets, cache=cache)
@@ -112,7 +126,9 @@ def prepare_training(
     plain: keras.Model | None = None,
     around: Callable[[keras.optimizers.Optimizer, keras.Model], keras.optimizers.Optimizer] | None = None,
 ) -> Training:
-    """Build and compile the plain model and the copy that is trained.
+    """Build and compile the model and its training copy.
+
+    The model is the plain one, the copy the one that is trained.
 
     Args:
         recipe: the recipe.
@@ -158,7 +174,9 @@ def prepare_training(
 
 
 def check_amounts(recipe: Recipe, celeba: CelebA) -> None:
-    """Check that there are images for a batch, and some to validate on.
+    """Check that the data have enough images.
+
+    There must be a batch to train on, and some to validate on.
 
     Raises:
         ValueError: there are too few.
@@ -178,7 +196,9 @@ def fit_training(
     step: str = "train",
     finish: Callable[[], dict[str, object]] = dict,
 ) -> None:
-    """Run or resume a training and write its run folder, report.json last.
+    """Run or resume a training and write its run folder.
+
+    report.json is written last.
 
     Args:
         training: as `prepare_training` returned it.
@@ -231,7 +251,10 @@ def fit_training(
 
 @contextlib.contextmanager
 def naming_broken_images(celeba: CelebA) -> Iterator[None]:
-    """Turn TensorFlow's error on a broken image into an `ImageError` that names it."""
+    """Raise an `ImageError` that names a broken image.
+
+    It replaces TensorFlow's error.
+    """
     try:
         yield
     except (tf.errors.InvalidArgumentError, tf.errors.UnknownError) as error:
@@ -246,7 +269,10 @@ def naming_broken_images(celeba: CelebA) -> Iterator[None]:
 
 
 def _check_for_tensorflow(celeba: CelebA) -> None:
-    """Raise an ImageError that names the first JPEG that Pillow decodes and TensorFlow does not."""
+    """Raise an ImageError for a JPEG that only Pillow decodes.
+
+    It names the first one that TensorFlow does not decode.
+    """
     for name in (name for part in ("train", "validation") for name in celeba.part(part).files.tolist()):
         data = celeba.read(name)
         if not data.startswith(b"\xff\xd8"):
@@ -279,7 +305,7 @@ def _report(training: Training, checkpoint: Checkpoint, folder: pathlib.Path, st
 
 
 def _training_layers(strategy: str) -> dict[type, type]:
-    """Return the layers that replace stock layers in the copy that is trained."""
+    """Return the replacements of stock layers in the training copy."""
     steady: dict[type, type] = {keras.layers.UnitNormalization: SteadyUnitNormalization}
     # The fused kernel is TensorFlow's, and assigns its moving statistics itself, which a strategy's replicas can't.
     if keras.backend.backend() != "tensorflow" or strategy != "none":

@@ -1,1 +1,4 @@
-"""The work of the `tfslim` subcommands, to be called from Python too: training, pruning, export, evaluation."""
+"""Work of the `tfslim` subcommands, to be called from Python.
+
+It is training, pruning, export and evaluation.
+"""

@@ -1,4 +1,7 @@
-"""Lint .tflite files for the Edge TPU and run Google's compiler on them."""
+"""Linting and compilation of .tflite files for the Edge TPU.
+
+The compiler is Google's.
+"""
 
 import sys
 from pathlib import Path
@@ -51,7 +54,10 @@ def compile_files(files: list[str], out: str | None = None, json: str | None = N
 
 
 def _check_file(file: Path, out: Path, compiler: Path | None) -> dict:
-    """Lint and compile one file; print the outcome and return it for JSON."""
+    """Lint and compile one file.
+
+    The outcome is printed, and returned for JSON.
+    """
     from tfslim.litert.edgetpu.compiler import CompilerFailed, run_compiler
     from tfslim.litert.edgetpu.linter import lint
     from tfslim.litert.flatbuffer.model_file import ModelFileError

@@ -1,4 +1,7 @@
-"""Tabulate a compression: bytes, zeros, values and accuracy of the network and of each step's result."""
+"""Table of a compression, step by step.
+
+It has bytes, zeros, values and accuracy of the network and of each step's result.
+"""
 
 import dataclasses
 import gzip
@@ -27,7 +30,9 @@ def write_int8_table(
     epochs: dict[str, int],
     folder: Path,
 ) -> None:
-    """Print the table and write it as JSON (with every kernel), CSV and a picture.
+    """Write the table as JSON, CSV and a picture.
+
+    The table is printed too; the JSON has every kernel.
 
     Args:
         recipe: the recipe, for its data and task.
@@ -74,13 +79,19 @@ def _kernels(path: Path, names: list[str]) -> list[KernelContent]:
 
 
 def least_zeros(kernels: list[KernelContent], layers: list[list[str]], originals: list[KernelContent]) -> float | None:
-    """Return the least share of zeros in a kernel of these layers; None if one of the original's is not found."""
+    """Return the least share of zeros in the layers' kernels.
+
+    None is returned if a kernel of the original's is not found.
+    """
     found = _of_layers(kernels, layers, originals)
     return min(kernel.zeros for kernel in found) if found else None
 
 
 def most_values(kernels: list[KernelContent], layers: list[list[str]], originals: list[KernelContent]) -> int | None:
-    """Return the most values that a filter of these layers has; None if one of the original's is not found."""
+    """Return the most values of a filter in the layers.
+
+    None is returned if a kernel of the original's is not found.
+    """
     found = _of_layers(kernels, layers, originals)
     return max(kernel.filter_values for kernel in found) if found else None
 
@@ -88,7 +99,10 @@ def most_values(kernels: list[KernelContent], layers: list[list[str]], originals
 def _of_layers(
     kernels: list[KernelContent], layers: list[list[str]], originals: list[KernelContent]
 ) -> list[KernelContent]:
-    """Return the layers' kernels, or none if one is not found, as the others' figures would mislead."""
+    """Return the layers' kernels, or none if one is missing.
+
+    The figures of the others would mislead.
+    """
     found = []
     for names in layers:
         own = [kernel for kernel in kernels if kernel.name in names]
@@ -100,13 +114,19 @@ def _of_layers(
 
 
 def kernel_names(layer: str, depthwise: bool) -> list[str]:
-    """List the possible names of a layer's kernels in a model and in an int8 file."""
+    """List the possible names of a layer's kernels.
+
+    They are names in a model and in an int8 file.
+    """
     names = [layer, f"{layer} pointwise_kernel", f"{layer}_pointwise"]
     return [*names, f"{layer} depthwise_kernel", f"{layer}_depthwise"] if depthwise else names
 
 
 def _print(lines: list[dict]) -> None:
-    """Print the columns that fit on a screen; the files have all."""
+    """Print the columns that fit on a screen.
+
+    The files have all columns.
+    """
     title = f"compression; shares in %, majority answer: {percent(lines[0]['majority'])}"
     shown = rich.table.Table("model", title=title)
     contents = [name for name in ("least zeros", "most values", "epoch") if name in lines[0]]

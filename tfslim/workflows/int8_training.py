@@ -1,4 +1,7 @@
-"""Train zeros, clusters and the rounding of int8, each from the previous step's result, and convert to int8."""
+"""Training of zeros, clusters and int8 rounding.
+
+Each step begins from the previous one's result; the last result is converted to int8.
+"""
 
 import collections
 import dataclasses
@@ -75,7 +78,9 @@ class CompressionRun:
         return "\n".join([*lines, f"{pluralize(self.recipe.epochs, 'epoch')} each, {self.teach.summary}"])
 
     def compress(self, folder: pathlib.Path, resume: bool, verbose: int) -> None:
-        """Take the steps that are not done yet, each a .keras or .tflite file in `folder`.
+        """Take the steps that are not done yet.
+
+        Each writes a .keras or .tflite file into `folder`.
 
         Args:
             folder: the run folder.
@@ -118,7 +123,10 @@ class CompressionRun:
             print(f"{RESULT}: {tensor}: {why}")
 
     def write_table(self, folder: pathlib.Path) -> None:
-        """Write the table of the original, its post-training file and each step's result."""
+        """Write the table of the original and every step.
+
+        It also has the original's post-training file.
+        """
         models = {
             "original": self.file,
             "post-training int8": folder / ALONE,
@@ -137,7 +145,10 @@ class CompressionRun:
 
     @functools.cached_property
     def reports(self) -> list[Report]:
-        """Return a report of each step on the network; an impossible step raises before anything is trained."""
+        """Return a report of each step on the network.
+
+        An impossible step raises before anything is trained.
+        """
         steps = []
         if self.sparsity:
             steps.append(self._sparsified)
@@ -239,7 +250,7 @@ def prepare_int8_training(
     distillation: Distillation,
     begun: pathlib.Path | None,
 ) -> CompressionRun:
-    """Load the network and the teacher, and check that every step can be taken.
+    """Load the network and teacher, and check every step.
 
     Args:
         recipe: the data, and how to train on.

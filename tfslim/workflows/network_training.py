@@ -1,4 +1,7 @@
-"""Train a network from a recipe: alone, or as the student of a trained teacher."""
+"""Training of a network from a recipe.
+
+The network is trained alone, or as the student of a trained teacher.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -63,7 +66,9 @@ def distill_network(
     check_images: bool = False,
     dry_run: bool = False,
 ) -> None:
-    """Train a student on labels and a teacher's outputs, and write its run folder.
+    """Train a student of a teacher and write its folder.
+
+    It learns from labels and the teacher's outputs.
 
     Args:
         recipe: what to train, on what, and how.
@@ -112,7 +117,7 @@ def distill_network(
 def _distiller(
     setup: teaching.TeacherSetup, recipe: Recipe, distillation: Distillation
 ) -> Callable[[keras.Model], keras.Model]:
-    """Return a function that makes of a student what `fit` is called on."""
+    """Return a function that wraps a student for `fit`."""
     if not distillation.views:
         return setup
 
@@ -124,7 +129,10 @@ def _distiller(
 
 
 def _kept_batches(training: Training, kept: TeacherOutputs) -> Callable[[Stage, range], tf.data.Dataset]:
-    """Return a function from a stage and its epochs to their batches with the teacher's outputs."""
+    """Return a function that batches images with teacher outputs.
+
+    It takes a stage and its epochs.
+    """
 
     def batches(stage: Stage, epochs: range) -> tf.data.Dataset:
         return taught_batches(lambda views: training.batches(stage, views), kept, epochs)

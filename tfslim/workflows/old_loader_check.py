@@ -1,4 +1,7 @@
-"""Run .tflite files in the loader of the Edge TPU compiler's age, and compare."""
+"""Check of .tflite files in an old loader.
+
+The loader is of the Edge TPU compiler's age.
+"""
 
 import sys
 from pathlib import Path
@@ -9,7 +12,9 @@ FAILED = 1  # exit code
 
 
 def run_in_old_loader(files: list[str], environment: str = "old-loader", python: str = "python3.9") -> int:
-    """Run .tflite files in TensorFlow 2.6 and compare with LiteRT and the linter.
+    """Run .tflite files in TensorFlow 2.6 and compare.
+
+    The outputs are compared with LiteRT's, and the outcome with the linter's.
 
     Args:
         files: .tflite files.

@@ -1,4 +1,7 @@
-"""Say which attributes a model sees in photos, and draw a card of each."""
+"""Attributes that a model predicts for photos.
+
+A card is drawn of each photo.
+"""
 
 import json as json_format
 from pathlib import Path
@@ -27,7 +30,9 @@ def predict_photos(
     on_error: Literal["raise", "skip"] = "raise",
     json: bool = False,
 ) -> int:
-    """Predict the attributes in photos; print them, draw cards and write predictions.json.
+    """Predict the attributes in photos and write them.
+
+    They are printed, drawn on cards and written to predictions.json.
 
     Args:
         model: run folder, .keras, .tflite or .tfslim file.
@@ -78,7 +83,10 @@ def predict_photos(
 
 
 def _photo_files(photos: list[str]) -> list[Path]:
-    """List the photos, each once: files as they were given, and the images of folders by name."""
+    """List the photos, each once.
+
+    These are files as they were given, and the images of folders by name.
+    """
     files: dict[Path, None] = {}
     for photo in map(Path, photos):
         if photo.is_dir():
@@ -94,7 +102,10 @@ def _photo_files(photos: list[str]) -> list[Path]:
 
 
 def _card_files(photos: list[Path], folder: Path) -> dict[Path, Path]:
-    """Return each photo's card, named after it, with a number if several photos have one name."""
+    """Return the card file of each photo.
+
+    It is named after the photo, with a number if several photos have one name.
+    """
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"--out {folder}: there is a file of this name; give a folder")
     cards: dict[Path, Path] = {}
@@ -131,7 +142,7 @@ def _read(
 
 
 def _answered(predictor: "Predictor", batch: "list[tuple[Path, Image.Image]]"):
-    """Yields photo, image and logits."""
+    """Yield photo, image and logits."""
     import numpy as np
 
     from tfslim.data.images import resize

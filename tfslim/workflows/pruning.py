@@ -1,4 +1,7 @@
-"""Prune a network: cuts one after another, each from the model that the last one left, then fine-tuning."""
+"""Pruning of a network in cuts, then fine-tuning.
+
+Each cut begins from the model that the last one left.
+"""
 
 import dataclasses
 import pathlib
@@ -99,7 +102,9 @@ class PruningRun:
         )
 
     def prune(self, folder: pathlib.Path, verbose: int) -> None:
-        """Make the cuts that are not done yet; one that was stopped continues from its last drop.
+        """Make the cuts that are not done yet.
+
+        A cut that was stopped continues from its last drop.
 
         Args:
             folder: the run folder.
@@ -115,21 +120,24 @@ class PruningRun:
             model, state = load_keras_file(path / "model.keras"), path / OPTIMIZER
 
     def fine_tune(self, folder: pathlib.Path, resume: bool, verbose: int) -> None:
-        """Train the model that the last cut left, and write the run folder."""
+        """Train the last cut's model and write the run folder."""
         model = load_keras_file(folder / self.cuts[-1].name / "model.keras")
         plain = clone_model(model, dtype="float32", batch_size=None)
         training = trainer.prepare_training(self.recipe, self.celeba, self.teach, plain)
         trainer.fit_training(training, folder, resume, verbose, step="prune")
 
     def write_table(self, folder: pathlib.Path) -> None:
-        """Write the table of the original, every cut and the result."""
+        """Write the table of original, cuts and result."""
         models = {"original": self.file}
         models |= {cut.name: folder / cut.name / "model.keras" for cut in self.cuts}
         models["fine-tuned"] = folder / "model.keras"
         pruning_table.write_pruning_table(self.recipe, models, folder)
 
     def _graph(self, model: keras.Model) -> ChannelGraph:
-        """Return the channel graph of a copy of the model that the callback prunes."""
+        """Return the channel graph of the callback's model.
+
+        The model is the copy that the callback prunes.
+        """
         return channel_graph(model, keep=self.pruning.keep)
 
     def _make(self, cut: Cut, model: keras.Model, state: pathlib.Path | None, path: pathlib.Path, verbose: int) -> None:
@@ -173,7 +181,10 @@ class PruningRun:
     def _drop(
         self, cut: Cut, training: trainer.Training, pruning: TaylorPruning, path: pathlib.Path, verbose: int
     ) -> list[dict[str, float]]:
-        """Train until all of a cut's drops are made, a Keras epoch each; return their rows of the history."""
+        """Train until all of a cut's drops are made.
+
+        A drop takes a Keras epoch. Their rows of the history are returned.
+        """
         path.mkdir(parents=True, exist_ok=True)
         never = cut.drops + 1  # the cut model is validated in the table
         checkpoint = Checkpoint(path, training.plain, None, "accuracy", every=never, trained=training.copy)
@@ -196,14 +207,20 @@ class PruningRun:
         return checkpoint.history
 
     def _training(self, model: keras.Model) -> trainer.Training:
-        """Prepare training at a constant rate without averages, so that the trained weights are those scored."""
+        """Prepare training at a constant rate without averages.
+
+        The trained weights are then those that were scored.
+        """
         optimization = dataclasses.replace(self.recipe.optimization, warmup_epochs=0.0, final_rate=1.0, average=0.0)
         recipe = dataclasses.replace(self.recipe, optimization=optimization)
         plain = clone_model(model, dtype="float32", batch_size=None)
         return trainer.prepare_training(recipe, self.celeba, self.teach, plain)
 
     def _save(self, path: pathlib.Path, model: keras.Model, training: trainer.Training, record: dict) -> None:
-        """Write a cut's folder; cut.json comes last and shows that it is whole."""
+        """Write a cut's folder.
+
+        cut.json comes last and shows that the folder is whole.
+        """
         path.mkdir(parents=True, exist_ok=True)
         with replacing(path / "model.keras") as beside:
             model.save(beside)
@@ -225,7 +242,9 @@ def prune_network(
     check_images: bool = False,
     dry_run: bool = False,
 ) -> None:
-    """Prune a trained network, fine-tune it, and write its run folder and table.
+    """Prune a trained network, fine-tune it and write it.
+
+    The run folder and the table are written.
 
     Args:
         recipe: the data, and how to train on: `stages` are the epochs of fine-tuning at the end.

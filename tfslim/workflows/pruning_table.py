@@ -1,4 +1,7 @@
-"""Tabulate a pruning: the size that each cut left, and its accuracy on the test part."""
+"""Table of a pruning, cut by cut.
+
+It has the size that each cut left, and its accuracy on the test part.
+"""
 
 import gzip
 from pathlib import Path
@@ -16,7 +19,9 @@ from tfslim.workflows.test_figures import judge_of
 
 
 def write_pruning_table(recipe: Recipe, models: dict[str, Path], folder: Path) -> None:
-    """Print the table, write it as JSON and CSV, and draw the curve.
+    """Write the table as JSON and CSV, with its curve.
+
+    The table is printed too.
 
     Args:
         recipe: the recipe, for its data and task.
@@ -51,7 +56,10 @@ def _cost(file: Path) -> dict[str, int]:
 
 
 def _print(lines: list[dict]) -> None:
-    """Print the columns that fit on a screen; the files have all."""
+    """Print the columns that fit on a screen.
+
+    The files have all columns.
+    """
     shown = rich.table.Table("model", title=f"pruning; shares in %, majority answer: {percent(lines[0]['majority'])}")
     shares = [name for name in lines[0] if name.startswith(("accuracy", "balanced", "EER"))]
     for head in ("filters", "parameters", "M MACs", "kB", *shares):

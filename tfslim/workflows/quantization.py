@@ -1,4 +1,7 @@
-"""Train a network on in few bits, with zeros and clusters, or for int8, and compare what each step made."""
+"""Quantization of a network, and comparison of its steps.
+
+The network is trained on in few bits, with zeros and clusters, or for int8.
+"""
 
 import sys
 from pathlib import Path
@@ -27,7 +30,7 @@ def quantize_network(
     check_images: bool = False,
     dry_run: bool = False,
 ) -> int:
-    """Quantize a trained network and write its files and their table.
+    """Quantize a trained network; write its files and table.
 
     Args:
         recipe: the data, and how to train on: `stages` are the epochs of each step.

@@ -1,4 +1,7 @@
-"""Measure a model on the test part, for the tables of `tfslim prune` and `tfslim quantize`."""
+"""Figures of a model on the test part.
+
+They are for the tables of `tfslim prune` and `tfslim quantize`.
+"""
 
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -21,7 +24,9 @@ Judge = Callable[[Path], dict[str, float | None]]
 
 
 def judge_of(recipe: Recipe) -> Judge:
-    """Return a function from a model file to its figures on the recipe's data, by the recipe's task.
+    """Return a function that measures a model file.
+
+    It measures on the recipe's data, by the recipe's task.
 
     Args:
         recipe: the recipe.
@@ -37,9 +42,10 @@ def judge_of(recipe: Recipe) -> Judge:
 
 
 def _identity(file: Path, celeba: CelebA, everyone: CelebA | None) -> dict[str, float | None]:
-    """Measure identification on the test part, and for `.keras` files verification on people held out of training.
+    """Measure identification, and verification on held-out people.
 
-    If these have too few images for templates, the figures of templates are left out.
+    Identification is measured on the test part, verification only for `.keras` files and on people held out of
+    training. If these have too few images for templates, the figures of templates are left out.
     """
     from tfslim.inference.identifier import identify
 
@@ -57,7 +63,10 @@ def _identity(file: Path, celeba: CelebA, everyone: CelebA | None) -> dict[str, 
 
 
 def _open_model(file: Path) -> tuple["Identifier", "Embedder | None"]:
-    """Load a model once to identify people and to embed faces; a `.tflite` file can't be cut at its embedding."""
+    """Load a model to identify people and embed faces.
+
+    The file is read once. A `.tflite` file can't be cut at its embedding.
+    """
     from tfslim.data.celeba.people import read_people
     from tfslim.inference.embedder import Embedder, cut_at_embedding
     from tfslim.inference.identifier import Identifier, load_identifier
@@ -97,7 +106,10 @@ def _verify_held_out(embedder: "Embedder", everyone: CelebA, held_out: tuple[int
 
 
 def _pairs(records: "Records", template: int, skipped: Collection[str]) -> "Pairs | None":
-    """Return all pairs of templates; None if there are too few images for genuine and impostor pairs."""
+    """Return all pairs of templates, or None.
+
+    None is returned if the images are too few for genuine and impostor pairs.
+    """
     from tfslim.data.verification.pairs import pairs
 
     assert records.identities is not None  # as people are held out
@@ -109,7 +121,10 @@ def _pairs(records: "Records", template: int, skipped: Collection[str]) -> "Pair
 
 
 def _attributes(file: Path, celeba: CelebA) -> dict[str, float | None]:
-    """Measure the means over attributes on the test part: accuracy, balanced accuracy and the majority floor."""
+    """Measure the means over attributes on the test part.
+
+    They are accuracy, balanced accuracy and the majority floor.
+    """
     from tfslim.inference.predictor import load_predictor, predict_part
     from tfslim.metrics.attributes import attribute_table
 

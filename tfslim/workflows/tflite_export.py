@@ -1,4 +1,7 @@
-"""The model that `tfslim export` converts, its labels, and the files beside it."""
+"""Model that `tfslim export` converts.
+
+It has its labels and the files beside it.
+"""
 
 import dataclasses
 from pathlib import Path
@@ -38,18 +41,23 @@ class ExportedModel:
 
     @property
     def size(self) -> tuple[int, int]:
-        """(height, width) of the images it takes, in pixels."""
+        """Return (height, width) of the input images, in pixels."""
         height, width = self.network.inputs[0].shape[1:3]
         return height, width
 
     def trained_on(self, records: "Records") -> "Records":
-        """The images of a train part without those of people held out of it, who are to verify the files with."""
+        """Return a train part's images that trained the model.
+
+        Those of people held out of it are left out, as the files are verified with them.
+        """
         if self.people is None or records.identities is None:
             return records
         return records[~np.isin(records.identities, self.people.held_out)]
 
     def answerable(self, records: "Records", part: str) -> "Records":
-        """The images it can be asked about: of people it knows where it names people, else all.
+        """Return the images that the model can be asked about.
+
+        They are of people that it knows if it names people, else all.
 
         Raises:
             ValueError: it knows none of the people of this part.
@@ -59,7 +67,9 @@ class ExportedModel:
         return self.people.known(records, part, self.file)
 
     def truth(self, celeba: "CelebA", records: "Records") -> np.ndarray | None:
-        """The right answers, (N, A) of 0 and 1 or (N,) numbers of outputs; None where the data do not tell.
+        """Return the right answers of images.
+
+        They are (N, A) of 0 and 1 or (N,) numbers of outputs; None if the data lack them.
 
         Raises:
             ValueError: the data have other attributes than the model.
@@ -71,7 +81,10 @@ class ExportedModel:
         return None
 
     def metadata(self, licence: str, training_data: str) -> "Metadata":
-        """What its files say of themselves; they name attributes, and do not name people."""
+        """Return the metadata of the model's files.
+
+        It names attributes, and does not name people.
+        """
         from tfslim.litert import Metadata
 
         meaning = {
@@ -92,7 +105,10 @@ class ExportedModel:
         )
 
     def check_folder(self, folder: Path) -> None:
-        """Raises a ValueError if a json of this folder would give the model's files another meaning or crop."""
+        """Raise a ValueError if the folder would mislabel the files.
+
+        It would if one of its json files gave the model's files another meaning or crop.
+        """
         if (folder / "people.json").exists() and read_people(folder) != self.people:
             self._refuse(folder / "people.json", "is of another model than")
         if (folder / "labels.json").exists():
@@ -107,7 +123,10 @@ class ExportedModel:
         )
 
     def write_beside(self, folder: Path) -> None:
-        """Writes into the folder what says how to read its files, where that is not there yet."""
+        """Write the json files that the model's files need.
+
+        Files that are there already stay.
+        """
         if self.labels and not (folder / "labels.json").exists():
             write_labels(folder, self.labels.attributes, self.labels.thresholds)
         if self.people and not (folder / "people.json").exists():
@@ -115,7 +134,7 @@ class ExportedModel:
 
 
 def read_exported(file: Path, outputs: str) -> ExportedModel:
-    """Reads a model and what lies beside it.
+    """Load a model and the files beside it.
 
     Args:
         file: a `.keras` file.

@@ -1,4 +1,7 @@
-"""Make the .tflite files of a model, compare each with it on real images, and write what was found."""
+"""The .tflite files of a model, made and compared.
+
+Each is compared with the model on real images, and the findings are written.
+"""
 
 import sys
 from pathlib import Path
@@ -41,7 +44,7 @@ def export_tflite(
     max_drop: float | None = None,
     dry_run: bool = False,
 ) -> int:
-    """Make the .tflite files of a model and compare each with it.
+    """Create a model's .tflite files and compare each with it.
 
     Args:
         model: run folder or .keras file.
@@ -170,7 +173,10 @@ def _check_arguments(
 
 
 def _read(celeba: "CelebA", records: "Records", exported: "ExportedModel") -> "tuple[np.ndarray, list[int]]":
-    """Decode images at the model's size; return them and the row of each."""
+    """Decode images at the model's size.
+
+    The images are returned with the row of each.
+    """
     from tfslim._support.terminal import progress_bar
     from tfslim.data.sampling import decoded
 
@@ -181,7 +187,10 @@ def _read(celeba: "CelebA", records: "Records", exported: "ExportedModel") -> "t
 def _make_file(
     exported: "ExportedModel", path: Path, quantization: str, options: dict, images_and_truth: tuple, threads: int
 ) -> dict:
-    """Make one file and compare it; return its figures, or the error that kept it from being made."""
+    """Create one file and compare it with the model.
+
+    Its figures are returned, or the error that kept it from being made.
+    """
     from tfslim.litert import ConversionError, convert, verify
 
     print(f"making {path.name}", file=sys.stderr)
@@ -198,7 +207,10 @@ def _make_file(
 
 
 def _exit_code(results: dict[str, dict], max_drop: float | None) -> int:
-    """Print an error for each file that was not made or lost too much; return 1 if there is one."""
+    """Return the exit code, and print each file's error.
+
+    A file that was not made or lost too much has one; the code is then 1.
+    """
     code = 0
     for row in results.values():
         drop = 100 * (row.get("accuracy_keras", 0) - row.get("accuracy_tflite", 0))

@@ -1,4 +1,4 @@
-"""Print the figures of .tflite files beside their model, a row each."""
+"""Figures of .tflite files beside their model, in rows."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -42,7 +42,7 @@ EMBEDDINGS: Columns = {
 
 
 def show(results: Mapping[str, Figures], task: str, title: str) -> None:
-    """Print the figures of each file, and the tensors that stayed in float.
+    """Show the files' figures and the tensors left in float.
 
     Args:
         results: kind of file -> its figures as `tfslim.litert.verify` names them, or {"error": why it was not made}.

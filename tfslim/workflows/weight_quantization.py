@@ -1,4 +1,7 @@
-"""Train a network on in few bits: snap its weights, train, snap exactly, pack and compare."""
+"""Training of a network in few bits.
+
+Its weights are snapped, trained, snapped exactly, packed and compared.
+"""
 
 import dataclasses
 import functools
@@ -75,7 +78,9 @@ class QuantizationRun:
         )
 
     def compress(self, folder: pathlib.Path, resume: bool, verbose: int) -> None:
-        """Train on with the plan; write the network after snapping alone, after training, and packed.
+        """Train on with the plan and write three networks.
+
+        They are the network after snapping alone, after training, and packed.
 
         Args:
             folder: the run folder.
@@ -104,7 +109,10 @@ class QuantizationRun:
         trainer.fit_training(training, folder, resume, verbose, step="quantize", finish=finish)
 
     def _finish(self, folder: pathlib.Path, plan: dict[str, Codec], training: trainer.Training) -> dict[str, object]:
-        """Snap the trained network to the codebooks exactly, pack it, and measure the packed values."""
+        """Snap the network to its codebooks, pack and measure it.
+
+        It is snapped exactly, and the packed values are measured.
+        """
         exact, report = tfslim.quantize_weights(load_keras_file(folder / "model.keras"), plan)
         _save(exact, folder / "model.keras")
         print(report)
@@ -117,7 +125,7 @@ class QuantizationRun:
         return {"validation accuracy of the file": round(measured["accuracy"], 5)}
 
     def write_table(self, folder: pathlib.Path) -> None:
-        """Write the table of the original, the snapped and the trained network."""
+        """Write the table of original, snapped and trained network."""
         judge = judge_of(self.recipe)
         models = {"original": self.file, "post-training": folder / "post-training.keras"}
         models["trained in few bits"] = folder / "model.keras"
@@ -142,7 +150,9 @@ def prepare_weight_quantization(
     distillation: Distillation,
     begun: pathlib.Path | None,
 ) -> QuantizationRun:
-    """Load the network and the teacher, and choose the bits, or take those of a run to resume.
+    """Load the network and teacher, and choose the bits.
+
+    A run to resume keeps its bits.
 
     Args:
         recipe: the data, and how to train on.
@@ -192,7 +202,10 @@ def _plan(
 
 
 def _plan_of(path: pathlib.Path, model: keras.Model, codec: str, common: dict) -> dict[str, Codec]:
-    """Return the plan with the bits that a run began with."""
+    """Return the plan with a run's bits.
+
+    They are the bits that the run began with.
+    """
     bits = read_json(path, dict)
     try:
         return plan_codecs(model, codec, bits, **common)

@@ -1,4 +1,7 @@
-"""Run a program of the `tfslim` command; the names are loaded on first use, so that `tfslim --help` is quick."""
+"""Parts of the programs of the `tfslim` command.
+
+The names are loaded on first use, so that `tfslim --help` is quick.
+"""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,7 @@
-"""The subcommands of `tfslim`, and the text of `tfslim --help`; imports nothing else, so that it is quick."""
+"""Subcommands of `tfslim`, and the text of `tfslim --help`.
+
+The module imports nothing else, so that it is quick.
+"""
 
 # group -> subcommand -> a line of help; the module in tfslim.cli has the subcommand's name, with _ for -
 GROUPS: dict[str, dict[str, str]] = {

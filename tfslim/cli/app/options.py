@@ -1,4 +1,7 @@
-"""The options of a program: their names and types, and the ways in which a person may write them."""
+"""Names and types of a program's options.
+
+The spellings that the command line accepts are here too.
+"""
 
 import dataclasses
 import inspect
@@ -12,7 +15,9 @@ from tfslim.training.recipe_files import find_recipe
 
 
 def option_types(main: Callable, recipe: str | None, positional: Sequence[str] = ()) -> dict[str, object]:
-    """List the options of `main` by their dotted names, as in `optimization.batch_size`.
+    """List the options of `main` by their dotted names.
+
+    A dotted name is such as `optimization.batch_size`.
 
     Args:
         main: the program.
@@ -47,7 +52,10 @@ def _add_fields(options: dict[str, object], prefix: str, kind: type) -> None:
 
 
 def list_options(types: Mapping[str, object]) -> dict[str, bool]:
-    """Return the options that take a list of plain values, and whether these are text."""
+    """Return the options that take a list of plain values.
+
+    Each is with whether its values are text.
+    """
     found = {}
     for name, kind in types.items():
         union = typing.get_origin(kind) in (typing.Union, python_types.UnionType)

@@ -1,4 +1,7 @@
-"""Run a program: parse its command line, call its `main`, and turn a user's mistake into a short message."""
+"""Programs run from `main`: command line, call and exit code.
+
+A user's mistake becomes a short message.
+"""
 
 import contextlib
 import dataclasses
@@ -34,7 +37,9 @@ CONFIG_HELP = "a YAML file with values for these options, or the name of a recip
 def parser(
     main: Callable, description: str, positional: dict[str, str], flags: dict[str, str], recipe: str | None = None
 ) -> "jsonargparse.ArgumentParser":
-    """Build the command line of `main`: its typed parameters are the options, its docstring's `Args:` their help.
+    """Build the parser of `main`'s command line.
+
+    The typed parameters of `main` are the options, and the `Args:` of its docstring their help.
 
     Returns:
         The parser, which raises `jsonargparse.ArgumentError` for a wrong command line.
@@ -51,7 +56,7 @@ def parser(
         return f"{name} [{name} ...]" if typing.get_origin(parameters[name].annotation) is list else name
 
     class Formatter(jsonargparse.DefaultHelpFormatter, argparse.RawDescriptionHelpFormatter):
-        """Leaves the description's examples as they are written."""
+        """Help formatter that keeps the description's examples as written."""
 
     built = jsonargparse.ArgumentParser(
         prog=usage.program(),
@@ -82,7 +87,7 @@ def run(
     flags: dict[str, str] | None = None,
     recipe: str | None = None,
 ) -> None:
-    """Call `main` with the command line's values and end the process.
+    """Call `main` with the command line's values and exit.
 
     The exit code is what `main` returns (None is 0), 2 after a user's mistake (`ValueError`, `OSError`, a missing
     package), 130 after Ctrl-C. With the environment variable TFSLIM_TRACEBACK set, such errors keep their traceback.
@@ -111,7 +116,10 @@ def run(
 
 
 def _parse(main: Callable, description: str, positional: dict, flags: dict, recipe: str | None, types: dict) -> dict:
-    """Return the parameters of `main` by name, or end the process with a usage error."""
+    """Return the parameters of `main` by name.
+
+    A usage error ends the process.
+    """
     try:
         import jsonargparse
         import yaml  # noqa: F401  jsonargparse reads recipes with it
@@ -137,7 +145,10 @@ def _parse(main: Callable, description: str, positional: dict, flags: dict, reci
 
 @contextlib.contextmanager
 def _exit_codes() -> Iterator[None]:
-    """End the process with one line on stderr after Ctrl-C and after a user's mistake."""
+    """End the process with an exit code after an error.
+
+    After Ctrl-C and after a user's mistake there is one line on stderr.
+    """
     try:
         yield
     except BrokenPipeError:  # the reader, such as `head`, has seen enough

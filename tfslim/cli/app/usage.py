@@ -1,4 +1,7 @@
-"""Usage errors in two lines: what was wrong with the nearest right name, and where to look."""
+"""Usage errors in two lines.
+
+The first says what was wrong, with the nearest right name, the second where to look.
+"""
 
 import difflib
 import os
@@ -12,19 +15,27 @@ EXTRA = "pip install 'tfslim-edge[programs]', from a checkout: pip install '.[pr
 
 
 def program() -> str:
-    """Return how the running program is called: "tfslim train", or "python training/train.py"."""
+    """Return the name that the running program was called by.
+
+    For example "tfslim train", or "python training/train.py".
+    """
     name = sys.argv[0]
     return f"python {os.path.relpath(name)}" if name.endswith(".py") else os.path.basename(name)
 
 
 def exit_with(message: str, where: str | None = None) -> NoReturn:
-    """Print a usage error in two lines and end the process with exit code 2."""
+    """Print a usage error and exit with code 2.
+
+    The error has two lines.
+    """
     print(f"error: {message}\nsee `{where or f'{program()} --help'}`", file=sys.stderr)
     sys.exit(2)
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """Return the name that resembles `name` most, also by its last part; None if none does.
+    """Return the name that resembles `name` most.
+
+    The last part of a dotted name is compared too. None is returned if no name is near.
 
     Example:
         >>> nearest("bach_size", ["seed", "optimization.batch_size"])
@@ -40,7 +51,10 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
 
 
 def did_you_mean(name: str, names: Iterable[str], dashes: str = "") -> str:
-    """Return "; did you mean ...?" with the nearest of `names`, or nothing."""
+    """Return a "did you mean" hint, or an empty string.
+
+    The hint is "; did you mean ...?" with the nearest of `names`.
+    """
     close = nearest(name, names)
     return f"; did you mean {dashes}{close}?" if close else ""
 
@@ -85,6 +99,6 @@ def explain(message: str, arguments: Sequence[str], options: Sequence[str], posi
 
 
 def missing_extra(error: ModuleNotFoundError) -> ModuleNotFoundError:
-    """Return an error that says which extra brings a missing package."""
+    """Return an error that names a missing package's extra."""
     package = {"yaml": "pyyaml"}.get(error.name or "", error.name)
     return ModuleNotFoundError(f"{program()} needs {package}: {EXTRA}", name=error.name)

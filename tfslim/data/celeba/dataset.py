@@ -165,7 +165,10 @@ class CelebA:
 
     @property
     def people(self) -> int:
-        """Number of identities to train on; 0 without `min_images`."""
+        """Return the number of identities; 0 without `min_images`.
+
+        It is the number of people to train on.
+        """
         return 0 if self.identity_map is None else len(self.identity_map) - len(self.held_out)
 
     def part(self, part: str) -> Records:

@@ -32,17 +32,17 @@ class Head:
 
     @property
     def eye(self) -> float:
-        """X coordinate of the right-hand eye."""
+        """Return the x coordinate of the right-hand eye."""
         return 19.5 * self.person.eye_distance
 
     @property
     def mouth(self) -> float:
-        """Y coordinate of the line between the lips."""
+        """Return the y coordinate of the line between the lips."""
         return 41.0 * self.person.face_length
 
     @property
     def nose(self) -> float:
-        """Y coordinate of the nostrils."""
+        """Return the y coordinate of the nostrils."""
         return 25.5 * self.person.nose_length
 
 

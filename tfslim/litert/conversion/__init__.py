@@ -1,1 +1,1 @@
-"""Convert Keras models to .tflite files."""
+"""Conversion of Keras models to .tflite files."""

@@ -1,4 +1,4 @@
-"""Convert a Keras model to a .tflite file."""
+"""Conversion of a Keras model to a .tflite file."""
 
 import gzip
 import tempfile

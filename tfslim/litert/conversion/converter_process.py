@@ -1,4 +1,4 @@
-"""Run TensorFlow's converter in a process of its own.
+"""Process of its own for TensorFlow's converter.
 
 Some conversions end in SIGSEGV, which would end the caller's process.
 """

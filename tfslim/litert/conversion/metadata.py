@@ -1,6 +1,7 @@
-"""Metadata of a .tflite file as Android's tools read it: a TFLITE_METADATA buffer and files in an appended zip.
+"""Metadata of a .tflite file as Android's tools read it.
 
-What the schema has no field for (task, crop, thresholds) is in the appended tfslim.json, which those tools pass over.
+It is a TFLITE_METADATA buffer and files in an appended zip. What the schema has no field for (task, crop, thresholds)
+is in the appended tfslim.json, which those tools pass over.
 
 Source: metadata_schema.fbs of tensorflow/tflite-support, schema 1.1.0, file identifier "M001".
 """
@@ -41,7 +42,7 @@ _MOST_UNPACKED = 2**24  # bytes of an associated file; a hostile zip may unfold 
 
 @dataclasses.dataclass(frozen=True)
 class Metadata:
-    """Describe a .tflite file to the apps that read it.
+    """Description of a .tflite file for apps that read it.
 
     Args:
         name: The model's name.
@@ -102,13 +103,16 @@ class Metadata:
 
     @property
     def pixel_range(self) -> tuple[float, float]:
-        """The least and the largest value that the model takes for pixels of 0..255."""
+        """Return the range that pixels of 0..255 map to.
+
+        It is the least and the largest value that the model takes for them.
+        """
         ends = [(pixel - mean) / std for pixel in (0, 255) for mean, std in zip(self.mean, self.std, strict=True)]
         return min(ends), max(ends)
 
     @property
     def normalizes(self) -> bool:
-        """Whether the app has to normalize pixels before the model takes them."""
+        """Return whether the app has to normalize pixels first."""
         return any(self.mean) or any(value != 1 for value in self.std)
 
 
@@ -209,7 +213,10 @@ def _read(root: Table, opened: OpenFile) -> Metadata:
 
 
 def _normalization(tensor: Table) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return mean and std, one of each or one of each per channel; 0 and 1 if the file states none."""
+    """Return the mean and standard deviation of the normalization.
+
+    Each is one number or one per channel; 0 and 1 if the file states none.
+    """
     for unit in tensor["process_units"] or ():
         if unit["options_type"] == _NORMALIZATION and unit["options"]:
             given = (unit["options"][name] for name in ("mean", "std"))
@@ -251,7 +258,10 @@ def _file_text(opened: OpenFile, name: str) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class _TensorText:
-    """An input or output in words; `image` is true for one of (1, H, W, 1 or 3)."""
+    """Description of an input or output in words.
+
+    `image` is true for one of (1, H, W, 1 or 3).
+    """
 
     name: str
     description: str
@@ -314,7 +324,10 @@ def _associated_file(name: str, description: str, kind: int) -> Table:
 
 
 def _store(model: Table, content: bytes) -> None:
-    """Put the metadata in the buffer that older metadata has, or in a new one."""
+    """Put the metadata in its buffer.
+
+    It is the buffer of older metadata, or a new one.
+    """
     data = Table("Buffer", {"data": np.frombuffer(content, "u1")})
     entries = list(model["metadata"] or [])
     old = [entry["buffer"] for entry in entries if entry["name"] == ENTRY]
@@ -328,7 +341,7 @@ def _store(model: Table, content: bytes) -> None:
 
 
 def _ends(model: Table, graph: Table, end: str) -> list[_TensorText]:
-    """Describe each input or output of the graph, in the order of the graph."""
+    """Describe the graph's inputs or outputs, in its order."""
     signatures = model["signature_defs"] or [{end: None}]
     names = {item["tensor_index"]: item["name"].decode() for item in signatures[0][end] or ()}
     texts = []

@@ -1,4 +1,4 @@
-"""Collect and check representative values for integer quantization.
+"""Representative values for integer quantization, collected and checked.
 
 They come from arrays, a tf.data.Dataset or a folder of images.
 """

@@ -1,1 +1,1 @@
-"""Prepare models and check files for the Edge TPU."""
+"""Models and files for the Edge TPU, prepared and checked."""

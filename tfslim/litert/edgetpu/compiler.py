@@ -1,4 +1,4 @@
-"""Run edgetpu_compiler and compare its verdict with the linter's."""
+"""Runs of edgetpu_compiler, and comparison with the linter."""
 
 import dataclasses
 import re
@@ -101,7 +101,10 @@ class CompilerLog:
 
 @dataclasses.dataclass(frozen=True)
 class Compilation:
-    """One run of the compiler: log, full output, and compiled file or None."""
+    """Result of one run of the compiler.
+
+    It has the log, the full output, and the compiled file or None.
+    """
 
     log: CompilerLog
     output: str
@@ -127,7 +130,7 @@ class Verdict:
 
     @property
     def agree(self) -> bool:
-        """Whether both map the same number."""
+        """Return whether both map the same number of operators."""
         return self.linter == self.compiler
 
 

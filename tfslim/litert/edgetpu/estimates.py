@@ -1,4 +1,4 @@
-"""Estimate cache use and latency on a Coral Edge TPU.
+"""Estimates of cache use and latency on the Edge TPU.
 
 The estimates for the USB device come from a published fit; nothing here was measured on an Edge TPU.
 """
@@ -18,7 +18,7 @@ _STREAMED_MS, _CACHED_MS, _BASE_MS = 2.256, 0.915, 0.852
 
 @dataclasses.dataclass(frozen=True)
 class Estimates:
-    """Estimates for a file that maps to the Edge TPU completely.
+    """Estimates for a file that the Edge TPU runs whole.
 
     Attributes:
         parameter_bytes: bytes of all constants.

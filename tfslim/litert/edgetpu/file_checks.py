@@ -1,4 +1,4 @@
-"""Check the rules about a whole file.
+"""Checks of the rules about a whole file.
 
 They concern open sizes, the sizes of parameters and activations, and the file's producer.
 """

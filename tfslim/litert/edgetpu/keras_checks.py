@@ -1,4 +1,4 @@
-"""Check calls of Keras layers for the Edge TPU compiler."""
+"""Checks of Keras layer calls for the Edge TPU compiler."""
 
 from collections.abc import Callable, Iterator
 

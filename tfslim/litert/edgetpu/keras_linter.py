@@ -1,4 +1,4 @@
-"""Check a Keras model for the Edge TPU before conversion."""
+"""Linter of Keras models for the Edge TPU, before conversion."""
 
 import dataclasses
 
@@ -36,7 +36,7 @@ class LayerFinding:
 
     @property
     def blocks(self) -> bool:
-        """Whether no function of `tfslim.litert` cures it."""
+        """Return whether no function of `tfslim.litert` cures it."""
         return not self.cured_by
 
     def to_dict(self) -> dict:
@@ -68,7 +68,10 @@ class Diagnosis:
 
     @property
     def ok(self) -> bool:
-        """Whether all layers were checked and `cured_by` covers all findings."""
+        """Return whether the model passes.
+
+        It does if all layers were checked and `cured_by` covers all findings.
+        """
         return not self.unread and not any(finding.blocks for finding in self.findings)
 
     def to_dict(self) -> dict:

@@ -1,4 +1,4 @@
-"""Predict which operators of a file an Edge TPU runs."""
+"""Linter of .tflite files: operators that an Edge TPU runs."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ _MAX_NAME = 60  # characters
 
 @dataclasses.dataclass(frozen=True)
 class Placement:
-    """Where one operator would run.
+    """Expected place of one operator: Edge TPU or CPU.
 
     Attributes:
         operator: the operator.
@@ -83,27 +83,30 @@ class LintResult:
 
     @property
     def errors(self) -> list[Finding]:
-        """Findings that keep operators off the Edge TPU or make them wrong."""
+        """Return findings that are errors.
+
+        These keep operators off the Edge TPU or make them wrong.
+        """
         return [finding for finding in self.findings if finding.rule.severity == "error"]
 
     @property
     def ok(self) -> bool:
-        """Whether all operators are expected to map and compute correctly."""
+        """Return whether all operators should map and compute correctly."""
         return not self.errors
 
     @property
     def refused(self) -> bool:
-        """Whether the compiler is expected to refuse the whole file."""
+        """Return whether the compiler is expected to refuse the file."""
         return any(finding.rule.effect == "refused" for finding in self.errors)
 
     @property
     def exit_code(self) -> int:
-        """0, or 1 if the file has errors."""
+        """Return 0, or 1 if the file has errors."""
         return 0 if self.ok else 1
 
     @property
     def mapped(self) -> int:
-        """Number of operators expected to run on the Edge TPU."""
+        """Return how many operators should run on the Edge TPU."""
         return 0 if self.refused else sum(placement.place == MAPPED for placement in self.placements)
 
     def to_dict(self) -> dict:

@@ -1,4 +1,4 @@
-"""Check operators: code, version, options, axes and shapes."""
+"""Checks of operators: code, version, options, axes and shapes."""
 
 from collections.abc import Callable, Iterator
 from math import prod

@@ -1,4 +1,4 @@
-"""Rewrite a Keras model for the Edge TPU compiler."""
+"""Preparation of a Keras model for the Edge TPU compiler."""
 
 import inspect
 

@@ -31,7 +31,7 @@ class LintRule:
 
     @property
     def severity(self) -> str:
-        """Severity by the id: "error", "warning" or "information"."""
+        """Return "error", "warning" or "information", by the id."""
         return {"E": "error", "W": "warning", "I": "information"}[self.id[0]]
 
 

@@ -1,4 +1,4 @@
-"""Check the tensors of operators: types, scales and storage."""
+"""Checks of operators' tensors: types, scales and storage."""
 
 from collections.abc import Callable, Iterator
 

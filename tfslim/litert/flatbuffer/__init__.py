@@ -1,1 +1,1 @@
-"""Read, check, summarize and write .tflite files."""
+"""Reader, checks, summary and writer of .tflite files."""

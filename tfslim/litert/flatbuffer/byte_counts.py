@@ -1,4 +1,4 @@
-"""Count a .tflite file's bytes by kind and operator."""
+"""Bytes of a .tflite file by kind and operator."""
 
 from collections import Counter
 from collections.abc import Iterable

@@ -1,7 +1,7 @@
-"""Numbers and names of a .tflite file's enumerations, as TensorFlow's schema.fbs (schema 3) has them.
+"""Numbers and names of a .tflite file's enumerations.
 
-Copied from the generated `ai_edge_litert.schema_py_generated` 2.3, with which a test compares them, so that a file can
-be read and checked where no interpreter is installed.
+They are those of TensorFlow's schema.fbs (schema 3), copied from the generated `ai_edge_litert.schema_py_generated`
+2.3, with which a test compares them, so that a file can be read and checked where no interpreter is installed.
 """
 
 __all__ = ["ENUMERATIONS"]

@@ -1,4 +1,4 @@
-"""Resolve the tensors, operators and graphs of a .tflite file."""
+"""Tensors, operators and graphs of a .tflite file."""
 
 import dataclasses
 import functools
@@ -71,12 +71,12 @@ class Tensor:
 
     @property
     def constant(self) -> bool:
-        """Whether the file holds its values."""
+        """Return whether the file holds the tensor's values."""
         return self.data is not None
 
     @property
     def quantised_dimension(self) -> int:
-        """Alias of `quantized_dimension`, its name in earlier versions."""
+        """Return `quantized_dimension`, by its name in earlier versions."""
         return self.quantized_dimension
 
     def values(self) -> np.ndarray | None:
@@ -154,12 +154,18 @@ class Graph:
 
     @functools.cached_property
     def computed(self) -> frozenset[int]:
-        """Numbers of the graph's inputs and of all operator outputs."""
+        """Return the numbers of all inputs and operator outputs.
+
+        The inputs are those of the graph.
+        """
         return frozenset(self.inputs).union(*(operator.outputs for operator in self.operators))
 
     @functools.cached_property
     def unpacked(self) -> frozenset[int]:
-        """Numbers of tensors that DEQUANTIZE or DENSIFY computes from constants."""
+        """Return the numbers of tensors unpacked from constants.
+
+        DEQUANTIZE or DENSIFY computes them.
+        """
         return frozenset(
             index
             for operator in self.operators
@@ -170,7 +176,7 @@ class Graph:
 
     @functools.cached_property
     def ends(self) -> frozenset[int]:
-        """Numbers of the graph's input and output tensors."""
+        """Return the numbers of the graph's inputs and outputs."""
         return frozenset(self.inputs) | frozenset(self.outputs)
 
     def operands(self, operator: Operator) -> list[Tensor | None]:

@@ -1,4 +1,4 @@
-"""Open and check a .tflite file before the interpreter does."""
+"""A .tflite file, opened and checked before the interpreter runs."""
 
 import dataclasses
 import stat
@@ -15,7 +15,10 @@ _MAX_BYTES = 2**31 - 1
 
 
 class ModelFileError(ValueError):
-    """Raised if a .tflite file is missing, truncated, damaged or of another format."""
+    """Error for a .tflite file that cannot be read.
+
+    The file is missing, truncated, damaged or of another format.
+    """
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

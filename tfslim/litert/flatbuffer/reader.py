@@ -1,4 +1,7 @@
-"""Read a flatbuffer into plain tables, checking every offset first."""
+"""Reader of a flatbuffer into plain tables.
+
+Every offset is checked first.
+"""
 
 import struct
 

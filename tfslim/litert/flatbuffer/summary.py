@@ -1,4 +1,4 @@
-"""Summarize a .tflite file's graphs, signatures, metadata and bytes."""
+"""Summary of a .tflite file's graphs, signatures, metadata and bytes."""
 
 import dataclasses
 import io

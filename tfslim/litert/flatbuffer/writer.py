@@ -1,4 +1,4 @@
-"""Write tables as a flatbuffer that stores equal parts once."""
+"""Writer of a flatbuffer that stores equal parts once."""
 
 import flatbuffers
 import numpy as np

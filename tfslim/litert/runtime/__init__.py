@@ -1,1 +1,1 @@
-"""Run, time and compare .tflite files."""
+"""Runs, timings and comparisons of .tflite files."""

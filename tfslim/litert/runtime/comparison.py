@@ -1,4 +1,4 @@
-"""Compare a .tflite file's outputs with its Keras model's."""
+"""Comparison of a .tflite file's outputs with its Keras model's."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence

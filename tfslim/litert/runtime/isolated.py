@@ -1,4 +1,4 @@
-"""Run a .tflite file in a process of its own.
+"""Runs of .tflite files in a process of their own.
 
 The interpreter may crash on the file, or may belong to another Python environment.
 """

@@ -1,4 +1,4 @@
-"""Run files in TensorFlow 2.6, as old as edgetpu_compiler.
+"""Runs in TensorFlow 2.6, which is as old as edgetpu_compiler.
 
 It stands in for the compiler's own loader. A run shows whether that loader knows the file's operators and whether its
 kernels agree with LiteRT's; it does not show which operators the Edge TPU would map.
@@ -37,7 +37,10 @@ class OldRun:
 
     @property
     def agrees(self) -> bool:
-        """Whether it runs and outputs agree to within 12 steps."""
+        """Return whether the outputs agree to within 12 steps.
+
+        A file that does not run does not agree.
+        """
         return self.steps is not None and self.steps <= MAX_STEPS
 
 

@@ -1,4 +1,7 @@
-"""Compare a file's outputs with its Keras model's, by task."""
+"""Differences of a file's outputs from its Keras model's.
+
+They are measured by task.
+"""
 
 from collections.abc import Sequence
 

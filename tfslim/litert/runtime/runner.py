@@ -1,4 +1,4 @@
-"""Run a .tflite file of one input and one output."""
+"""Runner of a .tflite file of one input and output."""
 
 from pathlib import Path
 
@@ -58,22 +58,25 @@ class Runner:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Shape of one image, (H, W, C)."""
+        """Return the shape of one image, (H, W, C)."""
         return tuple(int(size) for size in self._input["shape"][1:])
 
     @property
     def input_dtype(self) -> str:
-        """Dtype of the file's input: "float32", "int8" or "uint8"."""
+        """Return the input's dtype: "float32", "int8" or "uint8"."""
         return np.dtype(self._input["dtype"]).name
 
     @property
     def output_dtype(self) -> str:
-        """Dtype of the file's output: "float32", "int8" or "uint8"."""
+        """Return the output's dtype: "float32", "int8" or "uint8"."""
         return np.dtype(self._output["dtype"]).name
 
     @property
     def input_range(self) -> tuple[float, float] | None:
-        """The least and the largest value that a quantized input can hold; None for a float input."""
+        """Return the range of a quantized input.
+
+        It is the least and the largest value that the input can hold; None for a float input.
+        """
         scale, zero_point = self._input["quantization"]
         if scale == 0:
             return None

@@ -1,4 +1,4 @@
-"""Run a .tflite file by names of inputs and outputs."""
+"""Runner of a .tflite file with named inputs and outputs."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -51,12 +51,12 @@ class SignatureRunner:
 
     @property
     def inputs(self) -> list[str]:
-        """Names of the inputs, in the order of the graph."""
+        """Return the inputs' names, in the order of the graph."""
         return list(self._inputs)
 
     @property
     def outputs(self) -> list[str]:
-        """Names of the outputs, in the order of the graph."""
+        """Return the outputs' names, in the order of the graph."""
         return list(self._outputs)
 
     def run(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

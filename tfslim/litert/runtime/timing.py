@@ -1,4 +1,4 @@
-"""Measure latency, memory and size of .tflite files."""
+"""Latency, memory and size of .tflite files."""
 
 import dataclasses
 import gzip

@@ -1,1 +1,4 @@
-"""The channel graph: which filters depend on which, and the rules of each layer."""
+"""Channel graph: filters that depend on each other.
+
+It has the rules of each layer.
+"""

@@ -1,4 +1,7 @@
-"""The channel graph: which filters must be removed together, and what changes when they are."""
+"""Channel graph: filters that must be removed together.
+
+It also holds the changes that their removal makes.
+"""
 
 import dataclasses
 import difflib
@@ -24,7 +27,7 @@ IS_OUTPUT = "is the model's output"
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """Describe units that are made by the same layers.
+    """Units that are made by the same layers.
 
     Any number of them can be removed.
 
@@ -42,7 +45,7 @@ class Group:
 
 @dataclasses.dataclass(frozen=True)
 class ChannelGraph:
-    """Hold the result of `channel_graph`.
+    """Result of `channel_graph`.
 
     Units are numbered from 0; `FROZEN` stands for channels that must stay.
 

@@ -1,4 +1,7 @@
-"""Rules for operations that treat channels separately: activations, arithmetic, pooling, padding, resizing."""
+"""Rules for operations that treat channels separately.
+
+These are activations, arithmetic, pooling, padding and resizing.
+"""
 
 import keras
 import numpy as np

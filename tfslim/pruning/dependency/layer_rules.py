@@ -1,4 +1,7 @@
-"""Rules for layers with weights: which axis of which variable makes, reads or scales channels."""
+"""Rules for layers with weights.
+
+They state which axis of which variable makes, reads or scales channels.
+"""
 
 from typing import Any
 

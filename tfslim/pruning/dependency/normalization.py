@@ -1,4 +1,7 @@
-"""Which normalization follows a layer, and whether it hides the layer's channel strength from the loss."""
+"""Normalizations that follow a layer.
+
+One may hide the strength of the layer's channels from the loss.
+"""
 
 from collections import defaultdict
 
@@ -30,7 +33,7 @@ PROPORTIONAL_LAYERS = (
 
 
 class FollowingNorms:
-    """Find the normalization that follows each layer of a model.
+    """Normalization that follows each layer of a model.
 
     Args:
         model: functional model without nested ones.

@@ -1,4 +1,7 @@
-"""Rules for operations that move channels: flattening, reshaping, transposing, concatenating, reducing."""
+"""Rules for operations that move channels.
+
+These are flattening, reshaping, transposing, concatenating and reducing.
+"""
 
 import math
 from collections.abc import Callable

@@ -1,4 +1,7 @@
-"""The table of rules that follow channels through layers and operations."""
+"""Table of the rules for layers and operations.
+
+A rule follows channels through a layer or an operation.
+"""
 
 from collections.abc import Callable
 

@@ -1,4 +1,7 @@
-"""Tracing of channels through a model: the unit of each index of each tensor's and variable's axis."""
+"""Tracing of channels through a model.
+
+It finds the unit of each index of each tensor's and variable's axis.
+"""
 
 import dataclasses
 from collections.abc import Callable
@@ -14,7 +17,7 @@ Role = Literal["filters", "inputs", "scale", "mean", "variance"]
 
 @dataclasses.dataclass(frozen=True)
 class Channels:
-    """Hold the units of a tensor's channels.
+    """Units of a tensor's channels.
 
     Args:
         axis: the channel axis, counted from the batch, which is 0.
@@ -27,7 +30,7 @@ class Channels:
 
 @dataclasses.dataclass
 class Slice:
-    """Describe a variable's axis that shrinks with the channels.
+    """A variable's axis that shrinks with the channels.
 
     Args:
         layer: owner of the variable.
@@ -48,7 +51,7 @@ class Slice:
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """Describe channels that a layer takes a length over.
+    """Channels that a layer takes a length over.
 
     Each that is not 0 changes all others.
 
@@ -68,7 +71,7 @@ Kept = Callable[[np.ndarray], np.ndarray]
 
 @dataclasses.dataclass
 class Edit:
-    """Describe a layer setting that follows the number of channels.
+    """A layer setting that follows the number of channels.
 
     Args:
         operation: the layer or operation whose `get_config()` has the setting.
@@ -84,7 +87,7 @@ class Edit:
 
 
 class Tracer:
-    """Collect slices, edits and frozen units during a trace."""
+    """Slices, edits and frozen units, collected during a trace."""
 
     def __init__(self):
         self.units = Units()

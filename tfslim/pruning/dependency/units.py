@@ -1,10 +1,13 @@
-"""Units: the smallest sets of channels that can be removed; channels that must go together share one."""
+"""Units: smallest sets of channels that can be removed.
+
+Channels that must go together share one.
+"""
 
 import numpy as np
 
 
 class Units:
-    """Maintain numbered channels that may be united or frozen.
+    """Numbered channels that may be united or frozen.
 
     United channels are removed together; frozen ones stay. This is a union-find structure.
 

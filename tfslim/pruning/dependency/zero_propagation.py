@@ -1,4 +1,4 @@
-"""Whether a channel of zeros stays zero on its way through a model."""
+"""Zero propagation: channels that stay zero through a model."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,7 @@
-"""Gates that could switch filters off, with gradients derived from the weights' ordinary gradients."""
+"""Gates that could switch filters off.
+
+Their gradients are derived from the weights' ordinary gradients.
+"""
 
 import dataclasses
 from collections import defaultdict
@@ -15,7 +18,7 @@ from tfslim.pruning.dependency.tracing import Slice
 
 @dataclasses.dataclass(frozen=True)
 class Term:
-    """Describe a variable's contribution to a gate's gradient.
+    """Contribution of a variable to a gate's gradient.
 
     It is the sum of weight x gradient over all axes except one.
 
@@ -32,7 +35,7 @@ class Term:
 
 @dataclasses.dataclass(frozen=True)
 class Gate:
-    """Describe a unit factor on every channel of a layer.
+    """Unit factor on every channel of a layer.
 
     The factor is 1; its gradient is that of the loss by the channel's strength.
 

@@ -13,7 +13,7 @@ __all__ = ["Scores"]
 
 @dataclasses.dataclass(frozen=True)
 class Scores:
-    """Hold the importance of each unit of one network.
+    """Importance of each unit of one network.
 
     `taylor_scores` returns them, for the network as it was then.
 

@@ -12,7 +12,7 @@ __all__ = ["Binary"]
 
 @dataclasses.dataclass(frozen=True)
 class Binary:
-    """Encode values as -scale or scale, the mean magnitude.
+    """Codec of values as -scale or scale, the mean magnitude.
 
     Zeros count as positive.
 

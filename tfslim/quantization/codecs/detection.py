@@ -1,4 +1,7 @@
-"""Detection of the smallest codec that reproduces a tensor exactly, from its values."""
+"""Detection of the smallest codec that reproduces a tensor.
+
+A tensor is reproduced exactly, and the codec is found from its values alone.
+"""
 
 import dataclasses
 import functools
@@ -127,7 +130,10 @@ class _Search:
         return _as_stored(codec), codec.encode(self._values) if encoded is None else encoded
 
     def _made_by(self, codec: Codec | None) -> tuple[Codec, Encoded, int] | None:
-        """Return a codec with its codes and rank, or None if it is lossy here."""
+        """Return a codec with its codes and rank.
+
+        None is returned if the codec is lossy here.
+        """
         if isinstance(codec, Uniform | Ternary | Binary) and codec.per_filter and self._filters == 1:
             codec = dataclasses.replace(codec, per_filter=False)
         if isinstance(codec, LogMinMax) and codec.rule == "exact_zero":
@@ -141,12 +147,15 @@ class _Search:
         return codec, encoded, encoded.bits * len(CODECS) + PLACES[codec]
 
     def _ranks(self, distinct: int) -> np.ndarray:
-        """Return the codecs' ranks for a number of distinct values: by bits, then place."""
+        """Return codecs' ranks for a number of distinct values.
+
+        They are ranked by bits, then by place.
+        """
         bits = self._values.size * CODE_BITS + 32 * (PARAMETERS @ [1, self._filters, distinct])
         return bits * len(CODECS) + np.arange(len(CODECS))
 
     def _rule_out_by_values(self, left: np.ndarray, rank: int) -> np.ndarray:
-        """Rule out codecs of the whole tensor by its distinct values.
+        """Rule out codecs of the whole tensor by values.
 
         Takes from `left` those that can't keep the tensor or whose rank is not below `rank`.
 
@@ -165,7 +174,10 @@ class _Search:
         return distinct
 
     def _rule_out_by_levels(self, left: np.ndarray, distinct: np.ndarray, whole: bool) -> None:
-        """Rule out codecs by values between their levels; `whole` if `distinct` is complete."""
+        """Rule out codecs by values between their levels.
+
+        `whole` is true if `distinct` is complete.
+        """
         if left[PARTS["float16"]].any():
             left[PARTS["float16"]] &= _are_halves(distinct)
         if len(distinct) == 1:  # as in layers that were never trained: all others can keep it, or nearly all
@@ -189,7 +201,7 @@ class _Search:
             left[PARTS["floor"]] &= on_levels
 
     def _rule_out_by_filters(self, left: np.ndarray) -> None:
-        """Rule out codecs per filter that can't keep one of three filters."""
+        """Rule out codecs that lose one of three filters."""
         for number in sorted({0, self._filters // 2, self._filters - 1}):
             if not left[OF_FILTERS].any():
                 return
@@ -201,7 +213,10 @@ class _Search:
             left[PARTS["asymmetric filters"]] &= _on_asymmetric_levels(some, least, most)
 
     def _kept(self, codec: Codec, distinct: np.ndarray) -> Encoded | None:
-        """Return the tensor's codes, or None if the codec is lossy here."""
+        """Return the tensor's codes.
+
+        None is returned if the codec is lossy here.
+        """
         if isinstance(codec, KMeans):
             codes, parameters = np.arange(len(distinct), dtype=np.uint16), {"codebook": distinct}
             codes = (
@@ -219,7 +234,10 @@ class _Search:
         return None
 
     def _kept_by_filters(self, codec: Codec) -> Encoded | None:
-        """Return the tensor's codes, or None if the codec loses a filter."""
+        """Return the tensor's codes, filter by filter.
+
+        None is returned if the codec loses a filter.
+        """
         hardest, most_distinct = self._hardest
         if most_distinct > 1 << codec.code_bits or not _keeps(codec, hardest):
             return None
@@ -248,7 +266,10 @@ class _Search:
         return None
 
     def _others(self, table: np.ndarray) -> np.ndarray:
-        """Return the bit patterns that a table by upper halves lacks, or some if many."""
+        """Return bit patterns that a table lacks.
+
+        The table is one by upper halves; only some are returned if many are lacking.
+        """
         others = self._patterns[:0]
         for start in range(0, self._flat.size, BLOCK):
             block = self._patterns[start : start + BLOCK]
@@ -260,7 +281,10 @@ class _Search:
         return others
 
     def _looked_up(self, few: np.ndarray, codes: np.ndarray) -> np.ndarray:
-        """Return the tensor's codes from those of its few distinct values."""
+        """Return the tensor's codes, by those of its distinct values.
+
+        The distinct values are few.
+        """
         table = np.zeros(1 << 16, codes.dtype)
         table[few.view(np.uint32) >> 16] = codes
         return table.take(self._patterns >> 16)
@@ -275,7 +299,10 @@ class _Search:
 
     @functools.cached_property
     def _hardest(self) -> tuple[np.ndarray, int]:
-        """Return the filter with the most distinct values, (values, 1), and their count."""
+        """Return the filter with the most distinct values.
+
+        It is returned as (values, 1), with their count.
+        """
         rows = self._by_filters.reshape(self._filters, -1)
         distinct = 1 + (np.diff(np.sort(rows, axis=1), axis=1) != 0).sum(axis=1)
         return rows[distinct.argmax()][:, np.newaxis], int(distinct.max())
@@ -291,7 +318,10 @@ def _on_asymmetric_levels(some: np.ndarray, least: np.float32, most: np.float32)
 
 
 def _on_uniform_levels(some: np.ndarray, low: np.float32, high: np.float32, steps: np.ndarray) -> np.ndarray:
-    """Return, per number of steps, whether values may be levels from low to high."""
+    """Return whether values may be uniform levels.
+
+    There is one answer per number of steps, for levels from low to high.
+    """
     low, high = np.float64(low), np.float64(high)
     if not low < high:
         return np.ones(len(steps), bool)
@@ -300,7 +330,10 @@ def _on_uniform_levels(some: np.ndarray, low: np.float32, high: np.float32, step
 
 
 def _on_log_levels(magnitudes: np.ndarray, low: np.float32, high: np.float32, steps: np.ndarray) -> np.ndarray:
-    """Return, per number of steps, whether magnitudes may be log levels from low to high."""
+    """Return whether magnitudes may be logarithmic levels.
+
+    There is one answer per number of steps, for levels from low to high.
+    """
     if not 0 < low < high:
         return np.ones(len(steps), bool)
     span = np.log(np.float64(high) / np.float64(low))
@@ -308,13 +341,19 @@ def _on_log_levels(magnitudes: np.ndarray, low: np.float32, high: np.float32, st
 
 
 def _on_steps(shares: np.ndarray, steps: np.ndarray, rounding: float) -> np.ndarray:
-    """Return, per number of steps, whether shares of a range are multiples of a step."""
+    """Return whether shares are multiples of a step.
+
+    There is one answer per number of steps; a share is one of a range.
+    """
     places = shares * steps[:, np.newaxis]
     return np.abs(places - np.rint(places)).max(axis=1, initial=0) <= 0.01 + rounding * steps
 
 
 def _parameters(codec: Codec, distinct: np.ndarray) -> Iterator[dict[str, np.ndarray]]:
-    """Yield parameters with which a codec may have returned these values."""
+    """Yield parameters that a codec may have used.
+
+    With them it may have returned these values.
+    """
     found = codec.encode(distinct).parameters
     yield found
     if not isinstance(codec, LogMinMax) or codec.rule != "floor":
@@ -332,7 +371,7 @@ def _parameters(codec: Codec, distinct: np.ndarray) -> Iterator[dict[str, np.nda
 
 
 def _whole_steps(distinct: np.ndarray, low: float, step: float) -> bool:
-    """Return whether a sample of the magnitudes lies on possible levels."""
+    """Return whether a sample of magnitudes is on possible levels."""
     some = np.abs(distinct[distinct != 0][:64]).astype(np.float64)
     steps = np.log(some / low) / step
     return bool(np.abs(steps - np.rint(steps)).max() < 0.1)

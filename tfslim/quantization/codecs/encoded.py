@@ -1,4 +1,7 @@
-"""A tensor as codes of a few bits, and the parameters to decode them."""
+"""Tensor as codes of a few bits.
+
+It has the parameters to decode them.
+"""
 
 import dataclasses
 
@@ -9,7 +12,7 @@ __all__ = ["Encoded"]
 
 @dataclasses.dataclass(frozen=True)
 class Encoded:
-    """Hold a tensor encoded by a codec; `codec.decode` reverses it.
+    """Tensor encoded by a codec; `codec.decode` reverses it.
 
     Args:
         codes: one per value in row-major order, (values,) uint16, or uint32 if `code_bits` is above 16; each is below

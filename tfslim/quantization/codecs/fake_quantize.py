@@ -1,4 +1,4 @@
-"""The codecs' rounding as `keras.ops` that run inside a training step."""
+"""Rounding of the codecs in `keras.ops`, for training steps."""
 
 import dataclasses
 from collections.abc import Callable

@@ -1,4 +1,7 @@
-"""Codecs that store floats: the bits of a float16 or of a float32."""
+"""Codecs that store the bits of floats.
+
+They are those of a float16 or of a float32.
+"""
 
 import dataclasses
 from typing import ClassVar
@@ -14,7 +17,7 @@ LARGEST = 65_504  # of float16
 
 @dataclasses.dataclass(frozen=True)
 class Float16:
-    """Store half precision: 11 significant bits, magnitudes to 65,504.
+    """Codec of half precision: 11 significant bits, magnitudes to 65,504.
 
     Larger magnitudes are refused.
 
@@ -60,7 +63,7 @@ class Float16:
 
 @dataclasses.dataclass(frozen=True)
 class Float32:
-    """Store values unchanged, NaN and infinities included.
+    """Codec of values unchanged, NaN and infinities included.
 
     Example:
         >>> codec = Float32()

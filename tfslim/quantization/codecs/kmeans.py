@@ -14,7 +14,7 @@ ROUNDS = 100
 
 @dataclasses.dataclass(frozen=True)
 class KMeans:
-    """Encode values by a k-means codebook.
+    """Codec of values by a k-means codebook.
 
     The entries are the means of the values that are nearest to them. A tensor with at most 2**bits distinct values is
     kept exactly.

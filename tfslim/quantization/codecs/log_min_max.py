@@ -1,4 +1,7 @@
-"""Log min-max: magnitudes on a logarithmic scale between the smallest and the largest."""
+"""Log min-max codec: magnitudes on a logarithmic scale.
+
+The scale runs between the smallest and the largest magnitude.
+"""
 
 import dataclasses
 from typing import ClassVar, Literal
@@ -20,7 +23,7 @@ SAME = 1e-5  # relative: tolerates another library's exponential
 
 @dataclasses.dataclass(frozen=True)
 class LogMinMax:
-    """Encode signed magnitudes whose logarithms are evenly spaced.
+    """Codec of signed magnitudes with evenly spaced logarithms.
 
     A tensor's parameters are its "range": the smallest magnitude with a code, the largest, and a flag. Three rules:
 

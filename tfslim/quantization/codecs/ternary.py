@@ -15,7 +15,7 @@ ZERO, PLUS, MINUS = 0, 1, 2
 
 @dataclasses.dataclass(frozen=True)
 class Ternary:
-    """Encode values as -scale, 0 or scale.
+    """Codec of values as -scale, 0 or scale.
 
     Magnitudes below 0.7 of their mean become zero; the scale is the mean of the others.
 

@@ -12,7 +12,7 @@ __all__ = ["Uniform"]
 
 @dataclasses.dataclass(frozen=True)
 class Uniform:
-    """Encode values as the nearest of evenly spaced levels.
+    """Codec of values as the nearest of evenly spaced levels.
 
     Symmetric levels run from -peak to peak, an odd number of them, so that zero is one (with one bit they are the two
     peaks). Otherwise they run from the smallest to the largest value, and zero need not be one.

@@ -1,4 +1,7 @@
-"""Layers that compute with int8 roundings: one for a tensor, one for a layer's kernel."""
+"""Layers that compute with int8 roundings.
+
+One rounds a tensor, the other one a layer's kernel.
+"""
 
 import keras
 
@@ -10,9 +13,9 @@ SMALLEST_RANGE = 1e-4
 
 @keras.saving.register_keras_serializable("tfslim")
 class FakeQuantize(keras.layers.Layer):
-    """Round a tensor to 8 bits within a moving range.
+    """Layer that rounds a tensor to 8 bits.
 
-    The range is the average of the training batches' minima and maxima.
+    It rounds within a moving range. The range is the average of the training batches' minima and maxima.
 
     Example:
         >>> FakeQuantize()(keras.Input((8, 8, 3))).shape
@@ -57,7 +60,7 @@ class FakeQuantize(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("tfslim")
 class QuantizedKernel(keras.layers.Wrapper):
-    """Wrap a layer and round its kernel to 8 bits.
+    """Wrapper that rounds a layer's kernel to 8 bits.
 
     The rounding is symmetric around 0.
 

@@ -1,7 +1,8 @@
-"""Rewriting of a model into layers that TFLite computes in int8, with the same outputs.
+"""Rewriting of a model into TFLite's int8 layers.
 
-A batch normalization that doesn't follow a convolution, and a rescaling, become a 1x1 depthwise convolution: one
-operator with a scale per channel, while separate multiplication and addition would need a range between them.
+The outputs stay the same. A batch normalization that doesn't follow a convolution, and a rescaling, become a 1x1
+depthwise convolution: one operator with a scale per channel, while separate multiplication and addition would need a
+range between them.
 """
 
 from collections import Counter, defaultdict
@@ -103,7 +104,7 @@ def _marked(tensor: keras.KerasTensor) -> keras.KerasTensor:
 
 
 class _Arranger:
-    """What `rewrite_for_int8` puts in the place of each call."""
+    """Replacements of `rewrite_for_int8`, one for each call."""
 
     def __init__(self, model: keras.Model, listed: list[LayerCall]):
         self.copies = LayerCopier()

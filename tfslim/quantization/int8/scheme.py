@@ -1,4 +1,7 @@
-"""The int8 scheme: which weights and outputs of a model are quantized, and what stays in float."""
+"""Int8 scheme: weights and outputs to quantize.
+
+The scheme also states the parts of a model that stay in float.
+"""
 
 import dataclasses
 from collections import defaultdict
@@ -49,7 +52,7 @@ _REASONS = {
 
 @dataclasses.dataclass(frozen=True)
 class QuantizedStep:
-    """Describe which parts of one layer are quantized.
+    """Quantized parts of one layer.
 
     Args:
         weight: attribute of the kernel, or None if it has none.

@@ -1,4 +1,4 @@
-"""Unit vectors in a form that TFLite has one int8 operator for."""
+"""Unit vectors as one int8 operator of TFLite."""
 
 import keras
 
@@ -7,7 +7,7 @@ from tfslim.layers.unit_norm import SHORTEST, SteadyUnitNormalization
 
 @keras.saving.register_keras_serializable("tfslim")
 class Int8UnitNormalization(SteadyUnitNormalization):
-    """Normalize vectors so that the converter emits one L2_NORMALIZATION.
+    """Unit normalization that the converter turns into one L2_NORMALIZATION.
 
     `keras.layers.UnitNormalization` itself becomes five steps.
 

@@ -205,7 +205,7 @@ def _without_training(config: object) -> object:
 
 
 class _RefusedClass(ValueError):
-    """Report a class that a packed file can't hold."""
+    """Error for a class that a packed file can't hold."""
 
     def __init__(self, message: str, layer: str):
         super().__init__(message)

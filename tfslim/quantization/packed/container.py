@@ -1,6 +1,7 @@
-"""The outer layout of a `.tfslim` file: a header and three sections, each with its length and checksum.
+"""Outer layout of a `.tfslim` file.
 
-All numbers are little-endian. The file is 52 bytes of header, then the sections without gaps, and ends with the last.
+It is a header and three sections, each with its length and checksum. All numbers are little-endian. The file is 52
+bytes of header, then the sections without gaps, and ends with the last.
 
     offset  bytes
          0      8  89 74 66 73 6c 69 6d 0a: "tfslim" between a non-text byte and a line feed

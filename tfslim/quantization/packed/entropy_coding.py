@@ -1,4 +1,7 @@
-"""Entropy coding: codes in about as many bits as their frequencies allow."""
+"""Entropy coding of codes.
+
+They are stored in about as many bits as their frequencies allow.
+"""
 
 import dataclasses
 from types import ModuleType
@@ -18,7 +21,7 @@ PRECISION = 24  # bits of the entropy coder's probabilities
 
 @dataclasses.dataclass(frozen=True)
 class FrequencyTable:
-    """Hold the frequencies of codes 0 to `symbols` - 1.
+    """Frequencies of codes 0 to `symbols` - 1.
 
     The codes are taken in runs of `width`, which share one frequency; `special`, the most frequent code, has its own.
     A frequency is a byte: 0 is 0, and q above it is (8 + (q - 1) mod 8) * 2**((q - 1) div 8).

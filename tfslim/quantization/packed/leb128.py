@@ -23,7 +23,7 @@ def variable_integer(number: int) -> bytes:
 
 
 class Reader:
-    """Read bytes from the front, never beyond their end.
+    """Reader of bytes from the front, never beyond their end.
 
     Args:
         data: the bytes.

@@ -18,7 +18,7 @@ __all__ = ["PackedFile", "PackedTensor", "read_packed"]
 
 @dataclasses.dataclass(frozen=True)
 class PackedTensor:
-    """Hold a tensor of a `.tfslim` file.
+    """A tensor of a `.tfslim` file.
 
     Attributes:
         values: float32, or the variable's own type if that is not a float.
@@ -35,7 +35,7 @@ class PackedTensor:
 
 @dataclasses.dataclass(frozen=True)
 class PackedFile:
-    """Hold the contents of a `.tfslim` file.
+    """Contents of a `.tfslim` file.
 
     Attributes:
         architecture: the model's Keras configuration, as returned by `keras.saving.serialize_keras_object`; not

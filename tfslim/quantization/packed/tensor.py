@@ -1,7 +1,8 @@
-"""One tensor of a `.tfslim` file: its entry in the list, and its bytes in the data.
+"""Entry and data of one tensor in a `.tfslim` file.
 
-A tensor's bytes are its parameters as float32, little-endian, in the order of the table below, then its codes: packed
-(`tfslim.quantization.packed.bit_packing`) or entropy-coded (`tfslim.quantization.packed.entropy_coding`).
+The entry is in the list, the bytes are in the data. A tensor's bytes are its parameters as float32, little-endian, in
+the order of the table below, then its codes: packed (`tfslim.quantization.packed.bit_packing`) or entropy-coded
+(`tfslim.quantization.packed.entropy_coding`).
 
     kind  codec         bits of a code  parameters
        0  float32       32              none; a code is the value's own bits
@@ -68,7 +69,7 @@ PARAMETERS = {"log_min_max": ("range",), "kmeans": ("codebook",), "ternary": ("s
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """Describe one tensor in the list of a `.tfslim` file.
+    """Entry of a tensor in a `.tfslim` file's list.
 
     Args:
         name: its name, such as "conv1/kernel".

@@ -1,4 +1,7 @@
-"""`tfslim.save_packed`: a model in a `.tfslim` file, each tensor in the fewest lossless bits."""
+"""`tfslim.save_packed`: writer of `.tfslim` files.
+
+Each tensor is stored in the fewest lossless bits.
+"""
 
 import json
 import os

@@ -1,1 +1,1 @@
-"""Evaluate model files on attributes, identities and verification pairs."""
+"""Evaluation of attributes, identities and verification pairs."""

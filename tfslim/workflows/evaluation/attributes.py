@@ -1,4 +1,4 @@
-"""Evaluate models of attributes."""
+"""Evaluation of models of attributes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -55,7 +55,9 @@ def evaluate_attributes(
     batch_size: int,
     on_error: str,
 ) -> None:
-    """Print and write each model's figures by attribute, and compare the models' means.
+    """Write each model's figures by attribute, and compare the means.
+
+    The figures are printed too.
 
     Args:
         names: the models' names.
@@ -120,7 +122,10 @@ def _chosen_thresholds(rule: str, answers: "PartPredictions") -> list[float]:
 def _report(
     name: str, file: Path, answers: "PartPredictions", limits, folder: Path, settings: dict, split: "Split"
 ) -> dict:
-    """Print a model's tables and write its files; return its figures."""
+    """Print a model's tables and write its files.
+
+    Its figures are returned.
+    """
     from tfslim._support.terminal import print_table
     from tfslim.metrics.attributes import attribute_table
     from tfslim.plots.charts import attribute_bars

@@ -1,4 +1,4 @@
-"""Evaluate models that identify people."""
+"""Evaluation of models that identify people."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +26,9 @@ def evaluate_identity(
     batch_size: int,
     on_error: str,
 ) -> None:
-    """Print and write how often each model names the right person.
+    """Write how often each model names the right person.
+
+    The figures are printed too.
 
     Args:
         names: the models' names.
@@ -88,7 +90,10 @@ def _report(
     settings: dict,
     batch_size: int,
 ) -> dict:
-    """Run a model on the images and write its files; return its figures."""
+    """Run a model on the images and write its files.
+
+    Its figures are returned.
+    """
     from tfslim.inference.identifier import identify
 
     with progress_bar(name) as move:

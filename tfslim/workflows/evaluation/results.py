@@ -1,4 +1,4 @@
-"""Name models, make folders for their results, and format figures, for all evaluations."""
+"""Names, folders and formats of evaluation results."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ NO_IDENTITIES = "{}: has no identity_CelebA.txt, which tells who is on an image;
 
 
 def display_names(models: list[str], files: list[Path]) -> list[str]:
-    """Return distinct names of models, to print and for result files.
+    """Return distinct names of models for tables and result files.
 
     Args:
         models: run folders or files, as they were given.
@@ -30,7 +30,10 @@ def display_names(models: list[str], files: list[Path]) -> list[str]:
 
 
 def result_folders(files: list[Path], out: str | None, name: str) -> list[Path]:
-    """Make a folder for each model's results: `out`, or `name` beside the model."""
+    """Create a folder for each model's results.
+
+    It is `out`, or `name` beside the model.
+    """
     folders = [Path(out) if out else file.parent / name for file in files]
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
@@ -38,12 +41,15 @@ def result_folders(files: list[Path], out: str | None, name: str) -> list[Path]:
 
 
 def percent(share: float | None) -> str:
-    """Format a share in 0..1 as a percentage for a table; None as a dash."""
+    """Format a share in 0..1 as a percentage.
+
+    None becomes a dash.
+    """
     return "-" if share is None else f"{100 * share:.2f}"
 
 
 def print_skipped(skipped: dict[str, str]) -> None:
-    """Print how many images were left out, and the first reasons."""
+    """Print the number of skipped images and the first reasons."""
     if skipped:
         print(f"{len(skipped)} skipped:")
     for what, why in list(skipped.items())[:LISTED]:

@@ -1,4 +1,7 @@
-"""Evaluate model files: choose the task, check what is asked for, and print and write the figures."""
+"""Evaluation of model files for one task.
+
+The task is chosen, the arguments are checked, and the figures are printed and written.
+"""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -26,7 +29,9 @@ def evaluate_models(
     batch_size: int = 64,
     on_error: Literal["raise", "skip"] = "raise",
 ) -> None:
-    """Evaluate models; print tables, and write them as JSON and CSV with charts.
+    """Evaluate models and write their tables.
+
+    The tables are printed, and written as JSON and CSV with charts.
 
     Args:
         models: run folders, `.keras`, `.tflite` or `.tfslim` files
@@ -111,7 +116,7 @@ def evaluate_models(
 
 
 def _find_task(files: list[Path]) -> str:
-    """Return what models do, by the file that lies beside them."""
+    """Return the task of models, by the files beside them."""
     from tfslim.data.celeba.people import read_people
 
     people = [file for file in files if read_people(file)]

@@ -1,4 +1,7 @@
-"""Evaluate face verification: whether two images show the same person."""
+"""Evaluation of face verification.
+
+Verification decides whether two images show the same person.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -111,7 +114,10 @@ def _pairs(
     template: int,
     on_error: str,
 ) -> tuple["Pairs", "ImageFolder | ImageArchive", str, str]:
-    """Return the pairs, the source of their images, a name for them, and the split to print, if there is one."""
+    """Return the pairs to verify and where they come from.
+
+    They come with the source of their images, a name for them, and the split to print, or an empty string.
+    """
     from tfslim.data.celeba.dataset import CelebA
     from tfslim.data.celeba.listing import find_label_file
     from tfslim.data.verification.pairs import pairs
@@ -167,7 +173,10 @@ def _listed_pairs(folder: Path, pairs_file: str, on_error: str) -> "Pairs":
 
 
 def _held_out_numbers(files: list[Path], whom: list["People | None"]) -> tuple[int, ...]:
-    """Return CelebA's numbers of the people held out of all the models' training."""
+    """Return CelebA's numbers of the people held out.
+
+    They are held out of the training of all the models.
+    """
     said = {file: people.held_out for file, people in zip(files, whom, strict=True) if people}
     if not any(said.values()):
         raise ValueError("--part 'held out': no people.json beside a model tells of people held out of its training")

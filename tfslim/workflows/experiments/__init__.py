@@ -1,1 +1,1 @@
-"""Reproduce the papers' tables: many runs, seeds and comparisons."""
+"""The papers' tables: many runs, seeds and comparisons."""

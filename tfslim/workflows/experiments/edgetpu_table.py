@@ -1,4 +1,7 @@
-"""Convert every model of the zoo and some of keras.applications for the Edge TPU, and lint the files: one table."""
+"""Table of Edge TPU findings for the zoo.
+
+Every model of the zoo and some of keras.applications are converted, and the files linted.
+"""
 
 import contextlib
 import json
@@ -31,7 +34,9 @@ def write_edgetpu_table(
     out: str | None = None,
     keep: str | None = None,
 ) -> int:
-    """Convert and lint models for the Edge TPU; print and write their table.
+    """Convert and lint models, and write their Edge TPU table.
+
+    The table is printed too.
 
     Args:
         size: height and width of the images, in pixels
@@ -86,7 +91,7 @@ def write_edgetpu_table(
 
 
 def _rows(size: int) -> dict[str, Callable]:
-    """Return name of the row -> function that builds its model."""
+    """Return functions that build the models, by row name."""
     import keras
 
     import tfslim

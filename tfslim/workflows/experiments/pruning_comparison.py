@@ -1,4 +1,4 @@
-"""Compare prunings by different importance scores, each over its seeds."""
+"""Comparison of prunings by importance score, each over its seeds."""
 
 from pathlib import Path
 
@@ -15,7 +15,9 @@ NEAR = 0.02  # share by which cuts of the same limit may leave different amounts
 
 
 def write_comparison(runs: list[str], out: str) -> None:
-    """Print the table of several prunings; write it as Markdown and JSON, and draw a curve of each figure.
+    """Write the table of several prunings, with curves.
+
+    The table is printed, written as Markdown and JSON, and each figure is drawn as a curve.
 
     Args:
         runs: run folders of `tfslim prune`.
@@ -50,7 +52,7 @@ def write_comparison(runs: list[str], out: str) -> None:
 
 
 def compare_prunings(runs: list[str]) -> tuple[str, dict[str, list[dict]]]:
-    """Merge the tables of runs that pruned by the same score.
+    """Merge tables of runs that pruned by the same score.
 
     Args:
         runs: run folders of `tfslim prune`.

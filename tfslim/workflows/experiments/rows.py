@@ -1,4 +1,4 @@
-"""The rows of the Flame paper's tables, as recipes list them."""
+"""Rows of the Flame paper's tables, from recipes."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal

@@ -1,4 +1,7 @@
-"""Run many trainings, one after another or a few at once, each in a process of its own that can be resumed."""
+"""Runs of many trainings, each in its own process.
+
+They run one after another or a few at once, and can be resumed.
+"""
 
 import contextlib
 import signal
@@ -47,7 +50,9 @@ class Run:
         return (self.folder / self.last).is_file()
 
     def check(self) -> None:
-        """Check that the folder does not hold a run of another recipe; weights are not compared.
+        """Check that the folder has no run of another recipe.
+
+        Weights are not compared.
 
         Raises:
             ValueError: it does.
@@ -62,11 +67,17 @@ class Run:
 
     @property
     def shared(self) -> str | None:
-        """Return the folder of a teacher's outputs that the run may write into, or None."""
+        """Return the folder of teacher outputs to write into.
+
+        None is returned if the run may not write into one.
+        """
         return self.options.get("teacher_outputs")
 
     def start(self) -> subprocess.Popen:
-        """Start or resume the run; its output goes to a log beside its folder."""
+        """Start or resume the run.
+
+        Its output goes to a log beside its folder.
+        """
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         config = self.folder.with_name(self.folder.name + ".yaml")
         with replacing(config) as path, open(path, "w") as file:

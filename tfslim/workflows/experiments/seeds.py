@@ -1,4 +1,7 @@
-"""Merge the tables of several runs of one recipe: mean and standard deviation over the seeds."""
+"""Tables of several runs of one recipe, merged.
+
+They have mean and standard deviation over the seeds.
+"""
 
 import statistics
 from pathlib import Path
@@ -15,7 +18,9 @@ SHARES = ("accuracy", "balanced", "EER", "TAR", "share", "least zeros", "majorit
 
 
 def write_seeds_table(runs: list[str], out: str | None = None) -> None:
-    """Print the merged table of several runs, and write it as Markdown and JSON.
+    """Write the merged table of several runs.
+
+    The table is printed, and written as Markdown and JSON.
 
     Args:
         runs: run folders of `tfslim prune` or `tfslim quantize`, one a seed.
@@ -71,7 +76,9 @@ def aggregate_seeds(runs: list[str]) -> list[dict]:
 
 
 def merge(rows: list[dict]) -> dict:
-    """Merge the same row of several tables; a figure that one of them lacks is None.
+    """Merge the same row of several tables.
+
+    A figure that one of them lacks is None.
 
     Example:
         >>> merge([{"model": "sparse", "accuracy": 0.5}, {"model": "sparse", "accuracy": 0.7}])

@@ -1,4 +1,7 @@
-"""Stage 1 of the Flame paper: train a teacher and its students, alone and taught, and make the table."""
+"""Stage 1 of the Flame paper: teacher and students.
+
+They are trained, the students alone and taught, and the table is made.
+"""
 
 import dataclasses
 import gzip
@@ -33,7 +36,7 @@ def run_stage1(
     dry_run: bool = False,
     table: bool = False,
 ) -> int:
-    """Train the rows that are not done, and write the table of those that are.
+    """Train the remaining rows and write the finished ones' table.
 
     Args:
         recipe: what all rows have in common.
@@ -86,7 +89,10 @@ def check_stage1(recipe: Recipe, rows: list[Stage1Row], distillation: Distillati
 
 
 def plan_stage1(recipe: Recipe, rows: list[Stage1Row], distillation: Distillation, folder: Path) -> list[Run]:
-    """Plan the runs in the order in which they can be done: teachers first, then rows of many seeds."""
+    """Plan the runs in an order that can be done.
+
+    Teachers come first, then rows of many seeds.
+    """
     seeds = {row.name: row.seeds for row in rows}
     runs = []
     for number, row in enumerate(rows):
@@ -115,7 +121,10 @@ def plan_stage1(recipe: Recipe, rows: list[Stage1Row], distillation: Distillatio
 
 
 def write_stage1_table(recipe: Recipe, rows: list[Stage1Row], runs: list[Run], folder: Path) -> None:
-    """Evaluate the finished runs on the test part; print the table and write stage1.json, .csv and .png."""
+    """Write the test figures of the finished runs.
+
+    The table is printed, and written as stage1.json, .csv and .png.
+    """
     done = [run for run in runs if run.done]
     if not done:
         print("no run is done yet: the table is made when one is")
@@ -138,7 +147,10 @@ def write_stage1_table(recipe: Recipe, rows: list[Stage1Row], runs: list[Run], f
 
 
 def judge(run: Run, celeba: CelebA) -> IdentityTable:
-    """Evaluate a run's model on the test part; the data have CelebA's own identity numbers."""
+    """Evaluate a run's model on the test part.
+
+    The data have CelebA's own identity numbers.
+    """
     identifier = load_identifier(run.folder)
     records = identifier.people.known(celeba.part("test"), "test", identifier.path)
     return identify(identifier, celeba.source, records, on_error=celeba.on_error)[0]
@@ -168,7 +180,10 @@ def _line(row: Stage1Row, judged: dict[Run, IdentityTable]) -> dict:
 
 
 def _add_changes(lines: list[dict], judged: dict[Run, IdentityTable], teacher: Stage1Row) -> None:
-    """Add the change against the teacher in points: the paper's, and ours over the seeds that both have."""
+    """Add changes against the teacher, in points.
+
+    They are the paper's, and ours over the seeds that both have.
+    """
     found = {(run.row, run.taught, run.seed): 100 * table.top_1 for run, table in judged.items()}
     for line in lines:
         for name, taught in (("alone", False), ("taught", True)):

@@ -1,4 +1,7 @@
-"""Stage 2 of the Flame paper: store trained networks in few bits, train them on, and make the tables."""
+"""Stage 2 of the Flame paper: networks in few bits.
+
+Trained networks are stored in few bits and trained on, and the tables are made.
+"""
 
 import dataclasses
 from collections.abc import Callable
@@ -38,7 +41,7 @@ def run_stage2(
     dry_run: bool = False,
     table: bool = False,
 ) -> int:
-    """Quantize the rows that are not done, and write the tables of those that are.
+    """Quantize the remaining rows and write the finished ones' tables.
 
     Args:
         recipe: the data, and how to train on.
@@ -78,7 +81,10 @@ def run_stage2(
 
 
 def _trained_rows(recipe: Recipe, rows: list[Stage2Row], source: Path) -> list[Stage2Row]:
-    """Return the rows whose network is trained, and name the others."""
+    """Return rows with a trained network.
+
+    The other rows are named on stdout.
+    """
     if recipe.task != "identity":
         raise ValueError("stage 2 is about identities: the recipe needs task: identity")
     names = [row.name for row in rows]
@@ -101,7 +107,7 @@ def plan_stage2(
     distillation: Distillation,
     folder: Path,
 ) -> Run:
-    """Plan the training of a row with its weights in few bits."""
+    """Plan a row's training with weights in few bits."""
     asked = Quantization(codec=row.codec, bits=row.bits, scope=row.scope)
     options = recipe.written() | {"trained": str(source / row.trained), "quantization": dataclasses.asdict(asked)}
     if row.taught:
@@ -110,7 +116,9 @@ def plan_stage2(
 
 
 def check_run(run: Run, trained: Path) -> None:
-    """Check that the folder does not hold a run of another recipe or network.
+    """Check that the folder has no other run.
+
+    Another run is one of another recipe or network.
 
     Raises:
         ValueError: it does.
@@ -145,7 +153,10 @@ def write_stage2_table(
     curve_bits: list[int],
     folder: Path,
 ) -> None:
-    """Print the table; write stage2.json and .csv, and for each of `drawn` its curve as JSON and a picture."""
+    """Write stage2.json, stage2.csv and the curves.
+
+    The table is printed. Each of `drawn` has its curve written as JSON and as a picture.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     judge = _judge(recipe, celeba)
     lines = []
@@ -166,7 +177,10 @@ def write_stage2_table(
 
 
 def _judge(recipe: Recipe, celeba: CelebA) -> Judge:
-    """Return a function from a model to its top-1 on the test part, in %."""
+    """Return a function that measures a model's top-1.
+
+    It is measured on the test part, in %.
+    """
     images, _, labels = celeba.arrays("test", recipe.stages[-1].size)
 
     def judge(model: keras.Model) -> float:

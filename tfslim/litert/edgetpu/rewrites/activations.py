@@ -1,4 +1,4 @@
-"""Rewrite activations that the Edge TPU does not have."""
+"""Rewrites of activations that the Edge TPU does not have."""
 
 import keras
 

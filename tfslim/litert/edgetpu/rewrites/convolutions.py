@@ -1,4 +1,4 @@
-"""Rewrite convolutions and dense layers for the Edge TPU compiler."""
+"""Rewrites of convolutions and dense layers for the Edge TPU."""
 
 from collections.abc import Callable
 from typing import Any
@@ -123,7 +123,7 @@ def pointwise(dense: keras.layers.Dense, x: keras.KerasTensor, names: Names) -> 
 
 
 def _for_inference(*left_out: str, **changes: Any) -> Callable[[dict], None]:
-    """Return a change of a config that drops settings that only training needs.
+    """Return a function that drops training's settings from a config.
 
     Args:
         left_out: other settings to drop.

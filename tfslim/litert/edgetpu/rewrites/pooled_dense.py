@@ -1,4 +1,4 @@
-"""Turn dense layers after a global pooling into convolutions.
+"""Rewrite of dense layers after a global pooling into convolutions.
 
 For that, a row (1, C) after a global pooling is kept as a map (1, 1, 1, C).
 """
@@ -27,7 +27,10 @@ _ELEMENTWISE = (
 
 @dataclasses.dataclass(frozen=True)
 class PooledDenseInput:
-    """A row kept as a map of one pixel; `as_row` returns the row."""
+    """Row kept as a map of one pixel.
+
+    `as_row` returns the row.
+    """
 
     map: keras.KerasTensor
     as_row: Callable[[], keras.KerasTensor]

@@ -14,7 +14,7 @@ __all__ = ["Names", "Rewrite", "apply", "call_text", "name_output", "with_positi
 
 @dataclasses.dataclass(frozen=True)
 class Rewrite:
-    """The output that replaces a call's, and its line in the report."""
+    """Replacement of a call's output, and its report line."""
 
     output: keras.KerasTensor
     done: str

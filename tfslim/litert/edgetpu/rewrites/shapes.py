@@ -1,4 +1,4 @@
-"""Rewrite upsampling and slicing for the Edge TPU compiler."""
+"""Rewrites of upsampling and slicing for the Edge TPU."""
 
 import keras
 
@@ -36,7 +36,10 @@ def upsample_by_resizing(call: LayerCall, args: tuple, names: Names) -> Rewrite 
 
 
 def subsampling_steps(call: LayerCall) -> tuple[int, int] | None:
-    """Return the steps of a slice x[:, ::a, ::b], or None."""
+    """Return a slice's steps, or None.
+
+    The slice is x[:, ::a, ::b].
+    """
     if type(call.operation).__name__ != "GetItem" or len(call.args) != 2 or len(call.args[0].shape) != 4:
         return None
     key = call.args[1] if isinstance(call.args[1], tuple) else (call.args[1],)
