@@ -84,6 +84,29 @@ def lambda_layer():
     return functional([layers.Lambda(lambda x: 2.0 * x, name="twice")])
 
 
+def wrapper_regularizer():
+    return functional([layers.TimeDistributed(layers.Dense(3, kernel_regularizer=penalty, name="inner"), name="each")])
+
+
+def wrapper_activation():
+    return functional([layers.TimeDistributed(layers.Dense(3, activation=relu, name="inner"), name="each")])
+
+
+def wrapper_lambda():
+    return functional([layers.TimeDistributed(layers.Lambda(lambda x: 2.0 * x, name="inner"), name="each")])
+
+
+def wrapper_spectral():
+    convolution = layers.Conv2D(3, 3, padding="same", kernel_constraint=at_most_one, name="inner")
+    return functional([layers.SpectralNormalization(convolution, name="bounded")])
+
+
+def wrapper_recurrent():
+    cell = layers.GRUCell(24, activation=relu, recurrent_regularizer=penalty, name="inner")
+    row = layers.RNN(cell, return_sequences=True, name="rows")
+    return functional([layers.Reshape((8, 24)), row, layers.Reshape((8, 8, 3))])
+
+
 def sequential():
     chain = [keras.Input((8, 8, 3), name="image"), *body(), layers.Dense(3, name="logits")]
     return keras.Sequential(chain, name="own")
@@ -131,6 +154,7 @@ def dictionaries():
 MODELS = [
     own_regularizer, lambda_regularizer, own_initializer, own_constraint, own_activation, lambda_layer, sequential,
     sequential_called, nested, sequential_of_models, shared_layer, two_inputs_and_outputs, dictionaries,
+    wrapper_regularizer, wrapper_activation, wrapper_lambda, wrapper_spectral, wrapper_recurrent,
 ]  # fmt: skip
 MANY_ENDS = (two_inputs_and_outputs, dictionaries)
 
@@ -241,6 +265,11 @@ REFUSED = {
     (own_constraint, to_tf_keras): r"layer 'conv' \(Conv2D\): its kernel_constraint is a custom function",
     (own_activation, to_tf_keras): r"layer 'conv' \(Conv2D\): its activation is a custom function",
     (lambda_layer, to_tf_keras): r"layer 'twice' \(Lambda\): it runs a custom function",
+    (wrapper_regularizer, to_tf_keras): r"layer 'each' \(TimeDistributed\): it wraps another layer",
+    (wrapper_activation, to_tf_keras): r"layer 'each' \(TimeDistributed\): it wraps another layer",
+    (wrapper_lambda, to_tf_keras): r"layer 'each' \(TimeDistributed\): it wraps another layer",
+    (wrapper_spectral, to_tf_keras): r"layer 'bounded' \(SpectralNormalization\): it wraps another layer",
+    (wrapper_recurrent, to_tf_keras): r"layer 'rows' \(RNN\): it wraps another layer",
 } | {(make, distill): "student own: has 2 inputs and 2 outputs; expected one of each" for make in MANY_ENDS}
 
 

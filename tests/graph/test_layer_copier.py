@@ -55,6 +55,68 @@ def test_a_class_that_writes_its_functions_in_its_own_way_is_read_so():
     assert copy_operation(Renamed(penalty)).activation is penalty
 
 
+def relu(x):
+    """Has the name of Keras' own and computes something else."""
+    return keras.ops.relu(x) + 0.25
+
+
+def inner_of(layer):
+    return layer._flatten_layers(include_self=False)
+
+
+def test_functions_of_layers_inside_others_are_the_same_ones():
+    """Whatever their names; and the layer read keeps its own."""
+    twice = lambda x: 2 * x  # noqa: E731 (Keras writes a lambda by its code)
+    cells = [layers.GRUCell(3, activation=relu), layers.LSTMCell(3, kernel_regularizer=penalty)]
+    chain = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation=relu), layers.Lambda(twice)])
+    for layer, key, functions in (
+        (layers.TimeDistributed(layers.Dense(2, activation=relu)), "activation", [relu]),
+        (layers.TimeDistributed(layers.TimeDistributed(layers.Lambda(twice))), "function", [twice]),
+        (layers.SpectralNormalization(layers.Conv2D(2, 3, bias_constraint=relu)), "bias_constraint", [relu]),
+        (layers.GRU(3, recurrent_regularizer=penalty), "recurrent_regularizer", [penalty]),
+        (layers.RNN(cells), "activation", [relu, keras.activations.tanh]),
+        (layers.RNN(cells), "kernel_regularizer", [None, penalty]),
+        (layers.TimeDistributed(chain), "activation", [relu]),
+        (layers.TimeDistributed(chain), "function", [twice]),
+    ):
+        for each in (copy_operation(layer), layer):
+            found = [vars(inner)[key] for inner in inner_of(each) if key in vars(inner)]
+            assert sorted(map(id, found)) == sorted(map(id, functions))
+
+
+def test_a_class_that_deserializes_its_function_is_given_a_name_of_it():
+    @keras.saving.register_keras_serializable("tests")
+    class Deserializing(layers.Layer):
+        def __init__(self, activation, **kwargs):
+            super().__init__(**kwargs)
+            self.activation = activation
+
+        def get_config(self):
+            return {**super().get_config(), "activation": keras.saving.serialize_keras_object(self.activation)}
+
+        @classmethod
+        def from_config(cls, config):
+            return cls(keras.saving.deserialize_keras_object(config.pop("activation")), **config)
+
+    assert copy_operation(Deserializing(relu)).activation is relu
+
+
+def test_a_layer_that_serves_a_wrapped_layer_as_activation_is_copied():
+    activation = Renamed(penalty)
+    copy = copy_operation(layers.TimeDistributed(layers.Dense(2, activation=activation)))
+    assert copy.layer.activation is not activation and copy.layer.activation.activation is penalty
+
+
+def test_code_is_not_in_an_error():
+    class Refusing(layers.Layer):
+        @classmethod
+        def from_config(cls, config):
+            raise ValueError("can't read '" + 40 * "4wEA" + "' here")
+
+    with pytest.raises(UnsupportedLayer, match=r"can't read '\.\.\.' here"):
+        copy_operation(Refusing())
+
+
 def test_operations_keep_their_names_and_are_not_shared():
     x = keras.Input((4, 6), name="x")
     for output in (x + 1.0, keras.ops.reshape(x, (-1, 24)), x[:, 0], keras.ops.einsum("abc->acb", x)):

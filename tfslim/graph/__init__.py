@@ -1,1 +1,16 @@
-"""A Keras model as a graph: traversal, copying, rebuilding, flattening, decomposition."""
+"""A Keras model as a graph: traverse, copy, flatten and decompose it."""
+
+from typing import TYPE_CHECKING
+
+from tfslim._support.lazy import lazy_names
+
+if TYPE_CHECKING:  # for type checkers and editors, which do not run lazy_names
+    from tfslim.graph.cloning import clone_model as clone_model
+    from tfslim.graph.layer_copier import copy_operation as copy_operation
+
+_HOMES = {
+    "clone_model": ".cloning",
+    "copy_operation": ".layer_copier",
+}
+__all__ = sorted(_HOMES)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

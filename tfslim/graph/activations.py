@@ -39,7 +39,9 @@ def activation_name(operation: keras.Operation) -> str | None:
 
 
 def has_own_activation(operation: keras.Operation) -> bool:
-    """Return whether a layer's activation is a custom function or layer.
+    """Return whether a layer has a custom function as activation.
+
+    A layer in the place of the function counts as one, unless it is one of Keras.
 
     Example:
         >>> has_own_activation(keras.layers.Dense(2, activation=lambda x: x / 2))

@@ -15,7 +15,9 @@ _LOADERS = {
 
 
 def as_functional(model: keras.Model, role: str = "model") -> keras.Model:
-    """Return a model that has `input` and `output`: a Sequential one as a functional model of the same layers.
+    """Return a Sequential model as a functional one.
+
+    The result has the same layers; a functional model is returned as it is.
 
     Args:
         model: a functional or a built Sequential model; it is not changed.
@@ -35,7 +37,7 @@ def as_functional(model: keras.Model, role: str = "model") -> keras.Model:
 
 
 def check_graph_model(model: object, role: str = "model", advice: str | None = None) -> None:
-    """Raise a TypeError unless this is a Keras model with a graph of layers.
+    """Raise a TypeError unless a model has a graph of layers.
 
     Args:
         model: what was given.
@@ -68,7 +70,9 @@ def check_graph_model(model: object, role: str = "model", advice: str | None = N
 
 
 def check_keras_model(model: object, role: str = "model") -> None:
-    """Raise a TypeError unless this is a model of Keras 3, with a graph or without.
+    """Raise a TypeError unless this is a Keras 3 model.
+
+    It may be a subclassed model, without a graph.
 
     Args:
         model: what was given.

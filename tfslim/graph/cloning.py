@@ -1,4 +1,4 @@
-"""Copy a Keras model, whole or layer by layer: the one way to do it in this package."""
+"""Copy Keras models: the only copier of this package."""
 
 import contextlib
 import functools
@@ -28,7 +28,9 @@ def clone_model(
     replace: Mapping[type, type] | None = None,
     keep_compiled: bool = False,
 ) -> keras.Model:
-    """Copy a model with its weights into variables of its own.
+    """Copy a model and its weights.
+
+    The copy has variables of its own.
 
     Nested models stay nested, shared layers shared, frozen layers frozen, names the same. A layer's regularizer,
     initializer, constraint or activation may be a plain Python function, and a Lambda may hold one: the copy uses the
@@ -37,7 +39,7 @@ def clone_model(
     Args:
         model: a functional or Sequential model; it is not changed.
         dtype: Keras dtype policy of the copy's layers, those inside wrappers included; by default each keeps its own.
-            The layers that return the outputs, those that normalise pixels (Rescaling, Normalization), and all from a
+            The layers that return the outputs, those that normalize pixels (Rescaling, Normalization), and all from a
             UnitNormalization on stay float32: a rounded 1/127.5 shifts the whole image, and a margin loss looks at
             cosines close to 1, where bfloat16 has steps of 0.004. Layers of integers or strings keep their type.
         batch_size: of the copy's inputs, None for any; by default that of the model's.
@@ -75,7 +77,7 @@ def clone_model(
 
 
 def _inputs(model, batch_size, input_shape, input_dtype) -> list[keras.KerasTensor]:
-    """The inputs of a clone."""
+    """Make the inputs of a clone."""
     if not is_graph(model):  # a Sequential model that is not built
         if input_shape is None:
             return []
@@ -110,7 +112,10 @@ def _shapes(model: keras.Model, input_shape: Any) -> list[tuple]:
 
 @contextlib.contextmanager
 def _float32_inside(dtype: str | None) -> Iterator[None]:
-    """Make float32 what layers leave to the global policy as they make inner layers, if the copy is to be float32."""
+    """Make float32 the global policy, for a copy in float32.
+
+    Some layers leave the policy of their inner layers to it.
+    """
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32" if dtype == "float32" else before)
     try:
@@ -122,7 +127,7 @@ def _float32_inside(dtype: str | None) -> Iterator[None]:
 def _copy_function(
     model: keras.Model, dtype: str | None, replace: Mapping[type, type]
 ) -> Callable[[keras.Operation], keras.Operation]:
-    """How `clone_model` copies a layer or operation."""
+    """Return the function that copies a layer or operation."""
     if dtype is not None:
         _refuse_quantized(model)
     # Where all become float32, none need be looked for.
@@ -142,14 +147,17 @@ def _refuse_quantized(model: keras.Model) -> None:
     for layer in model._flatten_layers(include_self=False):
         if isinstance(layer.dtype_policy, keras.dtype_policies.QuantizedDTypePolicy):
             raise ValueError(
-                f"layer {layer.name!r} of model {model.name!r} holds Keras-quantised weights "
+                f"layer {layer.name!r} of model {model.name!r} holds Keras-quantized weights "
                 f"({layer.dtype_policy.name}), which have no other type; take the model as it was before "
                 "model.quantize()"
             )
 
 
 def _float32_operations(model: keras.Model) -> set[int]:
-    """Ids of the operations that stay float32: those of the outputs, and all from unit length on."""
+    """Return the ids of the operations that stay float32.
+
+    These are the operations of the outputs, and all from a UnitNormalization on.
+    """
     if not is_graph(model):  # a Sequential model that is not built
         return {id(layer) for layer in model.layers[-1:]}
     found = set()
@@ -160,9 +168,8 @@ def _float32_operations(model: keras.Model) -> set[int]:
             waiting.append(operation.outputs[index])
         found.add(id(operation))
     tensors, paths = set(), set()
-    for call in list(
-        iter_layer_calls(model, model.inputs)
-    ):  # all at once, so that no tensor gets the id of one that is gone
+    calls = list(iter_layer_calls(model, model.inputs))  # all at once: a tensor that was freed leaves its id to another
+    for call in calls:
         given = {id(value) for value in keras.tree.flatten((call.args, call.kwargs))}
         if is_graph(call.operation):
             ends = zip(call.operation.outputs, call.outputs, strict=True)
@@ -183,7 +190,11 @@ def _set_policy(layer: keras.layers.Layer, policy: str, config: dict) -> None:
 
 
 def _in_policy(config: Any, policy: str) -> Any:
-    """A config, however deep, with one dtype policy in the place of every other of floats."""
+    """Replace every policy of floats in a config, however deep.
+
+    Returns:
+        A new config, in which layers of `_FLOAT32_LAYERS` are float32.
+    """
     if isinstance(config, list | tuple):
         return type(config)(_in_policy(item, policy) for item in config)
     if not isinstance(config, dict):

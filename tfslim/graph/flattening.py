@@ -1,4 +1,4 @@
-"""From a model that uses tfslim's layers to the same function in stock Keras layers alone."""
+"""Rewrite models with tfslim's layers in stock Keras layers."""
 
 import inspect
 
@@ -14,7 +14,7 @@ __all__ = ["flatten"]
 
 
 def flatten(model: keras.Model, keep_unreadable: bool = False) -> keras.Model:
-    """Rebuilds a model with every tfslim layer and every nested model opened into the stock layers it is made of.
+    """Open tfslim layers and nested models into stock layers.
 
     A saved result loads without tfslim. Shared layers stay shared, frozen ones frozen; layers of other packages are
     kept as they are. The layers of what was opened are named after it: "fire2_squeeze_conv".
@@ -46,7 +46,7 @@ def flatten(model: keras.Model, keep_unreadable: bool = False) -> keras.Model:
 
 
 class _Opener:
-    """Copies layers, once each, and opens what is made of others."""
+    """Copies each layer once and opens composite ones."""
 
     def __init__(self, kept_names: dict[int, str], keep_unreadable: bool):
         self._kept_names = kept_names
@@ -109,7 +109,11 @@ class _Opener:
 
 
 def _call(operation, *args, **kwargs):
-    """Calls a copied layer, or puts the layers of an opened one in the graph."""
+    """Call a copied layer, or lay out an opened one.
+
+    Raises:
+        TypeError: a nested model is called with more than inputs and `training`.
+    """
     if not is_graph(operation):
         return operation(*args, **kwargs)
     tensors = graph_inputs(operation, args, kwargs)
@@ -130,7 +134,13 @@ def _is_given(value: object) -> bool:
 
 
 def _cast(x: keras.KerasTensor | None, declared: keras.KerasTensor, part: keras.Model) -> keras.KerasTensor | None:
-    """What an opened model made of one of its inputs, which is None where that is optional."""
+    """Cast an input as the opened model did.
+
+    Args:
+        x: the input; None where an optional one is left out.
+        declared: the model's own input.
+        part: the opened model.
+    """
     if x is None or x.dtype == declared.dtype:
         return x
     if (x.dtype, declared.dtype) in WIDENED and _only_layers_take(declared, part):
@@ -156,7 +166,10 @@ def _is_among(tensor: keras.KerasTensor, values: object) -> bool:
 
 
 def _fixed_training(part: keras.Model, training: bool) -> keras.Model:
-    """The same layers, told whether they train, as a model called with `training` tells those inside it."""
+    """Rebuild a graph with `training` passed to its layers.
+
+    A model that is called with `training` passes it to the layers inside it; opened, it can't.
+    """
 
     def call(operation, *args, **kwargs):
         if isinstance(operation, keras.layers.Layer) and "training" in inspect.signature(operation.call).parameters:
@@ -167,7 +180,7 @@ def _fixed_training(part: keras.Model, training: bool) -> keras.Model:
 
 
 def _bare(model: keras.Model) -> keras.Model:
-    """The graph of `model` as a plain functional model, without what it was compiled with."""
+    """Return a model's graph as a plain, uncompiled functional model."""
     if isinstance(model, keras.Sequential):
         return as_functional(model)
     if isinstance(model, keras.Model):

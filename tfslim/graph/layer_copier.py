@@ -1,7 +1,9 @@
-"""Copy layers one by one, with their plain Python functions, and join the copies as the originals are."""
+"""Copy layers one by one, with their plain Python functions."""
 
+import contextlib
+import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -23,17 +25,16 @@ __all__ = [
 
 # What Keras, and classes of the user's own, raise of a config that they don't take or can't write.
 _REFUSALS = (RuntimeError, TypeError, ValueError, KeyError, AttributeError)
-# Settings that may be a plain function, by the ends of their names; what is written of them while a config is read.
-_STAND_INS = {
-    "activation": keras.activations.linear,
-    "_initializer": keras.initializers.Zeros(),
-    "_regularizer": keras.regularizers.L2(),
-    "_constraint": keras.constraints.NonNeg(),
-}
+# Settings that may be a plain function, by the ends of their names.
+_MAY_BE_FUNCTIONS = ("activation", "_initializer", "_regularizer", "_constraint")
+_OF_LAMBDAS = ("function", "mask", "_output_shape")
 
 
 class UnsupportedLayer(ValueError):
-    """A layer that can't be copied or translated; the message names it and says why."""
+    """Raised for a layer that can't be copied or translated.
+
+    The message names the layer and the reason.
+    """
 
     def __init__(self, name: str, kind: str, reason: str):
         super().__init__(f"layer {name!r} ({kind}): {reason}")
@@ -45,12 +46,12 @@ def copy_operation(
     change: Callable[[dict], None] | None = None,
     kind: type | None = None,
 ) -> keras.Operation:
-    """Copy a layer, or an operation of `keras.ops`, without its weights.
+    """Copy a layer or operation without its weights.
 
-    Functions in the place of Keras' own need not be registered: the copy uses the same ones.
+    Custom functions need not be registered: the copy, and the layers inside it, use the same ones.
 
     Args:
-        operation: the original.
+        operation: the original, a layer or an operation of `keras.ops`.
         name: of the copy; the original's by default.
         change: changes the config that the copy is made from.
         kind: class of the copy, which takes the same settings; the original's by default.
@@ -64,16 +65,17 @@ def copy_operation(
     """
     made_by: Any = kind or type(operation)
     refusal: Exception | None = None
-    # Where a class wants its functions written in a way of its own, its own config will do.
-    for read in (read_config, _config):
+    # A class may take functions as they are, or deserialize them; some write theirs in a way of their own.
+    for read in (_with_functions, _with_names, _without_functions):
         try:
-            config = read(operation)
+            config, functions = read(operation)
             if name is not None:
                 config["name"] = name
             if change is not None:
                 change(config)
-            # Keras would make functions of a Lambda from their code alone, and does so only on request.
-            made = made_by(**config) if isinstance(operation, keras.layers.Lambda) else made_by.from_config(config)
+            with keras.saving.custom_object_scope(functions):
+                # Keras would make functions of a Lambda from their code alone, and does so only on request.
+                made = made_by(**config) if isinstance(operation, keras.layers.Lambda) else made_by.from_config(config)
         except _REFUSALS as error:
             refusal = error
             continue
@@ -82,15 +84,13 @@ def copy_operation(
         return made
     if not isinstance(operation, keras.layers.Layer) and change is None:
         return _shallow_copy(operation, name)  # of one that holds an array, which Keras doesn't write in a config
-    raise UnsupportedLayer(
-        operation.name,
-        type(operation).__name__,
-        f"can't be copied, as its class has no get_config() that from_config() takes: {_summary(refusal)}",
-    ) from refusal
+    raise UnsupportedLayer(operation.name, type(operation).__name__, _reason(operation, refusal)) from refusal
 
 
 class LayerCopier:
-    """Copies the layers of a model, each once, so that shared layers stay shared.
+    """Copies each layer of a model once.
+
+    So shared layers stay shared.
 
     Args:
         copy: makes the copy of a layer or operation; models are opened and never given to it.
@@ -106,10 +106,10 @@ class LayerCopier:
         self._pairs: dict[int, tuple[keras.Operation, keras.Operation]] = {}
 
     def of(self, operation: keras.Operation, kind: type | None = None, **changes: Any) -> keras.Operation:
-        """Return the copy of a layer, a model or an operation of `keras.ops`.
+        """Return the copy of an operation, made on first use.
 
         Args:
-            operation: the original.
+            operation: the original: a layer, a model or an operation of `keras.ops`.
             kind: class of the copy, which takes the same settings; the original's by default.
             changes: settings that are different in the copy.
         """
@@ -149,7 +149,12 @@ class LayerCopier:
         return copy
 
     def take_weights(self, model: keras.Model) -> None:
-        """Give every copy that was called, in `model`, the weights of its original, and freeze what is frozen there.
+        """Give the called copies the weights of their originals.
+
+        What is frozen in the originals is frozen in the copies.
+
+        Args:
+            model: the model of the copies, whose cached state is refreshed.
 
         Raises:
             UnsupportedLayer: a copy has other weights than its original.
@@ -161,7 +166,10 @@ class LayerCopier:
         refresh_cached_state(model)
 
     def freeze_alike(self) -> None:
-        """Freeze in the copies what is frozen in the originals: models, layers and single weights."""
+        """Freeze in the copies what is frozen in the originals.
+
+        This goes for models, layers and single weights.
+        """
         # A model comes after what is inside it, which it would freeze or thaw: first, then.
         for original, copy in reversed(self._pairs.values()):
             if isinstance(original, keras.layers.Layer):
@@ -171,7 +179,10 @@ class LayerCopier:
         return self._fitting(operation, args, kwargs)(*args, **kwargs)
 
     def _fitting(self, operation: keras.Operation, args: tuple, kwargs: dict) -> keras.Operation:
-        """The copy of a model where it is called, with inputs that take what it is called with; a copy as it is."""
+        """Return what to call in the copy.
+
+        A model is copied where it is called, with inputs that take what it is called with.
+        """
         if not is_graph(operation):
             return operation
         if id(operation) not in self._pairs:
@@ -181,7 +192,7 @@ class LayerCopier:
         return self._pairs[id(operation)][1]
 
     def _chain(self, model: keras.Sequential, inputs: list[keras.KerasTensor]) -> list[keras.layers.Layer]:
-        """Copies of the layers of a Sequential model."""
+        """Copy the layers of a Sequential model."""
         if not any(map(is_graph, model.layers)) or not inputs or inputs[0].shape == model.inputs[0].shape:
             return [self.of(layer) for layer in model.layers]
         copies, x = [], keras.KerasTensor(inputs[0].shape, inputs[0].dtype)
@@ -193,6 +204,10 @@ class LayerCopier:
 
 def take_weights(original: keras.layers.Layer, copy: keras.layers.Layer) -> None:
     """Give a copied layer the weights of its original.
+
+    Args:
+        original: a layer; its inner layers may be built where those of the copy are not.
+        copy: of the same class, or of one that has more weights after the same ones.
 
     Raises:
         UnsupportedLayer: the copy has other weights.
@@ -215,7 +230,12 @@ def take_weights(original: keras.layers.Layer, copy: keras.layers.Layer) -> None
 
 
 def freeze_alike(original: keras.layers.Layer, copy: keras.layers.Layer) -> None:
-    """Freeze what is frozen in a layer, or in a model, in its copy: itself, layers inside a layer, single weights."""
+    """Freeze in a copy what is frozen in its original.
+
+    Args:
+        original: a layer, of which inner layers and single weights are compared too, or a model by itself.
+        copy: the copy, which is changed.
+    """
     pairs = [(original, copy)]
     if not is_graph(original):  # the layers of a graph are copied one by one
         inner = [layer._flatten_layers(include_self=False) for layer in (original, copy)]
@@ -226,12 +246,18 @@ def freeze_alike(original: keras.layers.Layer, copy: keras.layers.Layer) -> None
 
 
 def new_inputs(graph: keras.Model | keras.Function) -> list[keras.KerasTensor]:
-    """Make inputs of the shapes, types and names of a model's own."""
+    """Make inputs like those of a model."""
     return [new_input(tensor, tensor.shape) for tensor in graph.inputs]
 
 
 def new_input(tensor: keras.KerasTensor, shape: tuple, dtype: str | None = None) -> keras.KerasTensor:
-    """Make an input named as another is, of a shape and, by default, of its type."""
+    """Make an input like another, of a given shape.
+
+    Args:
+        tensor: the other input, whose name it has.
+        shape: its shape with the batch.
+        dtype: its type; that of `tensor` by default.
+    """
     layer = getattr(tensor, "_keras_history", (None,))[0]
     made = keras.Input(
         batch_shape=shape,
@@ -246,11 +272,66 @@ def new_input(tensor: keras.KerasTensor, shape: tuple, dtype: str | None = None)
 
 
 def _fitted(declared: tuple, given: Any) -> tuple:
-    """The shape of a nested model's input, other where it is called with another extent than it was made for."""
+    """Fit a nested model's input shape to a tensor."""
     shape = getattr(given, "shape", declared)
     if len(shape) != len(declared):
         return declared
     return tuple(old if old is None else new for old, new in zip(declared, shape, strict=True))
+
+
+def read_config(operation: keras.Operation) -> dict:
+    """Return a layer's config with custom functions themselves in it.
+
+    Args:
+        operation: a layer or an operation of `keras.ops`.
+
+    Returns:
+        The config; functions of layers inside the layer are in it by names that only `copy_operation` knows.
+
+    Example:
+        >>> read_config(keras.layers.Dense(2, kernel_regularizer=abs))["kernel_regularizer"]
+        <built-in function abs>
+    """
+    return _with_functions(operation)[0]
+
+
+def plain_functions(operation: keras.Operation) -> dict[str, Any]:
+    """Return the activation, regularizers and so on that are custom.
+
+    Args:
+        operation: a layer or an operation of `keras.ops`.
+
+    Returns:
+        Attribute -> function or object that is not one of Keras.
+
+    Example:
+        >>> plain_functions(keras.layers.Dense(2, activation="relu", kernel_regularizer=abs))
+        {'kernel_regularizer': <built-in function abs>}
+    """
+    return {key: value for key, value in vars(operation).items() if key.endswith(_MAY_BE_FUNCTIONS) and _is_own(value)}
+
+
+# Three ways to read a config, each with the objects that its names stand for.
+
+
+def _with_functions(operation: keras.Operation) -> tuple[dict, dict[str, Any]]:
+    config, functions = _with_names(operation)
+    return {key: functions.get(_name_of(value), value) for key, value in config.items()}, functions
+
+
+def _with_names(operation: keras.Operation) -> tuple[dict, dict[str, Any]]:
+    with _functions_by_name(operation) as functions:
+        config = _config(operation)
+    # A layer in the place of a function may have weights.
+    copies = {
+        name: copy_operation(value) if isinstance(value, keras.Operation) else value
+        for name, value in functions.items()
+    }
+    return config, copies
+
+
+def _without_functions(operation: keras.Operation) -> tuple[dict, dict[str, Any]]:
+    return _config(operation), {}
 
 
 def _config(operation: keras.Operation) -> dict:
@@ -263,44 +344,49 @@ def _config(operation: keras.Operation) -> dict:
         return operation.get_config()
 
 
-def read_config(operation: keras.Operation) -> dict:
-    """Return the config of a layer or operation, with somebody's own functions themselves in it.
+@contextlib.contextmanager
+def _functions_by_name(operation: keras.Operation) -> Iterator[dict[str, Any]]:
+    """Give custom functions names under which Keras finds them.
 
-    Raises:
-        KeyError: its get_config() leaves such a function out.
+    Keras writes a function by its `__name__`, which may be that of one of its own, or by its code, which it refuses to
+    run; and layers inside wrappers are written by their wrapper, out of our reach. So functions of a layer and of those
+    inside it are replaced while a config is read, by others that call them and whose names no other object has.
 
-    Example:
-        >>> read_config(keras.layers.Dense(2, kernel_regularizer=abs))["kernel_regularizer"]
-        <built-in function abs>
+    Yields:
+        Name -> function.
     """
-    functions = plain_functions(operation)
-    if not functions:
-        return _config(operation)
-    # Keras would write out the code of these functions, if it can find it, and warn of it.
-    bare = object.__new__(type(operation))
-    bare.__dict__.update(vars(operation), **{key: _stand_in(key) for key in functions})
-    config = _config(bare)
-    for key, value in functions.items():
-        setting = key if key in config else key.removeprefix("_")
-        if setting not in config:
-            raise KeyError(f"its get_config() says nothing of {key}")
-        # A layer in the place of a function may have weights.
-        config[setting] = copy_operation(value) if isinstance(value, keras.Operation) else value
-    return config
+    functions: dict[str, Any] = {}
+    names: dict[int, str] = {}
+    replaced = []
+    try:
+        for layer in operation._flatten_layers() if isinstance(operation, keras.layers.Layer) else [operation]:
+            found = plain_functions(layer)
+            if layer is not operation and isinstance(layer, keras.layers.Lambda):
+                found |= {key: getattr(layer, key) for key in _OF_LAMBDAS if callable(getattr(layer, key))}
+            for key, value in found.items():
+                name = names.setdefault(id(value), f"tfslim_function_{len(names)}")
+                functions[name] = value
+                replaced.append((layer, key, value))
+                vars(layer)[key] = _calling(value, name)
+        yield functions
+    finally:
+        for layer, key, value in replaced:
+            vars(layer)[key] = value
 
 
-def plain_functions(operation: keras.Operation) -> dict[str, Any]:
-    """Return the activation, regularizers and so on of a layer that are functions or objects of somebody's own.
+def _calling(function: Callable, name: str) -> Callable:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
 
-    Example:
-        >>> plain_functions(keras.layers.Dense(2, activation="relu", kernel_regularizer=abs))
-        {'kernel_regularizer': <built-in function abs>}
-    """
-    return {key: value for key, value in vars(operation).items() if _stand_in(key) and _is_own(value)}
+    call.__name__ = name
+    return call
 
 
-def _stand_in(key: str) -> Any:
-    return next((value for ending, value in _STAND_INS.items() if key.endswith(ending)), None)
+def _name_of(written: Any) -> str:
+    """Return the name of a function in a config."""
+    if isinstance(written, dict) and written.get("class_name") == "function":
+        written = written.get("config")
+    return written if isinstance(written, str) else getattr(written, "__name__", "")
 
 
 def _is_own(value: object) -> bool:
@@ -310,14 +396,35 @@ def _is_own(value: object) -> bool:
 
 
 def _shallow_copy(operation: keras.Operation, name: str | None) -> keras.Operation:
-    """An operation without weights that shares what it holds, and is called in a graph of its own."""
+    """Copy an operation that shares what it holds.
+
+    It has no weights, and is called in a graph of its own.
+    """
     made = object.__new__(type(operation))
     made.__dict__.update(vars(operation), _inbound_nodes=[], _outbound_nodes=[])
     made.name = name or operation.name
     return made
 
 
+def _reason(operation: keras.Operation, refusal: Exception | None) -> str:
+    """Return why a layer can't be copied.
+
+    If a layer inside it can't be, that one is named.
+    """
+    inner = operation._flatten_layers(include_self=False) if isinstance(operation, keras.layers.Layer) else []
+    for layer in inner:
+        try:
+            copy_operation(layer)
+        except UnsupportedLayer as error:
+            return f"can't be copied with the layer inside it: {error}"
+    return f"can't be copied, as its class has no get_config() that from_config() takes: {_summary(refusal)}"
+
+
 def _summary(error: Exception | None) -> str:
-    """What Keras says in many lines, in one."""
+    """Shorten an error of Keras to one line.
+
+    Keras prints the code of a lambda in base64.
+    """
     text = " ".join(str(error).split()) or type(error).__name__
+    text = re.sub(r"[A-Za-z0-9+/=\\]{60,}", "...", text)
     return text.rpartition("Exception encountered: ")[2][:300]

@@ -61,10 +61,10 @@ class Budget:
             total -= macs - round(macs * left / size)
         return total
 
-    def _size(self, variable: keras.Variable, gone: np.ndarray) -> int:
+    def _size(self, variable: keras.Variable, is_removed: np.ndarray) -> int:
         shape = list(variable.shape)
         for part in self._slices.get(id(variable), ()):
-            shape[part.axis] = int(kept_mask(part.units, gone).sum())
+            shape[part.axis] = int(kept_mask(part.units, is_removed).sum())
         return int(np.prod(shape))
 
     @cached_property

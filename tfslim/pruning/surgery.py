@@ -35,9 +35,9 @@ def remove_units(graph: ChannelGraph, removed: np.ndarray | Sequence[int]) -> ke
         >>> smaller.count_params() < model.count_params()
         True
     """
-    gone = removed_mask(graph, removed)
+    is_removed = removed_mask(graph, removed)
     for name, units in graph.filters.items():
-        if not kept_mask(units, gone).any():
+        if not kept_mask(units, is_removed).any():
             raise ValueError(f"{name}: all of its {len(units)} filters would be removed; leave at least one")
     model = graph.model
     changes = {}
@@ -49,7 +49,7 @@ def remove_units(graph: ChannelGraph, removed: np.ndarray | Sequence[int]) -> ke
 
         def change(config: dict) -> None:
             for edit in edits:
-                edit.change(config, kept_mask(edit.units, gone))
+                edit.change(config, kept_mask(edit.units, is_removed))
 
         return copy_operation(operation, change=change if edits else None)
 
@@ -63,7 +63,7 @@ def remove_units(graph: ChannelGraph, removed: np.ndarray | Sequence[int]) -> ke
     for old, new in zip(bare.variables, smaller.variables, strict=True):
         value = old
         for part in shorter.get(id(old), ()):
-            value = np.compress(kept_mask(part.units, gone), value, axis=part.axis)
+            value = np.compress(kept_mask(part.units, is_removed), value, axis=part.axis)
         new.assign(value)
     copier.freeze_alike()
     refresh_cached_state(smaller)
@@ -79,19 +79,19 @@ def removed_mask(graph: ChannelGraph, removed: np.ndarray | Sequence[int]) -> np
     removed = np.asarray(removed, np.int64)
     if removed.size and not 0 <= removed.min() <= removed.max() < graph.unit_count:
         raise ValueError(f"units are numbered 0 to {graph.unit_count - 1}, found {removed.min()} to {removed.max()}")
-    gone = np.zeros(graph.unit_count, bool)
-    gone[removed] = True
-    return gone
+    is_removed = np.zeros(graph.unit_count, bool)
+    is_removed[removed] = True
+    return is_removed
 
 
-def kept_mask(units: np.ndarray, gone: np.ndarray) -> np.ndarray:
+def kept_mask(units: np.ndarray, is_removed: np.ndarray) -> np.ndarray:
     """Return which indices of an axis stay, (n,) bool.
 
     Args:
         units: unit of each index, `FROZEN` for indices that must stay.
-        gone: (unit_count,) bool, True for removed units.
+        is_removed: (unit_count,) bool, True for removed units.
     """
-    return np.where(units == FROZEN, True, ~gone[units]) if len(gone) else np.ones(len(units), bool)
+    return np.where(units == FROZEN, True, ~is_removed[units]) if len(is_removed) else np.ones(len(units), bool)
 
 
 def carry_optimizer(
@@ -125,7 +125,7 @@ def carry_optimizer(
     """
     if not optimizer.built:
         return
-    gone = removed_mask(graph, removed)
+    is_removed = removed_mask(graph, removed)
     new = smaller.optimizer
     if type(new) is not type(optimizer):
         raise ValueError(
@@ -134,7 +134,7 @@ def carry_optimizer(
     new.build(smaller.trainable_variables)
     cuts = {}
     for part in graph.slices:
-        cuts.setdefault(id(part.variable), []).append((part.axis, kept_mask(part.units, gone)))
+        cuts.setdefault(id(part.variable), []).append((part.axis, kept_mask(part.units, is_removed)))
     weights = {_key(weight): weight for weight in graph.model.trainable_variables}
     gathered = {_name(each): np.asarray(each) for each in optimizer.variables}
     for fresh in new.variables:
@@ -183,18 +183,18 @@ def silence(graph: ChannelGraph, units: np.ndarray, roles: tuple[str, ...] = MAK
         >>> graph = channel_graph(tfslim.models.SlimNet((64, 64, 3)))
         >>> silence(graph, graph.groups[0].units[:8])
     """
-    gone = removed_mask(graph, units)
+    is_removed = removed_mask(graph, units)
     for part in graph.slices:
         if part.role in roles:
-            part.variable.assign(keras.ops.multiply(part.variable, mask(part, gone)))
+            part.variable.assign(keras.ops.multiply(part.variable, mask(part, is_removed)))
     refresh_cached_state(graph.model)
 
 
-def mask(part: Slice, gone: np.ndarray) -> np.ndarray:
+def mask(part: Slice, is_removed: np.ndarray) -> np.ndarray:
     """Return the zeros and ones that mask a slice's variable.
 
     The result has the slice's length along its axis and 1 along others.
     """
     shape = [1] * len(part.variable.shape)
     shape[part.axis] = -1
-    return (~np.append(gone, False)[part.units]).astype(part.variable.dtype).reshape(shape)
+    return (~np.append(is_removed, False)[part.units]).astype(part.variable.dtype).reshape(shape)

@@ -9,7 +9,7 @@ from pathlib import Path
 ERROR_MARK = "tfslim-conversion-error: "
 
 
-def convert_folder(folder: Path, io: str) -> None:
+def convert_trained_folder(folder: Path, io: str) -> None:
     """Convert `folder`/model to `folder`/result.tflite, in int8.
 
     The ranges are those in the graph.
@@ -30,7 +30,7 @@ def main() -> int:
         0, or 1 after a marked last line on stderr if the conversion fails.
     """
     try:
-        convert_folder(Path(sys.argv[1]), sys.argv[2])
+        convert_trained_folder(Path(sys.argv[1]), sys.argv[2])
     except Exception as error:
         message = " ".join(str(error).split())[:500]
         print(f"{ERROR_MARK}{type(error).__name__}: {message}", file=sys.stderr)

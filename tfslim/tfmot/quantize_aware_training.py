@@ -27,10 +27,11 @@ def wrap_quantize_aware(
 ) -> tuple[Any, Report]:
     """Make a tf_keras model that trains with int8 roundings.
 
-    It computes as its int8 file will, by TF-MOT's wrappers. Layers that TFLite has no single int8 operator for are
-    rewritten: a batch normalization after an addition, a rescaling, an average, a separable convolution, hard_swish.
-    The rest stays in float, with its reason in the report. Distillation works through targets that carry the teacher's
-    outputs beside the labels.
+    It computes as its int8 file will, by TF-MOT's wrappers; `tfslim.quantization.quantize_aware` makes a Keras 3 model
+    that does so on any backend, without TF-MOT. Layers that TFLite has no single int8 operator for are rewritten: a
+    batch normalization after an addition, a rescaling, an average, a separable convolution, hard_swish. The rest stays
+    in float, with its reason in the report. Distillation works through targets that carry the teacher's outputs beside
+    the labels.
 
     Args:
         model: a functional or a built Sequential Keras 3 model, trained; it is not changed.

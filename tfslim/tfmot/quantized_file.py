@@ -22,7 +22,8 @@ __all__ = ["convert", "convert_trained"]
 def convert_trained(model: Any, path: str | Path, io: Literal["int8", "uint8", "float32"] = "int8") -> Report:
     """Convert a quantization-aware trained model to int8 .tflite, batch 1.
 
-    The converter runs in a separate process, and the file gets its name once it is complete.
+    The ranges are those trained; `tfslim.litert.convert` takes a model in float and measures them after training. The
+    converter runs in a separate process, and the file gets its name once it is complete.
 
     Args:
         model: the trained model, of `tfslim.tfmot.quantize_aware` or `tfslim.quantization.quantize_aware`, all sizes

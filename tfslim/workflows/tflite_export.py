@@ -95,7 +95,7 @@ class ExportedModel:
         labels = self.labels.attributes if self.labels else ()
         return Metadata(
             self.network.name,
-            description=f"{meaning[self.task]} Takes pixels of 0 to 255 and normalises them itself.",
+            description=f"{meaning[self.task]} Takes pixels of 0 to 255 and normalizes them itself.",
             labels=labels,
             licence=licence,
             training_data=training_data,

@@ -44,6 +44,9 @@ def convert(
 ) -> Report:
     """Convert a Keras model to a .tflite file.
 
+    The model is in float; with `quantization` its weights and activations are rounded after training. For a model made
+    by a `quantize_aware`, which was trained with its roundings, use `tfslim.tfmot.convert`.
+
     The file has batch 1. The model may have been trained in mixed precision; its file computes in float32 or in
     integers. The converter runs in a process of its own, and the file appears under its name once it is complete. Its
     signature "serving_default" names the inputs as the model does, and each output after its layer.

@@ -156,7 +156,7 @@ class _Arranger:
         outputs = [made.outputs[0] for made in self._calls_of[id(maker.operation)]]
         alone = all([id(reader) for reader in self._readers[id(output)]] == [id(norm)] for output in outputs)
         linear = maker.operation.activation is keras.activations.linear
-        return alone and linear and normalises_last_axis(norm, len(tensor.shape))
+        return alone and linear and normalizes_last_axis(norm, len(tensor.shape))
 
     def _step(self, layer: keras.layers.Layer, part: Any, made: Callable[[str], Any], name: str) -> Any:
         """Return the layers that replace a part of a layer.
@@ -230,7 +230,7 @@ class _Arranger:
         self, layer: keras.layers.BatchNormalization, x: keras.KerasTensor, kwargs: dict
     ) -> keras.KerasTensor:
         channels, rank = x.shape[-1], len(x.shape)
-        if rank not in (2, 4) or channels is None or not normalises_last_axis(layer, rank):
+        if rank not in (2, 4) or channels is None or not normalizes_last_axis(layer, rank):
             return self._copy(layer)(x, **kwargs)
         if rank == 2:
             x = self._reshaped(layer, x, (1, 1, channels), f"{layer.name}_image")
@@ -298,7 +298,7 @@ class _Arranger:
         if not _has_activation(layer):
             return x
         # A layer that is called again has its activation applied again.
-        name = self._numbered(f"{layer.name}_{activation_name(layer)}")
+        name = self._numbered(f"{layer.name}_{activation_label(layer)}")
         regularizer = layer.activity_regularizer  # applies to the activation's output
         return keras.layers.Activation(layer.activation, name=name, activity_regularizer=regularizer, dtype="float32")(
             x
@@ -313,7 +313,7 @@ class _Arranger:
 _OTHER_FLOATS = ("float16", "bfloat16", "float64")  # the roundings of int8 are trained, and exported, in float32
 
 
-def activation_name(layer: keras.layers.Layer) -> str:
+def activation_label(layer: keras.layers.Layer) -> str:
     """Return the name of a layer's activation, or its class."""
     return getattr(layer.activation, "__name__", type(layer.activation).__name__)
 
@@ -322,7 +322,7 @@ def _has_activation(layer: keras.layers.Layer) -> bool:
     return layer.activation is not keras.activations.linear
 
 
-def normalises_last_axis(layer: keras.layers.BatchNormalization, rank: int) -> bool:
+def normalizes_last_axis(layer: keras.layers.BatchNormalization, rank: int) -> bool:
     """Check whether a batch normalization works on the last axis.
 
     TFLite's always do. `rank` is the number of axes of its input.

@@ -11,7 +11,7 @@ import keras
 
 from tfslim.graph.stock_layers import is_as_stock
 from tfslim.graph.traversal import LayerCall, channel_axis, iter_layer_calls, tensors_of
-from tfslim.quantization.int8.layout import FOLDING, INPUT_SUFFIX, activation_name, normalises_last_axis
+from tfslim.quantization.int8.layout import FOLDING, INPUT_SUFFIX, activation_label, normalizes_last_axis
 
 # Which part of a kernel has its own scale: each index of its last axis, each pair of its last two axes, or all of it.
 # A scale per filter is not possible for transposed and 1D convolutions (converter) and dense layers (old interpreters).
@@ -119,7 +119,7 @@ def _role(layer: keras.layers.Layer) -> str:
     if layer.name.endswith(INPUT_SUFFIX) or _kind(layer) in _COMPUTING or _kind(layer) in _KERNELS:
         return "computing"
     if isinstance(layer, keras.layers.Activation):
-        name = activation_name(layer)
+        name = activation_label(layer)
         own = layer.activation is not getattr(keras.activations, name, None)  # user code, maybe of a known name
         return "unknown" if own else _ACTIVATIONS.get(name, "unknown")
     return "passing" if _kind(layer) in _PASSING else "fixed" if _kind(layer) in _FIXED else "unknown"
@@ -136,7 +136,7 @@ def _reason_to_skip(call: LayerCall) -> str | None:
         return "TFLite has the channels last"
     if kind == "BatchNormalization" and rank not in (2, 4):
         return f"it normalizes a tensor of {rank} axes"
-    if kind == "BatchNormalization" and not normalises_last_axis(layer, rank):
+    if kind == "BatchNormalization" and not normalizes_last_axis(layer, rank):
         return "TFLite normalizes along the last axis only"
     if kind == "ReLU" and not _is_int8_relu(layer):
         return "the converter leaves a ReLU with a threshold, a maximum other than 6, or a maximum and a slope in float"
@@ -147,7 +147,7 @@ def _reason_to_skip(call: LayerCall) -> str | None:
     if _role(layer) != "unknown":
         return None
     if isinstance(layer, keras.layers.Activation):
-        return f"the converter leaves {activation_name(layer)} in float"
+        return f"the converter leaves {activation_label(layer)} in float"
     return _REASONS.get(kind, f"no int8 rule is known for {kind}")
 
 
@@ -159,7 +159,7 @@ def _ranged_later(call: LayerCall, readers: list[LayerCall]) -> bool:
     if _kind(reader) == "Concatenate":
         return True
     if isinstance(layer, FOLDING) and isinstance(reader, keras.layers.BatchNormalization):
-        return normalises_last_axis(reader, len(call.outputs[0].shape))
+        return normalizes_last_axis(reader, len(call.outputs[0].shape))
     return _is_relu(reader) and isinstance(
         layer, (*FOLDING, keras.layers.Dense, keras.layers.Add, keras.layers.BatchNormalization)
     )

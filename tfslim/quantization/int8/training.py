@@ -24,7 +24,8 @@ _IN_PLACE_OF = {keras.layers.UnitNormalization: Int8UnitNormalization}
 def quantize_aware(model: keras.Model, representative: Iterable | None = None) -> tuple[keras.Model, Report]:
     """Make a trainable model that computes as its int8 file.
 
-    The result is a Keras 3 model that trains on any backend. Every kernel is rounded as it is used, and a layer
+    The result is a Keras 3 model that trains on any backend; `tfslim.tfmot.quantize_aware` makes a tf_keras model with
+    TF-MOT's wrappers, which can also keep zeros and clusters. Every kernel is rounded as it is used, and a layer
     `FakeQuantize` ("conv_int8" after "conv") rounds each output for which TFLite needs a range. Layers that TFLite has
     no single int8 operator for are rewritten.
 

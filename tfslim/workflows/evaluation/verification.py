@@ -78,7 +78,7 @@ def evaluate_verification(
     settings = {"data": data, "pairs": what, "template": template, "distance": distance, "seed": seed}
     rows, curves, tables, skipped = [], {}, {}, {}
     for name, folder, embedder in zip(names, folders, embedders, strict=True):
-        table, curve, judged, left_out = judge(
+        table, curve, judged, left_out = verify_pairs(
             name, embedder, source, pairs, distance, fars, seed, batch_size, on_error
         )
         tables[name], curves[name], skipped = table, curve, skipped | left_out
@@ -214,7 +214,7 @@ def held_out_records(celeba: "CelebA", numbers: tuple[int, ...]) -> "Records":
     return Records(files, None, identities, codes)[np.isin(identities, numbers)]
 
 
-def judge(
+def verify_pairs(
     name: str,
     embedder: "Embedder",
     source: "ImageFolder | ImageArchive",

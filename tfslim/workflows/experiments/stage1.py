@@ -133,7 +133,7 @@ def write_stage1_table(recipe: Recipe, rows: list[Stage1Row], runs: list[Run], f
     judged = {}
     with progress_bar("test part") as move:
         for number, run in enumerate(done, start=1):
-            judged[run] = judge(run, celeba)
+            judged[run] = evaluate_run(run, celeba)
             move(number, len(done))
     lines = [_line(row, judged) for row in rows if any(run.row == row.name for run in done)]
     _add_changes(lines, judged, rows[0])
@@ -146,7 +146,7 @@ def write_stage1_table(recipe: Recipe, rows: list[Stage1Row], runs: list[Run], f
     print(f"wrote {folder / 'stage1'}.json, .csv and .png; {len(done)} of {len(runs)} runs are done")
 
 
-def judge(run: Run, celeba: CelebA) -> IdentityTable:
+def evaluate_run(run: Run, celeba: CelebA) -> IdentityTable:
     """Evaluate a run's model on the test part.
 
     The data have CelebA's own identity numbers.
