@@ -54,6 +54,29 @@ def replacing(path: str | os.PathLike) -> Iterator[str]:
         raise
 
 
+def check_path(path: object, expected: str, model_advice: str) -> None:
+    """Raise a TypeError unless this is a path.
+
+    Args:
+        path: what was given.
+        expected: what the path should lead to, such as "a .tflite file".
+        model_advice: what to do if it is a Keras model.
+
+    Example:
+        >>> check_path(3, "a .tflite file", "convert it first")
+        Traceback (most recent call last):
+            ...
+        TypeError: expected the path of a .tflite file, got int
+    """
+    if isinstance(path, str | os.PathLike):
+        return
+    kind = type(path)
+    packages = {base.__module__.partition(".")[0] for base in kind.__mro__}  # Keras itself need not be loaded
+    if hasattr(path, "layers") and packages & {"keras", "tf_keras"}:
+        raise TypeError(f"expected the path of {expected}, got a Keras model ({kind.__name__}); {model_advice}")
+    raise TypeError(f"expected the path of {expected}, got {kind.__name__}")
+
+
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Lock the folder against other processes while the block runs.

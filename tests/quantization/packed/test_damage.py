@@ -219,8 +219,10 @@ def test_mutants_are_read_in_bounded_memory(whole):
 
 
 def test_a_missing_file_is_no_damaged_one(tmp_path):
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"none\.tfslim: no such file; pass the path of .* tfslim.save_packed"):
         read_packed(tmp_path / "none.tfslim")
+    with pytest.raises(TypeError, match=r"expected the path of a \.tfslim file, got dict$"):
+        read_packed({})
     (tmp_path / "empty.tfslim").write_bytes(b"")
     with pytest.raises(ValueError, match="empty.tfslim: header: not a .tfslim file"):
         read_packed(tmp_path / "empty.tfslim")
