@@ -1,4 +1,4 @@
-"""What is not a model with a graph is refused in words that say what to do."""
+"""Anything but a model with a graph is refused in words that say what to do."""
 
 import pathlib
 

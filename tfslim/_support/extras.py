@@ -10,7 +10,6 @@ from types import ModuleType
 EXTRAS = {
     "ai_edge_litert": "litert",
     "constriction": "packed",
-    "flatbuffers": "litert",
     "jsonargparse": "programs",
     "keras_hub": "imagenet",
     "shtab": "programs",

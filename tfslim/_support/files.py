@@ -45,9 +45,9 @@ def replacing(path: str | os.PathLike) -> Iterator[str]:
         os.umask(umask)
         os.chmod(beside, 0o666 & ~umask)
         yield beside
-        _to_disk(beside)
+        flush_to_disk(beside)
         os.replace(beside, path)
-        _to_disk(folder)
+        flush_to_disk(folder)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.remove(beside)
@@ -108,8 +108,8 @@ def locked(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _to_disk(path: str) -> None:
-    """Flush a file or a folder to the disk.
+def flush_to_disk(path: str | os.PathLike) -> None:
+    """Flush a file or the list of a folder's files to the disk.
 
     Without it a power cut after the rename may leave an empty file under the name.
     """

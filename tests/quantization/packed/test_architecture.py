@@ -1,4 +1,4 @@
-"""What an architecture may hold: layers that only compute, and weights of the shapes that the file has."""
+"""An architecture holds only layers that compute, and weights of the shapes that the file has."""
 
 import json
 import time

@@ -174,7 +174,7 @@ def test_frequency_tables_are_bounded_by_the_data():
 
 @pytest.mark.parametrize("files", [2_000, pytest.param(25_000, marks=pytest.mark.slow)])
 def test_sections_changed_by_somebody_who_sets_the_checksums_right(whole, files):
-    """What such a file says may be another model, but reading it raises ValueError or gives whole tensors."""
+    """Reading such a file, which may hold another model, raises ValueError or returns whole tensors."""
     rng = np.random.default_rng(files)
     parts = list(split_sections(whole).values())
     read = 0

@@ -20,7 +20,6 @@ APPLICATIONS = (
     "NASNetMobile",
 )
 KERAS = "keras.applications"
-MODULES = ("standard", "fire", "separable", "flame")  # of VGG11
 
 
 def write_edgetpu_table(
@@ -90,6 +89,7 @@ def _rows(size: int) -> dict[str, Callable]:
     import keras
 
     import tfslim
+    from tfslim.models.vgg11 import MODULES
 
     shape = (size, size, 3)
     rows = {
