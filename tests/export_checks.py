@@ -1,4 +1,4 @@
-"""What every model that is exported to a .tflite file must keep: its numbers, its batch of one, its types."""
+"""Checks for every exported .tflite file: its numbers, its batch of one, its types."""
 
 import tempfile
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What every composite layer must keep: shapes, serialisation, the flat form, mixed precision."""
+"""Checks for every composite layer: shapes, serialization, the flat form, mixed precision."""
 
 import tempfile
 from pathlib import Path

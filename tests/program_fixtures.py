@@ -12,6 +12,18 @@ from tfslim.data.celeba.people import People, write_people
 from tfslim.data.drawn_faces.dataset import draw_faces
 from tfslim.models.identity import embedding_model
 
+__all__ = [
+    "faces",
+    "identity_run",
+    "lfw",
+    "model",
+    "own_faces",
+    "people_faces",
+    "people_run",
+    "run_folder",
+    "trained",
+]
+
 
 @pytest.fixture(scope="session")
 def faces(tmp_path_factory):

@@ -72,7 +72,7 @@ def exports(package: Path) -> dict[str, str]:
     room, found = module_name(package), {}
     for node in syntax(package).body:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tfslim."):
-            if node.module != "tfslim._support.lazy":
+            if not node.module.startswith("tfslim._support."):
                 found |= {alias.asname or alias.name: node.module for alias in node.names}
         elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in ("_HOMES", "_FUNCTIONS"):
             homes = ast.literal_eval(node.value)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -115,6 +116,35 @@ for step in (lambda: tfslim.models, lambda: tfslim.measure, lambda: tfslim.data.
         print("tfslim-edge[tensorflow]" in str(error))
 """
     assert run(blocked("tensorflow") + code).split() == ["True"] * 3
+
+
+@pytest.mark.parametrize(
+    ("statement", "purpose"),
+    [
+        ("from tfslim.models import SlimNet", "tfslim.models"),
+        ("from tfslim.layers import Flame", "tfslim.layers"),
+        ("from tfslim.losses import MarginCrossentropy", "tfslim.losses"),
+        ("from tfslim.distillation import Distiller", "tfslim.distillation"),
+        ("from tfslim.pruning import prune_filters", "tfslim.pruning"),
+        ("import tfslim.graph.cloning", "tfslim.graph"),
+        ("import tfslim; tfslim.inference.load_predictor(sys.argv[1])", "run/model.keras: opening a .keras file"),
+    ],
+)
+def test_without_tensorflow_each_room_names_the_extra_when_imported_by_itself(statement, purpose, tmp_path):
+    (tmp_path / "run").mkdir()
+    with zipfile.ZipFile(tmp_path / "run" / "model.keras", "w") as archive:
+        archive.writestr("config.json", "{}")
+    code = f"""
+import os
+os.environ["KERAS_BACKEND"] = "tensorflow"
+try:
+    {statement}
+except ModuleNotFoundError as error:
+    print(error)
+"""
+    said = run(blocked("tensorflow") + code, tmp_path / "run")
+    assert f"{purpose} needs tensorflow, which is not installed" in said
+    assert "tfslim-edge[tensorflow]" in said and "KERAS_BACKEND" in said
 
 
 def test_every_public_name_resolves():

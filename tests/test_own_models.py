@@ -401,3 +401,22 @@ def test_a_model_of_keras_2_is_called_one(step):
     old = tk.Sequential([tk.layers.Conv2D(4, 3, input_shape=(8, 8, 3)), tk.layers.Flatten()], name="old")
     with pytest.raises(TypeError, match=r"'old' is a Keras 2 model \(tf_keras\), .* tfslim.tfmot.from_tf_keras"):
         step(old)
+
+
+WITH_TF_KERAS = [
+    tfslim.tfmot.to_tf_keras,
+    lambda model: tfslim.tfmot.sparsify(model, 0.5, end_step=2),
+    lambda model: tfslim.tfmot.cluster(model, 8),
+]
+
+
+@pytest.mark.parametrize("step", [*TAKING_MODELS, *WITH_TF_KERAS[1:]], ids=range(len(TAKING_MODELS) + 2))
+def test_a_path_in_place_of_a_model_is_said(step):
+    with pytest.raises(TypeError, match="must be a keras.Model, got 'm.keras'; load it with keras.models.load_model$"):
+        step("m.keras")
+
+
+@pytest.mark.parametrize("step", WITH_TF_KERAS, ids=range(len(WITH_TF_KERAS)))
+def test_nothing_in_place_of_a_model_is_said(step):
+    with pytest.raises(TypeError, match="model must be a keras.Model, got NoneType$"):
+        step(None)

@@ -1,4 +1,4 @@
-"""What the programs' parts are tested with: one epoch of the tiny model's attributes."""
+"""A recipe to test the programs' parts with: one epoch of the tiny model's attributes."""
 
 from pathlib import Path
 

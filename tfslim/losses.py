@@ -3,7 +3,10 @@
 import math
 from collections.abc import Sequence
 
-import keras
+from tfslim._support.extras import naming_extra
+
+with naming_extra(__name__):
+    import keras
 
 __all__ = ["BalancedBinaryCrossentropy", "MarginCrossentropy"]
 

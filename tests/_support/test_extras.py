@@ -18,8 +18,12 @@ def normalized(requirement: str) -> str:
 def test_every_extra_installs_its_package():
     for package, extra in EXTRAS.items():
         listed = {normalized(line) for line in PYPROJECT["optional-dependencies"][extra]}
-        # ai-edge-litert brings flatbuffers along.
-        assert {"yaml": "pyyaml", "flatbuffers": "ai_edge_litert"}.get(package, package) in listed
+        assert {"yaml": "pyyaml"}.get(package, package) in listed
+
+
+def test_what_files_are_written_with_needs_no_extra():
+    """`slim_file` and `with_metadata` write by flatbuffers."""
+    assert "flatbuffers" in {normalized(line) for line in PYPROJECT["dependencies"]}
 
 
 def test_a_missing_package_is_named_with_its_extra(monkeypatch):

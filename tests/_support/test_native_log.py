@@ -4,6 +4,10 @@ import os
 import subprocess
 import sys
 
+import pytest
+
+from tfslim._support.native_log import silence_tensorflow
+
 
 def run(code: str) -> str:
     environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
@@ -41,3 +45,13 @@ import tensorflow as tf
 assert float(tf.zeros(())) == 0 and tf.__spec__.loader.name == "tensorflow"
 """
     assert run(code) == ""
+
+
+@pytest.mark.parametrize(("given", "level"), [(None, "3"), ("", "3"), ("0", "0"), ("2", "2")])
+def test_an_empty_level_counts_as_none(given, level, monkeypatch):
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    if given is not None:
+        monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", given)
+    silence_tensorflow()
+    assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == level

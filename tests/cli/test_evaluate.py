@@ -1,4 +1,4 @@
-"""The figures of training/evaluate.py against plain loops, and what it says to what it can't do."""
+"""The figures of `tfslim evaluate` against plain loops, and its errors."""
 
 import csv
 import json

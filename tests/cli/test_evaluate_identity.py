@@ -1,4 +1,4 @@
-"""What training/evaluate.py says of identity models, against plain loops over the same faces."""
+"""The figures of `tfslim evaluate` for identity models against plain loops over the same faces."""
 
 import csv
 import itertools

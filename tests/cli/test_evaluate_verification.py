@@ -1,4 +1,4 @@
-"""What training/evaluate.py says of whether two faces are of one person, against plain loops over the same faces."""
+"""The verification figures of `tfslim evaluate` against plain loops over the same faces."""
 
 import csv
 import itertools

@@ -1,4 +1,4 @@
-"""export/tflite.py from a saved model and drawn faces to files, table and JSON."""
+"""`tfslim export` from a saved model and drawn faces to files, table and JSON."""
 
 import json
 import re

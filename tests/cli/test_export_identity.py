@@ -1,4 +1,4 @@
-"""export/tflite.py on an identity model: a classifier and an embedding as files, and what evaluate.py makes of them."""
+"""`tfslim export` of an identity model: a classifier and an embedding as files, and their evaluation."""
 
 import itertools
 import json

@@ -1,4 +1,4 @@
-"""What training/predict.py says of photos, against plain numpy, and what it does with what it can't read."""
+"""The answers of `tfslim predict` against plain numpy, and photos that it can't read."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""What a Distiller refuses, and what it says then."""
+"""Wrong arguments of a Distiller are refused in clear words."""
 
 import inspect
 

@@ -1,4 +1,4 @@
-"""What is not a model with a graph is refused in words that say what to do."""
+"""Anything but a model with a graph is refused in words that say what to do."""
 
 import pathlib
 
@@ -26,7 +26,9 @@ LikeKeras2.__module__ = "tf_keras.src.engine.sequential"
     [
         ("face.keras", "model must be a keras.Model, got 'face.keras'; load it with keras.models.load_model"),
         (pathlib.Path("face.keras"), "got 'face.keras'; load it"),
-        (3, "model must be a keras.Model, got builtins.int"),
+        (3, "model must be a keras.Model, got int$"),
+        (None, "model must be a keras.Model, got NoneType$"),
+        (np.zeros(2), "model must be a keras.Model, got numpy.ndarray$"),
         (LikeKeras2(), r"model 'old' is a Keras 2 model \(tf_keras\).*convert it with tfslim.tfmot.from_tf_keras"),
         (Own(name="own"), "model 'own' \\(Own\\) is a subclassed keras.Model, .*; build it .* keras.Model"),
         (

@@ -65,7 +65,7 @@ def test_a_copy_a_float32_plan_and_a_packed_file_compute_the_same(kind, tmp_path
 
 @KINDS
 def test_bits_are_measured_on_the_adapted_network(kind):
-    """What a network with weights that stay as they are is measured at: nothing."""
+    """A network whose weights stay as they are is measured at nothing."""
     model = scaled(**kind)
     seen = []
 

@@ -12,6 +12,8 @@ import tfslim
 from tests.tiny_model import NAMES, SIZE, reference_logits, tiny_model
 from tfslim.data.celeba.attributes import ATTRIBUTES, Labels, write_labels
 from tfslim.data.celeba.people import People, write_people
+from tfslim.inference.embedder import load_embedder
+from tfslim.inference.identifier import load_identifier
 from tfslim.inference.model_files import model_file
 from tfslim.inference.predictor import load_predictor
 
@@ -67,6 +69,15 @@ def test_a_model_with_layers_of_ours_opens(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     expected = model.predict_on_batch(np.full((1, 16, 16, 3), 9.0))[0, :3]
     np.testing.assert_allclose([float(word) for word in done.stdout.split()], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("load", [load_predictor, load_embedder, load_identifier])
+def test_a_model_in_place_of_its_file_is_said(load):
+    message = (
+        r"expected the path of a model file or a run folder, got a Keras model \(Functional\); save it first: model"
+    )
+    with pytest.raises(TypeError, match=message):
+        load(tiny_model())
 
 
 @pytest.mark.parametrize("kept", [0, 5, 1000, -1])

@@ -1,4 +1,4 @@
-"""What the base of the layers does for all of them."""
+"""The base class of the layers works for all of them."""
 
 import subprocess
 import sys

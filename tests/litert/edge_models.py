@@ -16,7 +16,7 @@ K, L = keras.ops, keras.layers
 
 
 def clean(x):
-    """What the Edge TPU takes, and what zoo models are made of."""
+    """Build a model of operators that the Edge TPU takes and zoo models are made of."""
     x = L.Conv2D(64, 3, strides=2, padding="same", activation="relu")(x)
     side = L.DepthwiseConv2D(3, padding="same", activation="relu6")(x)
     x = L.Add()([x, side])

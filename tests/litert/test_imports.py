@@ -1,4 +1,4 @@
-"""What a program that only runs a file has to load: the interpreter and numpy."""
+"""A program that only runs a file loads the interpreter and numpy alone."""
 
 import subprocess
 import sys

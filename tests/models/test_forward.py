@@ -124,6 +124,10 @@ def test_models_with_a_global_pool_take_any_resolution(build):
 @pytest.mark.parametrize(
     ("build", "message"),
     [
+        (lambda: SlimNet((64, 64)), r"SlimNet: input_shape=\(64, 64\); expected \(height, width, channels\)"),
+        (lambda: SlimNet(64), r"SlimNet: input_shape=64; expected \(height, width, channels\)"),
+        (lambda: SlimNet((6, 64, 3)), "SlimNet: .* at least 7 pixels"),
+        (lambda: SlimNet((None, 64, 3)), r"SlimNet: input_shape=\(None, 64, 3\); .* need a known height and width"),
         (lambda: SqueezeNet((14, 20, 3)), "SqueezeNet: .*(14, 20, 3).* at least 15 pixels"),
         (lambda: VGG11((31, 64, 3)), "VGG11: .* at least 32 pixels"),
         (lambda: VGG11((None, 64, 3)), r"VGG11: input_shape=\(None, 64, 3\); .* needs a known height and width"),

@@ -1,4 +1,4 @@
-"""What holds for every model: dead filters can be removed without a trace, and living ones can't."""
+"""Check what holds for every model: dead filters leave without a trace, living ones do not."""
 
 import keras
 import numpy as np

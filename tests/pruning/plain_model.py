@@ -1,4 +1,4 @@
-"""What any model can do, and a pruned one must: open without tfslim, train, become a TFLite file."""
+"""Checks that a pruned model opens without tfslim, trains and becomes a TFLite file."""
 
 import contextlib
 import io
@@ -43,7 +43,7 @@ class Network(NamedTuple):
 
 
 def pruned(name: str, build: Callable[[], keras.Model], count: int) -> Network:
-    """What `build` makes, as a `Network` with so many images."""
+    """Return what `build` makes as a `Network` with so many images."""
     keras.utils.clear_session()
     keras.utils.set_random_seed(0)  # what dropout leaves out in training
     model = build()

@@ -1,4 +1,4 @@
-"""What a budget foretells is what the smaller model then costs."""
+"""A budget foretells the cost of the smaller model."""
 
 import keras
 import numpy as np

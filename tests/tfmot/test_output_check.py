@@ -1,4 +1,4 @@
-"""What is compared with the translated model computes what the model does."""
+"""The model compared with the translated one computes as the original does."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""What is validated and saved is the plain model with averaged weights; a resumed run ends as an unbroken one."""
+"""The plain model with averaged weights is validated and saved; a resumed run ends as an unbroken one."""
 
 import csv
 

@@ -1,4 +1,4 @@
-"""What the optimizer decays, in Keras 3 and in tf_keras."""
+"""The optimizer decays the kernels alone, in Keras 3 and in tf_keras."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""What a folder must hold to be begun or resumed, and what tells a run from another one."""
+"""Checks of run folders that are begun or resumed, and of runs that differ."""
 
 import dataclasses
 from pathlib import Path
@@ -139,7 +139,7 @@ def test_a_run_is_resumed_where_there_is_one_to_go_on_with(begun):
 
 
 def unfinished(folder, *names):
-    """What files are called while they are written."""
+    """Yield the names of files while they are written."""
     for name in names:
         (folder / name).parent.mkdir(exist_ok=True)
         with replacing(folder / name) as beside:

@@ -1,4 +1,4 @@
-"""What a table says of kernels, by hand."""
+"""The table's figures of kernels are those worked out by hand."""
 
 import pytest
 

@@ -1,14 +1,15 @@
 """Imports of optional packages, with advice if one is missing."""
 
+import contextlib
 import importlib
 import traceback
+from collections.abc import Iterator
 from types import ModuleType
 
 # Package -> the extra of pyproject.toml that installs it.
 EXTRAS = {
     "ai_edge_litert": "litert",
     "constriction": "packed",
-    "flatbuffers": "litert",
     "jsonargparse": "programs",
     "keras_hub": "imagenet",
     "shtab": "programs",
@@ -74,3 +75,20 @@ def name_extra(error: ModuleNotFoundError, purpose: str) -> ModuleNotFoundError:
     if package == "tensorflow" and any(name.split(".")[0] == "keras" for name in asked_by):
         message += "; without TensorFlow, Keras runs on jax or torch if KERAS_BACKEND says so"
     return ModuleNotFoundError(message, name=error.name)
+
+
+@contextlib.contextmanager
+def naming_extra(purpose: str) -> Iterator[None]:
+    """Name the extra if an import in the block fails.
+
+    Args:
+        purpose: what needs the package, as the start of an error message: "tfslim.models".
+
+    Example:
+        >>> with naming_extra(__name__):
+        ...     import keras
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise name_extra(error, purpose) from error

@@ -45,13 +45,36 @@ def replacing(path: str | os.PathLike) -> Iterator[str]:
         os.umask(umask)
         os.chmod(beside, 0o666 & ~umask)
         yield beside
-        _to_disk(beside)
+        flush_to_disk(beside)
         os.replace(beside, path)
-        _to_disk(folder)
+        flush_to_disk(folder)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.remove(beside)
         raise
+
+
+def check_path(path: object, expected: str, model_advice: str) -> None:
+    """Raise a TypeError unless this is a path.
+
+    Args:
+        path: what was given.
+        expected: what the path should lead to, such as "a .tflite file".
+        model_advice: what to do if it is a Keras model.
+
+    Example:
+        >>> check_path(3, "a .tflite file", "convert it first")
+        Traceback (most recent call last):
+            ...
+        TypeError: expected the path of a .tflite file, got int
+    """
+    if isinstance(path, str | os.PathLike):
+        return
+    kind = type(path)
+    packages = {base.__module__.partition(".")[0] for base in kind.__mro__}  # Keras itself need not be loaded
+    if hasattr(path, "layers") and packages & {"keras", "tf_keras"}:
+        raise TypeError(f"expected the path of {expected}, got a Keras model ({kind.__name__}); {model_advice}")
+    raise TypeError(f"expected the path of {expected}, got {kind.__name__}")
 
 
 @contextlib.contextmanager
@@ -85,8 +108,8 @@ def locked(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _to_disk(path: str) -> None:
-    """Flush a file or a folder to the disk.
+def flush_to_disk(path: str | os.PathLike) -> None:
+    """Flush a file or the list of a folder's files to the disk.
 
     Without it a power cut after the rename may leave an empty file under the name.
     """

@@ -70,10 +70,10 @@ class _QuietTensorFlow:
 def silence_tensorflow() -> None:
     """Keep TensorFlow's notes off stderr, whenever it is imported.
 
-    This holds for this process and its children. A TF_CPP_MIN_LOG_LEVEL that is set already stays, and with one below 2
-    nothing is hidden.
+    This holds for this process and its children. A TF_CPP_MIN_LOG_LEVEL that is set and not empty stays, and with one
+    below 2 nothing is hidden.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    loud = os.environ["TF_CPP_MIN_LOG_LEVEL"] in ("0", "1")
+    level = os.environ["TF_CPP_MIN_LOG_LEVEL"] = os.environ.get("TF_CPP_MIN_LOG_LEVEL") or "3"
+    loud = level in ("0", "1")
     if not loud and "tensorflow" not in sys.modules and _QuietTensorFlow not in sys.meta_path:
         sys.meta_path.insert(0, _QuietTensorFlow)

@@ -11,8 +11,8 @@ from tfslim.workflows.tflite_files import export_tflite as main
 DESCRIPTION = """\
 Makes the .tflite files of a model (float32, float16, dynamic range, full int8, int16x8) and compares each with it.
 
-Attribute models and identity models (with a people.json beside them, by which images are cropped) are told apart by
-themselves. Images of the train part, but none of people held out of training, set the ranges of the integer files;
+A model with a people.json beside it is an identity model, whose images are cropped as that file says; any other is an
+attribute model. Images of the train part, but none of people held out of training, set the ranges of the integer files;
 those of another part are given to the Keras model and to each file. Answers: largest and mean logit error, answers that
 flip, accuracy of both, on people that the model knows. Embeddings, from the model cut at its layer "embedding" or
 before its last dense layer: largest and mean error, lowest and mean cosine of the two.

@@ -8,6 +8,7 @@ from tfslim.training.recipe import Recipe
 DESCRIPTION = """\
 Trains a network on CelebA's attributes or identities and writes a run folder: model.keras (the best on the validation
 part), labels.json or people.json, recipe.yaml, history.csv, report.json, TensorBoard logs, and state.npz to resume.
+Without --out the run folder is runs/latest.
 `tfslim recipes` lists the packaged recipes, which --config takes by name.
 
 examples:

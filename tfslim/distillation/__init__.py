@@ -6,6 +6,11 @@ imitates. `write_teacher_outputs` runs the teacher once and stores its outputs f
 stream.
 """
 
+from tfslim._support.extras import naming_extra
+
+with naming_extra(__name__):
+    import keras  # noqa: F401  first, so that without a backend the extra is named
+
 from tfslim.distillation.distillation_loss import DistillationLoss
 from tfslim.distillation.distiller import Distiller
 from tfslim.distillation.feature_losses import AttentionTransfer, FeatureDistance

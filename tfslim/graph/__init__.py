@@ -2,7 +2,11 @@
 
 from typing import TYPE_CHECKING
 
+from tfslim._support.extras import naming_extra
 from tfslim._support.lazy import lazy_names
+
+with naming_extra(__name__):
+    import keras  # noqa: F401  first, so that without a backend the extra is named
 
 if TYPE_CHECKING:  # for type checkers and editors, which do not run lazy_names
     from tfslim.graph.cloning import clone_model as clone_model

@@ -92,4 +92,5 @@ def check_keras_model(model: object, role: str = "model") -> None:
         advice = _LOADERS.get(os.path.splitext(model)[1], "")
         raise TypeError(f"{role} must be a keras.Model, got {os.fspath(model)!r}{advice}")
     if not isinstance(model, keras.Model):
-        raise TypeError(f"{role} must be a keras.Model, got {kind.__module__}.{kind.__name__}")
+        found = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+        raise TypeError(f"{role} must be a keras.Model, got {found}")

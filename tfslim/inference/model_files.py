@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tfslim._support.extras import naming_extra
+from tfslim._support.files import check_path
+
 if TYPE_CHECKING:
     import keras
 
@@ -56,6 +59,7 @@ def model_file(path: str | os.PathLike) -> Path:
         path: a `.keras`, `.tflite` or `.tfslim` file, or a run folder, which stands for its `model.keras`.
 
     Raises:
+        TypeError: `path` is not a path.
         FileNotFoundError: the path does not exist, or is a folder without a `model.keras`.
         ValueError: the file has another suffix.
 
@@ -63,6 +67,7 @@ def model_file(path: str | os.PathLike) -> Path:
         >>> model_file("runs/slimnet")
         PosixPath('runs/slimnet/model.keras')
     """
+    check_path(path, "a model file or a run folder", "save it first: model.save('model.keras')")
     path = Path(path)
     if path.is_dir():
         file = path / "model.keras"
@@ -137,7 +142,8 @@ def load_keras_file(
     packed = file.suffix == ".tfslim"
     if not packed:
         _check_whole(file)
-    import keras  # only now: it takes seconds, and its TensorFlow notes would bury the error
+    with naming_extra(f"{file}: opening a {file.suffix} file"):
+        import keras  # only now: it takes seconds, and its TensorFlow notes would bury the error
 
     import tfslim.layers  # noqa: F401  registers our layers, for a person's own model that uses them
 

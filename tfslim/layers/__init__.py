@@ -4,6 +4,11 @@ Each one is a single Keras layer that `flat` expands into stock layers. The clas
 "tfslim", so a saved model that uses them loads without `custom_objects` once this module is imported.
 """
 
+from tfslim._support.extras import naming_extra
+
+with naming_extra(__name__):
+    import keras  # noqa: F401  first, so that without a backend the extra is named
+
 from tfslim.layers.composite import Composite
 from tfslim.layers.fire import Fire
 from tfslim.layers.flame import Flame

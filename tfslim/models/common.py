@@ -1,6 +1,7 @@
 """Image input and weight loading shared by all models."""
 
 import os
+from collections.abc import Iterable
 
 import keras
 
@@ -27,7 +28,7 @@ def image_input(input_shape: tuple[int | None, int | None, int], smallest: int, 
             f"{model}: Keras is set to {keras.config.image_data_format()!r} images; "
             "call keras.config.set_image_data_format('channels_last') first"
         )
-    shape = tuple(input_shape)
+    shape = tuple(input_shape) if isinstance(input_shape, Iterable) else ()
     if len(shape) != 3 or shape[2] is None:
         raise ValueError(f"{model}: input_shape={input_shape}; expected (height, width, channels)")
     if any(extent is not None and extent < smallest for extent in shape[:2]):

@@ -4,7 +4,7 @@ import keras
 
 from tfslim.layers.convolution import conv_bn_relu
 from tfslim.layers.slim_module import SlimModule
-from tfslim.models.common import load_weights
+from tfslim.models.common import image_input, load_weights
 
 __all__ = ["SlimNet"]
 
@@ -29,13 +29,19 @@ def SlimNet(
     Returns:
         A functional model of stock Keras layers, (N, H, W, 3) pixels to (N, classes) logits.
 
+    Raises:
+        ValueError: if `input_shape` is not three known numbers, or the image is smaller than 7x7.
+        FileNotFoundError: if the file `weights` does not exist.
+
     Example:
         >>> tfslim.models.SlimNet((109, 89, 3)).output_shape
         (None, 40)
 
     Reference: Slim-CNN, arXiv 1907.02157, table 1.
     """
-    inputs = keras.Input(input_shape, name="image")
+    inputs = image_input(input_shape, 7, "SlimNet")
+    if None in input_shape:
+        raise ValueError(f"SlimNet: input_shape={input_shape}; the pools need a known height and width")
     padding = "valid" if _pools_fit(min(input_shape[:2])) else "same"
     x = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="rescaling")(inputs)
     x = conv_bn_relu(x, 96, 7, "stem", strides=2, padding="valid", use_bias=True)

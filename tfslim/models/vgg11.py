@@ -57,9 +57,9 @@ def VGG11(
     """
     if module not in MODULES:
         raise ValueError(f"VGG11: module={module!r}; expected one of {', '.join(MODULES)}")
+    inputs = image_input(input_shape, 32, "VGG11")
     if None in input_shape:
         raise ValueError(f"VGG11: input_shape={input_shape}; the first dense layer needs a known height and width")
-    inputs = image_input(input_shape, 32, "VGG11")
     x = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="rescaling")(inputs)
     for stage, widths in enumerate(_filters(shrink, shallow), start=1):
         for index, filters in enumerate(widths, start=1):

@@ -3,6 +3,11 @@
 Filters are removed from a trained model or while it trains.
 """
 
+from tfslim._support.extras import naming_extra
+
+with naming_extra(__name__):
+    import keras  # noqa: F401  first, so that without a backend the extra is named
+
 from tfslim.pruning.budget import Budget, target
 from tfslim.pruning.dead_filters import shrink
 from tfslim.pruning.dependency.channel_graph import ChannelGraph, Group, channel_graph

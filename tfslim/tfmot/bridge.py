@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from tfslim.graph.checks import check_graph_model
 from tfslim.graph.decomposition import decompose_operations
 from tfslim.graph.derived_state import refresh_cached_state
 from tfslim.graph.flattening import flatten
@@ -57,6 +58,7 @@ def to_tf_keras(model: keras.Model) -> Any:
         >>> legacy.count_params()
         583976
     """
+    check_graph_model(model)
     tk, name = tf_keras(), legacy_model_name(model)
     plain = decompose_operations(flatten(model))
     inputs = [

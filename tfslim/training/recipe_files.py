@@ -77,6 +77,25 @@ def describe_recipe(name: str) -> dict[str, str]:
     }
 
 
+def recipe_program(name: str) -> str | None:
+    """Return the subcommand that a recipe is for; None if the recipe can't be read.
+
+    Args:
+        name: a path, or a name as `recipe_names` lists it.
+
+    Example:
+        >>> recipe_program("demo-pruned")
+        'prune'
+    """
+    import yaml
+
+    try:
+        recipe = yaml.safe_load(find_recipe(name).read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return None
+    return _program(recipe) if isinstance(recipe, dict) else None
+
+
 def _program(recipe: dict) -> str:
     """Return the subcommand that a recipe is for.
 

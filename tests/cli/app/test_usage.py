@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from tests.programs import TRAINING
-from tfslim.cli.app.usage import explain, nearest
+from tfslim.cli.app.usage import explain, nearest, recipe_hint
 
 TFSLIM = (sys.executable, "-m", "tfslim")
 
@@ -24,6 +24,19 @@ def run(*words: object, **settings) -> subprocess.CompletedProcess:
         ("train --config demo --data x --seed y", "--seed: expected int, got y"),
         ("train --config demo --data x --crop 3", "--crop: expected tuple[int, int], null, got [3]"),
         ("train --config demo --data x --split odd", "--split: expected one of 'official', '7:2:1', 'random', got odd"),
+        (
+            "quantize --config demo-pruned --data x --trained y",
+            "unknown option pruning.macs; demo-pruned is a recipe of `tfslim prune`",
+        ),
+        (
+            "train --config=demo-pruned --data x",
+            "unknown option pruning.macs; demo-pruned is a recipe of `tfslim prune`",
+        ),
+        ("export m --data x --kinds [int8", "--kinds: expected int8 or '[int8]', got [int8"),
+        (
+            "export m --data x --kinds [int8,float16",
+            "--kinds: expected int8,float16 or '[int8,float16]', got [int8,float16",
+        ),
         ("predict", "missing model, photos"),
         ("draw-faces a b", "unexpected 'b': no option or argument takes it"),
         ("draw-faces a --count", "argument --count: expected one argument"),
@@ -33,6 +46,36 @@ def test_a_wrong_command_line_is_told_in_two_lines(words, said):
     done = run(*TFSLIM, *words.split())
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"error: {said}\nsee `tfslim {words.split()[0]} --help`\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            "prune --config demo",
+            "pruning: give one of ratio, params, macs and bytes; found none; demo is a recipe of `tfslim train`",
+        ),
+        (
+            "quantize --config demo",
+            "give either quantization (few bits), or some of sparsity, clustering and int8; "
+            "demo is a recipe of `tfslim train`",
+        ),
+        ("distill --config demo --teacher y", "x is not a folder; pass the folder with CelebA's label files"),
+    ],
+)
+def test_the_recipe_of_another_program_is_named(words, said):
+    trained = [] if "--teacher" in words else ["--trained", "y"]
+    done = run(*TFSLIM, *words.split(), "--data", "x", *trained)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (2, f"error: {said}")
+
+
+def test_a_recipe_of_another_program_may_be_completed_by_options(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["tfslim prune"])
+    given = ["--config", "demo", "--pruning.ratio", "2"]
+    assert recipe_hint("pruning.ratio=2.0 must be below 1", given) == ""
+    assert recipe_hint("pruning: give one of ratio", given[:2]) == "; demo is a recipe of `tfslim train`"
+    assert recipe_hint("pruning: give one of ratio", ["--config", "no-such-recipe"]) == ""
+    assert recipe_hint("--seed: expected int, got y", given[:2]) == ""
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What is wrong with a data set is told with file and line, or skipped, counted and listed."""
+"""Faults of a data set are reported with file and line, or skipped, counted and listed."""
 
 import io
 import logging

@@ -240,3 +240,13 @@ def test_arguments_out_of_range_are_told(tmp_path, arguments, message):
     with pytest.raises(ValueError, match=message):
         draw_faces(tmp_path / "faces", **arguments)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_every_file_is_on_the_disk_before_the_folder_gets_its_name(tmp_path, monkeypatch):
+    flushed, sync, replace = [], os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda handle: (flushed.append(os.fstat(handle).st_ino), sync(handle)))
+    monkeypatch.setattr(os, "replace", lambda *paths: (flushed.append("renamed"), replace(*paths)))
+    folder = draw_faces(tmp_path / "faces", count=3, identities=1, size=(32, 32))
+    renamed = flushed.index("renamed")
+    assert {path.stat().st_ino for path in [*folder.rglob("*"), folder]} == set(flushed[:renamed])
+    assert flushed[renamed + 1 :] == [tmp_path.stat().st_ino]

@@ -28,7 +28,7 @@ def person_of(*sets: Records) -> dict[str, int]:
 
 
 def check(drawn: Pairs, template: int, *sets: Records) -> None:
-    """What holds for any pairs: disjoint templates of the right size and person, and no pair twice."""
+    """Check what holds for any pairs: disjoint templates of the right size and person, no pair twice."""
     people = person_of(*sets)
     for first, second, genuine in zip(drawn.first, drawn.second, drawn.genuine, strict=True):
         left, right = drawn.templates[first], drawn.templates[second]

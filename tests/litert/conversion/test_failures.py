@@ -1,4 +1,4 @@
-"""What can go wrong in a conversion ends in a clear error, and with nothing under the file's name."""
+"""A failed conversion ends in a clear error, and with nothing under the file's name."""
 
 import errno
 import importlib

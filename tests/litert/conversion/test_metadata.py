@@ -72,7 +72,7 @@ def described(files) -> bytes:
 
 
 def metadata_buffer(content: bytes, tmp_path) -> bytes:
-    """What the file's metadata entry of that name leads to, by the classes of TensorFlow's own schema."""
+    """Return what the metadata entry of that name leads to, read by TensorFlow's own schema classes."""
     from tests.generated_model import open_flatfile
 
     path = tmp_path / "described.tflite"

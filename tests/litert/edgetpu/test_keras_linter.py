@@ -1,4 +1,4 @@
-"""What the doctor says of a layer is what the linter says of the file that the layer becomes."""
+"""The diagnosis of a layer agrees with the lint of the file that the layer becomes."""
 
 import keras
 import pytest

@@ -8,9 +8,11 @@ import struct
 import time
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
+import tfslim.litert
 from tests.generated_model import open_flatfile
 from tests.litert.flat_edit import Table, write_tables
 from tfslim.litert import ModelFileError, lint, read
@@ -206,6 +208,23 @@ def test_mad_shapes_and_scales_are_only_said(edge_files, tmp_path):
     path = tmp_path / "mad.tflite"
     path.write_bytes(write_tables(model))
     assert answered(path) and not lint(path).ok
+
+
+@pytest.mark.parametrize("step", [read, lint, tfslim.litert.Runner, tfslim.litert.read_metadata])
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            keras.Sequential([keras.Input((4,))]),
+            r"expected the path of a \.tflite file, got a Keras model \(Sequential\); "
+            r"write one with tfslim\.litert\.convert\(model, path\)",
+        ),
+        (None, r"expected the path of a \.tflite file, got NoneType$"),
+    ],
+)
+def test_what_is_no_path(step, given, message):
+    with pytest.raises(TypeError, match=message):
+        step(given)
 
 
 def test_what_is_no_file(tmp_path):

@@ -1,4 +1,4 @@
-"""What `read` says of files, against what was put in and the interpreter's own word."""
+"""The summary of `read` against what was put into the file and what the interpreter reports."""
 
 import json
 import re

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import flatbuffers
+import keras
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
@@ -77,6 +78,17 @@ def test_numbers_out_of_range_are_refused(files, settings, message):
         tfslim.litert.benchmark(files["none"][0], **settings)
     with pytest.raises(ValueError, match="at least one file"):
         tfslim.litert.benchmark([])
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_model_in_place_of_a_path_is_refused(several):
+    model = keras.Sequential([keras.Input((4,))])
+    with pytest.raises(
+        TypeError, match=r"expected the path of a .tflite file, got a Keras model \(Sequential\); write"
+    ):
+        tfslim.litert.benchmark([model] if several else model)
+    with pytest.raises(TypeError, match=r"expected the path of a .tflite file, got NoneType$"):
+        tfslim.litert.benchmark(None)
 
 
 def test_damaged_files_are_errors_before_anything_is_timed(files, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""What counts as element by element is that: changing one channel changes no other."""
+"""Operations that count as element by element are: changing one channel changes no other."""
 
 import keras
 import numpy as np

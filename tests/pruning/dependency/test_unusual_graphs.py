@@ -29,7 +29,7 @@ def sandwich(middle, shape=(8, 8, 3)):
 
 
 class OwnConvolution(layers.Conv2D):
-    """What Keras lets a subclass change without a `call` of its own: kernels of mean 0."""
+    """Convolution whose kernels have mean 0, changed as Keras lets a subclass without a `call` of its own."""
 
     def convolution_op(self, inputs, kernel):
         return super().convolution_op(inputs, kernel - ops.mean(kernel, axis=(0, 1, 2), keepdims=True))

@@ -1,4 +1,4 @@
-"""What holds for every codec and every width: codes in range, exact bit counts, fixed points, and what is refused."""
+"""Every codec at every width: codes in range, exact bit counts, fixed points, refusals."""
 
 import re
 

@@ -154,7 +154,7 @@ def test_floats_stay_floats():
 
 
 def test_a_tensor_too_large_to_be_looked_at_at_once():
-    """What rules a codec out in the first values must not do so wrongly, nor miss what only the last value shows."""
+    """A look at the first values rules no codec out wrongly, and the last value is not missed."""
     rng = np.random.default_rng(7)
     values = LogMinMax(4).decode(LogMinMax(4).encode(rng.normal(size=(600, 500)).astype("float32")))
     for expected in (None, LogMinMax(4), Uniform(4)):

@@ -1,4 +1,4 @@
-"""What an architecture may hold: layers that only compute, and weights of the shapes that the file has."""
+"""An architecture holds only layers that compute, and weights of the shapes that the file has."""
 
 import json
 import time
@@ -120,7 +120,7 @@ def test_a_model_that_a_file_could_not_hold_is_not_saved(tmp_path):
     ):
         save_packed(keras.Model(inputs, keras.layers.Lambda(lambda x: 2 * x, name="double")(inputs)), tmp_path / "a")
     head = keras.layers.Dense(2, kernel_regularizer=lambda kernel: keras.ops.sum(kernel), name="head")
-    with pytest.raises(ValueError, match=r"layer 'head' \(Dense\): its kernel_regularizer is a function"):
+    with pytest.raises(ValueError, match=r"layer 'head' \(Dense\): its kernel_regularizer is a custom function"):
         save_packed(keras.Model(inputs, head(inputs)), tmp_path / "a")
 
     class Mine(keras.layers.Dense):
@@ -134,6 +134,25 @@ def test_a_model_that_a_file_could_not_hold_is_not_saved(tmp_path):
         ValueError, match=r"layer 'own' \(Dense\): its activation is a custom function, .*; replace it with Keras' own"
     ):
         save_packed(keras.Model(inputs, keras.layers.Dense(3, activation=_swishy, name="own")(inputs)), tmp_path / "a")
+
+    class WithoutConfig(keras.layers.Layer):
+        def __init__(self, held, **settings):
+            super().__init__(**settings)
+
+        def call(self, x):
+            return x
+
+    unsaved = keras.Model(inputs, WithoutConfig(3, name="own")(inputs))
+    with pytest.raises(ValueError, match=f"WithoutConfig \\('own'\\): .*{ONLY_OURS}"):
+        save_packed(unsaved, tmp_path / "a")
+    unsaved = keras.Model(inputs, WithoutConfig(np.ones(3), name="own")(inputs))
+    for model in (unsaved, keras.Sequential([inputs, unsaved], name="outer")):
+        with pytest.raises(ValueError, match=r"^layer 'own' \(WithoutConfig\): .*; replace it with Keras' own"):
+            save_packed(model, tmp_path / "a")
+    attention = keras.layers.MultiHeadAttention(1, 2, kernel_regularizer=_swishy, name="own")
+    tokens = keras.Input((4, 4))
+    with pytest.raises(ValueError, match=r"layer 'own' \(MultiHeadAttention\): its kernel_regularizer is a custom"):
+        save_packed(keras.Model(tokens, attention(tokens, tokens)), tmp_path / "a")
 
     shared = keras.layers.Dense(4, name="shared")
     inner = keras.Sequential([inputs, shared], name="inner")

@@ -174,7 +174,7 @@ def test_frequency_tables_are_bounded_by_the_data():
 
 @pytest.mark.parametrize("files", [2_000, pytest.param(25_000, marks=pytest.mark.slow)])
 def test_sections_changed_by_somebody_who_sets_the_checksums_right(whole, files):
-    """What such a file says may be another model, but reading it raises ValueError or gives whole tensors."""
+    """Reading such a file, which may hold another model, raises ValueError or returns whole tensors."""
     rng = np.random.default_rng(files)
     parts = list(split_sections(whole).values())
     read = 0
@@ -219,8 +219,10 @@ def test_mutants_are_read_in_bounded_memory(whole):
 
 
 def test_a_missing_file_is_no_damaged_one(tmp_path):
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"none\.tfslim: no such file; pass the path of .* tfslim.save_packed"):
         read_packed(tmp_path / "none.tfslim")
+    with pytest.raises(TypeError, match=r"expected the path of a \.tfslim file, got dict$"):
+        read_packed({})
     (tmp_path / "empty.tfslim").write_bytes(b"")
     with pytest.raises(ValueError, match="empty.tfslim: header: not a .tfslim file"):
         read_packed(tmp_path / "empty.tfslim")

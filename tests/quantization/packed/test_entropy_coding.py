@@ -13,7 +13,7 @@ pytest.importorskip("constriction")
 
 
 def decoded_by_hand(data, count):
-    """What the docstrings say, in plain Python."""
+    """Follow the docstrings in plain Python."""
     reader = Reader(data)
     width, symbols, special = reader.integer(), reader.integer(), reader.integer()
     head = reader.take(1)[0]

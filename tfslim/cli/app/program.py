@@ -134,7 +134,8 @@ def _parse(main: Callable, description: str, positional: dict, flags: dict, reci
         parsed = built.parse_args(arguments)
     except jsonargparse.ArgumentError as error:
         names = [*types, *flags, *(["config"] if recipe else []), "help", "print_config"]
-        usage.exit_with(usage.explain(str(error), sys.argv[1:], names, positional))
+        message = usage.explain(str(error), sys.argv[1:], names, positional)
+        usage.exit_with(message + usage.recipe_hint(message, sys.argv[1:]))
     values = vars(built.instantiate(parsed))
     values.pop("config", None)
     if recipe:
@@ -160,5 +161,6 @@ def _exit_codes() -> Iterator[None]:
     except (ValueError, OSError, ImportError) as error:
         if os.environ.get("TFSLIM_TRACEBACK"):
             raise
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        message = " ".join(str(error).split())
+        print(f"error: {message}{usage.recipe_hint(message, sys.argv[1:])}", file=sys.stderr)
         sys.exit(MISTAKE)

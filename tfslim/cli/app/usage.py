@@ -4,11 +4,15 @@ The first says what was wrong, with the nearest right name, the second where to 
 """
 
 import difflib
+import itertools
 import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import NoReturn
+
+from tfslim.training.recipe_files import PROGRAMS, recipe_program
 
 CUTOFF = 0.65  # similarity in 0..1 from which a name is worth suggesting
 EXTRA = "pip install 'tfslim-edge[programs]', from a checkout: pip install '.[programs]'"
@@ -95,7 +99,32 @@ def explain(message: str, arguments: Sequence[str], options: Sequence[str], posi
     message = re.sub(r"<class '(\w+)'>", r"\1", message).replace("NoneType", "null")
     message = re.sub(r"typing\.Literal\[(.*?)\]", r"one of \1", message)
     message = re.sub(r"[Ee]xpected an? (.*?)\. [Gg]ot value: ", r"expected \1, got ", message)
+    if unclosed := re.fullmatch(r"(--[\w.]+): expected (?:tuple|list).*?, got (\[[^\]]*)", message):
+        items = unclosed[2].strip("[, ")
+        return f"{unclosed[1]}: expected {items} or '[{items}]', got {unclosed[2]}"
     return message.replace("expected a one of", "expected one of")
+
+
+def recipe_hint(message: str, arguments: Sequence[str]) -> str:
+    """Return whose recipe `--config` names if the error may come from that, or nothing.
+
+    Args:
+        message: the error.
+        arguments: the command line.
+
+    Returns:
+        Such as "; demo is a recipe of `tfslim train`".
+    """
+    words = set(re.findall(r"\w+", message))
+    configs = [after for before, after in itertools.pairwise(arguments) if before == "--config"]
+    configs += [argument.partition("=")[2] for argument in arguments if argument.startswith("--config=")]
+    if not configs or not words & set().union(*PROGRAMS.values()):
+        return ""
+    running, meant = Path(program().split()[-1]).stem, recipe_program(configs[-1])
+    keys = PROGRAMS.get(running, set())
+    if meant in (None, running) or any(argument.startswith(f"--{key}") for argument in arguments for key in keys):
+        return ""
+    return f"; {configs[-1]} is a recipe of `tfslim {meant}`" if words & (keys | PROGRAMS.get(meant, set())) else ""
 
 
 def missing_extra(error: ModuleNotFoundError) -> ModuleNotFoundError:

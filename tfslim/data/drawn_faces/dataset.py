@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
+from tfslim._support.files import flush_to_disk
 from tfslim.data.celeba.attributes import ATTRIBUTES
 from tfslim.data.drawn_faces.painter import paint
 from tfslim.data.drawn_faces.traits import DRAWN_ATTRIBUTES, draw_attributes, draw_person, draw_shot
@@ -155,7 +156,7 @@ def is_drawn(folder: pathlib.Path, stamp: dict) -> bool:
 def new_folder(folder: pathlib.Path) -> Iterator[pathlib.Path]:
     """Yield a temporary folder that becomes `folder` on success.
 
-    It is removed if the block raises.
+    Its files are on the disk before it gets its name. It is removed if the block raises.
     """
     folder = pathlib.Path(os.path.abspath(folder))
     if not folder.parent.is_dir():
@@ -165,7 +166,10 @@ def new_folder(folder: pathlib.Path) -> Iterator[pathlib.Path]:
     try:
         temporary.mkdir()
         yield temporary
+        for path in [*temporary.rglob("*"), temporary]:
+            flush_to_disk(path)
         os.replace(temporary, folder)
+        flush_to_disk(folder.parent)
     finally:
         shutil.rmtree(hidden)
 

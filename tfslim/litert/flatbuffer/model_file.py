@@ -4,10 +4,11 @@ import dataclasses
 import stat
 from pathlib import Path
 
+from tfslim._support.files import check_path
 from tfslim.litert.flatbuffer.graph import Graph, read_graphs
 from tfslim.litert.flatbuffer.reader import Region, Table, read_tables
 
-__all__ = ["ModelFileError", "OpenFile", "float_operators", "open_file"]
+__all__ = ["ModelFileError", "OpenFile", "check_tflite_path", "float_operators", "open_file"]
 
 _FLOATS = {"FLOAT32", "FLOAT16", "FLOAT64", "BFLOAT16"}
 # Offsets of a flatbuffer are signed 32-bit integers.
@@ -44,6 +45,7 @@ def open_file(path: str | Path) -> OpenFile:
         path: The file.
 
     Raises:
+        TypeError: If `path` is not a path.
         ModelFileError: If the file is missing, not a regular file, over 2 GiB, truncated, not a .tflite file, or refers
             to parts that it does not have.
 
@@ -51,6 +53,7 @@ def open_file(path: str | Path) -> OpenFile:
         >>> [operator.name for operator in open_file("face.tflite").graphs[0].operators]  # doctest: +SKIP
         ['CONV_2D', 'MEAN', 'FULLY_CONNECTED']
     """
+    check_tflite_path(path)
     path = Path(path)
     data = _content(path)
     if len(data) < 8 or data[4:8] != b"TFL3":
@@ -67,6 +70,11 @@ def open_file(path: str | Path) -> OpenFile:
             f"{path}: truncated or damaged .tflite file of {len(data)} bytes: {error}; convert or copy it again"
         ) from None
     return OpenFile(path, data, model, graphs, regions)
+
+
+def check_tflite_path(path: object) -> None:
+    """Raise a TypeError unless this is a path."""
+    check_path(path, "a .tflite file", "write one with tfslim.litert.convert(model, path)")
 
 
 def float_operators(path: str | Path) -> dict[str, str]:

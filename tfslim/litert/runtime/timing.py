@@ -2,9 +2,10 @@
 
 import dataclasses
 import gzip
+import os
 import statistics
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from tfslim._support.child_process import crash_signal, last_words, printed_answer, run_child
 from tfslim._support.extras import require
 from tfslim._support.text import text_table
-from tfslim.litert.flatbuffer.model_file import ModelFileError, open_file
+from tfslim.litert.flatbuffer.model_file import ModelFileError, check_tflite_path, open_file
 
 __all__ = ["Benchmark", "Timing", "benchmark", "short_names"]
 
@@ -111,6 +112,7 @@ def benchmark(
         A `Timing` for each file, number of threads and state of XNNPACK, in this order.
 
     Raises:
+        TypeError: If it is given something else than paths.
         ModelFileError: If a file is missing, damaged or too large, or the interpreter refuses it, crashes on it or does
             not end in time. It is a ValueError.
         ValueError: If a number is out of its range.
@@ -118,7 +120,10 @@ def benchmark(
     Example:
         >>> print(tfslim.litert.benchmark(["face-float32.tflite", "face-int8.tflite"]))  # doctest: +SKIP
     """
-    paths = [Path(paths)] if isinstance(paths, (str, Path)) else [Path(path) for path in paths]
+    given = list(paths) if isinstance(paths, Iterable) and not isinstance(paths, str | os.PathLike) else [paths]
+    for path in given:
+        check_tflite_path(path)
+    paths = [Path(path) for path in given]
     if not paths or not threads or not xnnpack:
         raise ValueError(
             f"got {len(paths)} files, threads {tuple(threads)}, xnnpack {tuple(xnnpack)}; pass at least one file, one "

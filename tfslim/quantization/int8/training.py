@@ -29,7 +29,8 @@ def quantize_aware(model: keras.Model, representative: Iterable | None = None) -
     `FakeQuantize` ("conv_int8" after "conv") rounds each output for which TFLite needs a range. Layers that TFLite has
     no single int8 operator for are rewritten.
 
-    `tfslim.tfmot.convert` needs TensorFlow. Save a model that was trained on JAX or PyTorch there with
+    `tfslim.tfmot.convert` writes the int8 file with the trained ranges, for models of `tfslim.tfmot.quantize_aware` as
+    well; it needs TensorFlow. Save a model that was trained on JAX or PyTorch there with
     `training.save("trained.keras")`; a process with KERAS_BACKEND=tensorflow that imports `tfslim.quantization` before
     `keras.models.load_model("trained.keras")` converts it.
 

@@ -57,7 +57,7 @@ def architecture_json(model: keras.Model) -> bytes:
         config = _without_training(keras.saving.serialize_keras_object(model))
     except RuntimeError as error:  # Keras' message on a class without get_config has some twenty lines
         what = " ".join(str(error).split()).split(". ")[0]
-        raise ValueError(f"{model.name}: {what}; {_remedy_for_function(model)}") from error
+        raise ValueError(f"{_unsaved(model)}: {what}; {_remedy_for_function(model)}") from error
     text = json.dumps(config, separators=(",", ":"), ensure_ascii=False)
     try:
         _check(json.loads(text))
@@ -72,7 +72,7 @@ _OTHER_WAYS = "replace it with Keras' own, or save the model as .keras"
 def _refuse_plain_functions(model: keras.Model) -> None:
     for layer in model._flatten_layers(include_self=False):
         for setting in plain_functions(layer):
-            reason = f"its {setting} is a custom function, which a packed file can't hold; {_OTHER_WAYS}"
+            reason = f"its {setting.lstrip('_')} is a custom function, which a packed file can't hold; {_OTHER_WAYS}"
             raise UnsupportedLayer(layer.name, type(layer).__name__, reason)
 
 
@@ -91,6 +91,18 @@ def _remedy_for_function(model: keras.Model) -> str:
     if functions:
         return f"open the keras.Function {functions[0].name!r} with tfslim.flatten(model)"
     return _OTHER_WAYS
+
+
+def _unsaved(model: keras.Model) -> str:
+    """Name the innermost layer that Keras can't serialize, else the model."""
+    for layer in _nested_layers(model):
+        if is_graph(layer):
+            continue
+        try:
+            keras.saving.serialize_keras_object(layer)
+        except RuntimeError:
+            return f"layer {layer.name!r} ({type(layer).__name__})"
+    return model.name
 
 
 def _nested_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
@@ -235,7 +247,9 @@ def _check(config: dict) -> None:
 
 
 def _own_name(part: dict) -> str:
-    name = part["config"].get("name", "") if isinstance(part.get("config"), dict) else ""
+    config = part.get("config")
+    # A class without get_config has its name beside its configuration only.
+    name = (config.get("name") if isinstance(config, dict) else None) or part.get("name", "")
     return name if isinstance(name, str) else ""
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from tfslim._support.files import check_path
 from tfslim.quantization.codecs.encoded import Encoded
 from tfslim.quantization.codecs.registry import Codec
 from tfslim.quantization.packed.container import HEADER_BYTES, check_header, check_json, split_sections
@@ -56,6 +57,7 @@ def read_packed(path: str | os.PathLike) -> PackedFile:
         path: the file.
 
     Raises:
+        TypeError: `path` is not a path.
         FileNotFoundError: the file does not exist.
         ImportError: it is entropy-coded and constriction is not installed.
         ValueError: it is damaged, cut short, of another version, or not a `.tfslim` file; the message names the part.
@@ -67,7 +69,10 @@ def read_packed(path: str | os.PathLike) -> PackedFile:
         >>> tensors["stem_conv/kernel"].values.shape, tensors["stem_conv/kernel"].codec
         ((7, 7, 3, 96), LogMinMax(bits=10, rule='exact_zero', floor=None))
     """
+    check_path(path, "a .tfslim file", "write one with tfslim.save_packed(model, path)")
     name = os.fspath(path)
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"{name}: no such file; pass the path of a file written by tfslim.save_packed")
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         data = file.read(HEADER_BYTES)

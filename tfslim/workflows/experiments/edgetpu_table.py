@@ -23,7 +23,6 @@ APPLICATIONS = (
     "NASNetMobile",
 )
 KERAS = "keras.applications"
-MODULES = ("standard", "fire", "separable", "flame")  # of VGG11
 
 
 def write_edgetpu_table(
@@ -95,6 +94,7 @@ def _rows(size: int) -> dict[str, Callable]:
     import keras
 
     import tfslim
+    from tfslim.models.vgg11 import MODULES
 
     shape = (size, size, 3)
     rows = {
