@@ -109,9 +109,10 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def flush_to_disk(path: str | os.PathLike) -> None:
-    """Flush a file or the list of a folder's files to the disk.
+    """Flush a file or a folder to the disk.
 
-    Without it a power cut after the rename may leave an empty file under the name.
+    A folder's list of files is flushed. Without a flush a power cut after the rename may leave an empty file under the
+    name.
     """
     try:
         handle = os.open(path, os.O_RDONLY)

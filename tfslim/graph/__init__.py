@@ -1,4 +1,7 @@
-"""A Keras model as a graph: traverse, copy, flatten and decompose it."""
+"""A Keras model as a graph.
+
+It is traversed, copied, flattened and decomposed.
+"""
 
 from typing import TYPE_CHECKING
 

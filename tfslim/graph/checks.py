@@ -37,7 +37,7 @@ def as_functional(model: keras.Model, role: str = "model") -> keras.Model:
 
 
 def check_graph_model(model: object, role: str = "model", advice: str | None = None) -> None:
-    """Raise a TypeError unless a model has a graph of layers.
+    """Raise a TypeError unless a model has a layer graph.
 
     Args:
         model: what was given.

@@ -1,4 +1,7 @@
-"""Removal of units from a model: the same graph with shorter variables."""
+"""Removal of units from a model.
+
+The graph stays the same, with shorter variables.
+"""
 
 from collections.abc import Sequence
 

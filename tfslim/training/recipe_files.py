@@ -78,7 +78,9 @@ def describe_recipe(name: str) -> dict[str, str]:
 
 
 def recipe_program(name: str) -> str | None:
-    """Return the subcommand that a recipe is for; None if the recipe can't be read.
+    """Return the subcommand that a recipe is for.
+
+    None is returned if the recipe can't be read.
 
     Args:
         name: a path, or a name as `recipe_names` lists it.

@@ -106,7 +106,9 @@ def explain(message: str, arguments: Sequence[str], options: Sequence[str], posi
 
 
 def recipe_hint(message: str, arguments: Sequence[str]) -> str:
-    """Return whose recipe `--config` names if the error may come from that, or nothing.
+    """Return a hint at whose recipe `--config` names.
+
+    It is empty if the error cannot come from the recipe.
 
     Args:
         message: the error.

@@ -94,7 +94,10 @@ def _remedy_for_function(model: keras.Model) -> str:
 
 
 def _unsaved(model: keras.Model) -> str:
-    """Name the innermost layer that Keras can't serialize, else the model."""
+    """Name the innermost layer that Keras can't serialize.
+
+    If no layer is found, name the model.
+    """
     for layer in _nested_layers(model):
         if is_graph(layer):
             continue
