@@ -33,8 +33,8 @@ from tests.public_programs import (
 
 RECORD = ROOT / "tests" / "public_surface.json"
 SECTIONS = ("names", "registered", "recipe keys", "recipes", "flags", "exit codes", "formats", "file names")
-ROOMS = "data distillation identity inference layers litert losses metrics models plots pruning quantization tfmot"
-ROOMS += " verification"
+ROOMS = "data distillation graph identity inference layers litert losses metrics models plots pruning quantization"
+ROOMS += " tfmot verification"
 # A module that its room tells people to import by its own name.
 BY_OWN_NAME = ["tfslim.distillation.cached_batches"]
 OPERATORS = ("__call__", "__contains__", "__enter__", "__exit__", "__getitem__", "__iter__", "__len__")
