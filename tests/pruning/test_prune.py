@@ -130,7 +130,7 @@ class Subclassed(keras.Model):
 @pytest.mark.parametrize(
     ("model", "asked", "error", "message"),
     [
-        (Subclassed, {"ratio": 0.5}, TypeError, "no functional or Sequential model"),
+        (Subclassed, {"ratio": 0.5}, TypeError, "is a subclassed keras.Model"),
         (lambda: keras.Sequential([keras.layers.Dense(2)]), {"ratio": 0.5}, TypeError, "is not built"),
         (branching_model, {"ratio": 1.0}, ValueError, "ratio=1.0: the share of filters"),
         (branching_model, {"ratio": -0.1}, ValueError, "ratio=-0.1"),
