@@ -46,7 +46,7 @@ def test_labels_and_a_teachers_answers_share_a_tensor(learned, labels, columns, 
 
     teacher = np.array([[0.0, 4.0], [1.0, 1.0]], "float32")
     copied = tfslim.distillation.SoftTargets(2.0, weight=3.0)
-    taught = tfmot_trainer.make_loss(learned, columns, tfmot_trainer.ValidationOutputs(None, [copied], labels=0.5))
+    taught = tfmot_trainer.make_loss(learned, columns, tfmot_trainer.TeacherTargets(None, [copied], labels=0.5))
     softened = [np.exp(each / 2) / np.exp(each / 2).sum(axis=1, keepdims=True) for each in (teacher, LOGITS)]
     divergence = 4 * (softened[0] * np.log(softened[0] / softened[1])).sum(axis=1)
     found = taught(tf.concat([wanted, teacher], axis=1), tf.constant(LOGITS))
