@@ -109,14 +109,18 @@ def _packed(
 def _compare(values: Mapping[str, np.ndarray], packed: Mapping[str, PackedTensor]) -> None:
     for name, expected in values.items():
         found = packed[name].values
-        if found.shape != expected.shape or not np.array_equal(_bytes(found), _bytes(expected)):
+        if found.shape != expected.shape or not np.array_equal(_patterns(found), _patterns(expected)):
             raise ValueError(
                 f"{name}: values differ after packing and reading; this is a bug in tfslim, please report it"
             )
 
 
-def _bytes(values: np.ndarray) -> np.ndarray:
-    return values.reshape(-1).view(np.uint8)
+def _patterns(values: np.ndarray) -> np.ndarray:
+    """Return the values' bits as integers.
+
+    As such NaN equals itself, and 0 differs from -0.
+    """
+    return values.reshape(-1).view(f"u{values.dtype.itemsize}")
 
 
 def _report(
