@@ -98,7 +98,7 @@ def test_a_face_that_cannot_be_decoded_stops_it_or_is_left_out(people_run, peopl
         ({"task": "verification", "fars": [2.0]}, "give one or more shares in 0..1"),
         ({"task": "verification", "pairs": "pairs.txt"}, "pairs.txt"),
         ({"task": "verification", "template": 0}, "template must be 1 or more, found 0"),
-        ({"task": "verification", "template": 9}, "there are 0 genuine pairs of templates of 9 images to draw"),
+        ({"task": "verification", "template": 9}, "there are 0 genuine pairs of templates of 9 images, "),
         ({"task": "verification", "data": "nowhere"}, "nowhere is not a folder"),
         (
             {"models": ["classifier.tflite"], "task": "verification"},
