@@ -106,7 +106,7 @@ def test_weights_quantised_by_keras_are_refused():
         # Keras' own: of the input layer that has no weights, and of numpy's copy keyword.
         warnings.simplefilter("ignore")
         model.quantize("int8")
-    with pytest.raises(ValueError, match="layer 'head' of model 'small' holds Keras-quantised weights"):
+    with pytest.raises(ValueError, match="layer 'head' of model 'small' holds Keras-quantized weights"):
         fixed_float32(model)
 
 

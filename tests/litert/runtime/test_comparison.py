@@ -148,7 +148,7 @@ def test_swapped_arguments_and_other_models_are_named(files, branching, pictures
         TypeError, match=r"verify takes the model first, then the path; got a path as model: .*none\.tflite"
     ):
         tfslim.litert.verify(path, branching, pictures)
-    with pytest.raises(TypeError, match="model must be a keras.Model, got builtins.dict"):
+    with pytest.raises(TypeError, match="model must be a keras.Model, got dict"):
         tfslim.litert.verify({}, path, pictures)
 
 
