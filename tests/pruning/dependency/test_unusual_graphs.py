@@ -279,7 +279,7 @@ class FunctionalWithACall(keras.Model):
 
 
 def test_a_functional_model_that_does_something_else_when_called_is_refused():
-    with pytest.raises(TypeError, match="\(FunctionalWithACall\) is a subclassed keras.Model"):
+    with pytest.raises(TypeError, match=r"\(FunctionalWithACall\) is a subclassed keras.Model"):
         channel_graph(FunctionalWithACall())
 
 
