@@ -134,7 +134,7 @@ def test_the_moving_statistics_of_normalisation_layers_count():
         (lambda m: plan_codecs(m, "uniform", {"up/kernel": 3}, skip=["up"]), ValueError, "'up/kernel' is excluded by"),
         (lambda m: tfslim.quantize_weights(m, {"stem/kernel": Uniform(3)}), ValueError, "the plan has no codec for it"),
         (lambda m: tfslim.quantize_weights(m, plan_codecs(m, Uniform(3)), 3), ValueError, "a plan is complete"),
-        (lambda m: tfslim.quantize_weights(keras.Model(), "uniform", 3), TypeError, "not a functional"),
+        (lambda m: tfslim.quantize_weights(keras.Model(), "uniform", 3), TypeError, "is a subclassed keras.Model"),
     ],
 )
 def test_wrong_arguments_are_refused(call, error, message):
