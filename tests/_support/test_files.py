@@ -61,8 +61,12 @@ def test_without_locks_of_the_file_system_nobody_is_kept_out(tmp_path, monkeypat
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(fcntl, "flock", refused)
-    with locked(tmp_path), locked(tmp_path):
-        pass
+    entered = []
+    with locked(tmp_path):
+        entered.append("first")
+        with locked(tmp_path):
+            entered.append("second")
+    assert entered == ["first", "second"]
 
 
 def test_the_lock_is_given_back_after_an_exception(tmp_path):
